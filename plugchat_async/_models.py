@@ -1,0 +1,247 @@
+"""What comes back: a code, an image of one, and the state of an instance. All frozen."""
+
+from __future__ import annotations
+
+import base64
+import io
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+)
+
+from . import _render
+from ._errors import UnexpectedResponse
+from ._image_formats import MediaType
+
+if TYPE_CHECKING:
+    from segno import QRCode as Symbol
+
+# "WhatsApp invalidates a QR code every 20 s": the API's documentation of both QR endpoints.
+LIFE = timedelta(seconds=20)
+
+# A code is a few hundred pixels wide; an image of more than this is a bomb, not a code.
+_MAX_PIXELS = 4096 * 4096
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _end_of_life(data: dict[str, datetime]) -> datetime:
+    return data["fetched_at"] + LIFE
+
+
+_UTC = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+
+
+class _Perishable(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        hide_input_in_errors=True,
+        ser_json_bytes="base64",
+        val_json_bytes="base64",
+    )
+
+    fetched_at: _UTC = Field(default_factory=_now)
+    expires_at: _UTC = Field(default_factory=_end_of_life)
+
+    @property
+    def expires_in(self) -> float:
+        """Seconds left to scan it; never negative."""
+        return max(0.0, (self.expires_at - _now()).total_seconds())
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether its 20 seconds are over."""
+        return self.expires_in == 0.0
+
+
+class QRCode(_Perishable):
+    """Hold one code, ready to be shown to the person with the phone.
+
+    Attributes:
+        payload: What the symbol encodes. A secret while it lives: whoever scans it links a phone.
+        fetched_at: When it was asked for, in UTC.
+        expires_at: 20 seconds later, when WhatsApp invalidates it.
+        round: Its 1-based place in its stream.
+        rounds: How many codes the stream asks for at most.
+    """
+
+    payload: str = Field(min_length=1, repr=False)
+    round: int = Field(default=1, ge=1)
+    rounds: int = Field(default=1, ge=1)
+
+    def svg(self, *, border: int = 4) -> str:
+        """Draw the code as an SVG element, black on white.
+
+        Args:
+            border: The quiet zone, in modules; the standard asks for 4. Give 0 only where the
+                surroundings are white.
+
+        Returns:
+            An `<svg>` element with its namespace: to be put into HTML, or saved as a file.
+
+        Raises:
+            ValueError: The payload is too long for any QR symbol, or `border` is negative.
+        """
+        return _render.svg(self._symbol(), border=border)
+
+    def png(self, *, scale: int = 8, border: int = 4) -> bytes:
+        """Draw the code as a PNG, black on white.
+
+        Args:
+            scale: The size of a module, in pixels; at least 1.
+            border: The quiet zone, in modules; the standard asks for 4. Give 0 only where the
+                surroundings are white.
+
+        Returns:
+            The PNG file.
+
+        Raises:
+            ValueError: The payload is too long for any QR symbol, `scale` is less than 1, or
+                `border` is negative.
+        """
+        if scale < 1:
+            raise ValueError(f"scale must be at least 1 pixel a module, not {scale}")
+        return _render.png(self._symbol(), scale=scale, border=border)
+
+    def data_uri(self) -> str:
+        """Draw the code for the `src` of an `<img>`.
+
+        Returns:
+            A PNG as a `data:` URI.
+
+        Raises:
+            ValueError: The payload is too long for any QR symbol.
+        """
+        return _data_uri("image/png", self.png())
+
+    def terminal(self, *, border: int = 2, color: bool = True) -> str:
+        """Draw the code in half-block characters, two modules to a character.
+
+        Args:
+            border: The quiet zone, in modules.
+            color: Set black and white by escape sequences, so that the code scans on any theme.
+                Without them it scans only where the terminal writes light on dark.
+
+        Returns:
+            Lines joined by newlines, without one at the end.
+
+        Raises:
+            ValueError: The payload is too long for any QR symbol, or `border` is negative.
+        """
+        return _render.terminal(self._symbol(), border=border, color=color)
+
+    def _symbol(self) -> Symbol:
+        symbol = _render.encode(self.payload)
+        if symbol is None:
+            raise ValueError(
+                f"a payload of {len(self.payload.encode())} bytes is too long for any QR symbol,"
+                " which holds about 2,900; shorten it"
+            )
+        return symbol
+
+
+class QRImage(_Perishable):
+    """Hold the picture of a code, as the API drew it.
+
+    Attributes:
+        data: The image file. A secret while it lives: whoever scans it links a phone.
+        media_type: What the file is, told from its bytes.
+        fetched_at: When it was asked for, in UTC.
+        expires_at: 20 seconds later, when WhatsApp invalidates it.
+    """
+
+    data: bytes = Field(min_length=1, repr=False)
+    media_type: MediaType
+
+    def data_uri(self) -> str:
+        """Write the image for the `src` of an `<img>`.
+
+        Returns:
+            The file as a `data:` URI.
+        """
+        return _data_uri(self.media_type, self.data)
+
+    def decode(self) -> QRCode:
+        """Read the code out of the image, to draw it in another size or form.
+
+        It takes some milliseconds of CPU; in a busy event loop call it in a thread.
+
+        Returns:
+            The code, with the moments of the image.
+
+        Raises:
+            ImportError: The extra `[decode]` is not installed.
+            UnexpectedResponse: No QR code can be read in the image.
+        """
+        try:
+            import zxingcpp
+            from PIL import Image
+        except ImportError as error:
+            raise ImportError(
+                "reading a code out of an image needs the extra:"
+                " pip install 'plugchat-async[decode]'"
+            ) from error
+
+        try:
+            with Image.open(io.BytesIO(self.data)) as image:
+                width, height = image.size
+                found = (
+                    zxingcpp.read_barcodes(
+                        image.convert("L"),
+                        zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode),
+                        text_mode=zxingcpp.TextMode.Plain,
+                    )
+                    if width * height <= _MAX_PIXELS
+                    else []
+                )
+        except (
+            OSError,
+            SyntaxError,
+            ValueError,
+            Image.DecompressionBombError,
+            Image.DecompressionBombWarning,  # an error where warnings are
+        ) as error:
+            raise _unreadable() from error
+        if not found or not found[0].text:
+            raise _unreadable()
+        return QRCode(payload=found[0].text, fetched_at=self.fetched_at, expires_at=self.expires_at)
+
+
+def _unreadable() -> UnexpectedResponse:
+    return UnexpectedResponse(
+        "no QR code can be read in the image that the API sent; ask for another one",
+        status_code=200,
+    )
+
+
+class InstanceStatus(BaseModel):
+    """Tell whether the instance is linked to a phone.
+
+    Attributes:
+        connected: Whether the instance is linked and ready.
+        session: Whether a WhatsApp session exists; None where the API does not say.
+        smartphone_connected: Whether the phone is online; None where the API does not say.
+        error: The API's sentence. On a connected instance it is information, not a failure.
+    """
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    connected: bool
+    session: bool | None = None
+    smartphone_connected: bool | None = Field(
+        default=None, validation_alias=AliasChoices("smartphone_connected", "smartphoneConnected")
+    )
+    error: str | None = None
+
+
+def _data_uri(media_type: str, data: bytes) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
