@@ -1,0 +1,63 @@
+"""The secrets of one instance: what goes into each request's headers, and out of every message."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import SecretStr
+
+_REDACTED = "[redacted]"
+
+# Codes and tokens are long unbroken words; in the API's sentences no honest word is.
+_LONGEST_WORD = 40
+_SHORTEST_PIECE = 8
+
+
+class Credentials:
+    """Keep a token and the extra headers out of sight until a request needs them."""
+
+    __slots__ = ("_extra_headers", "_token")
+
+    def __init__(self, token: SecretStr, extra_headers: Mapping[str, SecretStr]) -> None:
+        self._token = token
+        self._extra_headers = extra_headers
+
+    def with_token(self, token: SecretStr) -> Credentials:
+        """Keep the extra headers, for another instance."""
+        return Credentials(token, self._extra_headers)
+
+    def headers(self) -> dict[str, str]:
+        """Write the headers of one request.
+
+        "The raw token, no scheme in front": the API's documentation of `Authorization`.
+        """
+        return {
+            **{name: value.get_secret_value() for name, value in self._extra_headers.items()},
+            "Authorization": self._token.get_secret_value(),
+        }
+
+    def redact(self, text: str) -> str:
+        """Replace each word that holds a secret, or a piece of one, or is long enough to be one."""
+        pieces = self._pieces()
+        return " ".join(
+            _REDACTED
+            if len(word) > _LONGEST_WORD or any(piece in word.casefold() for piece in pieces)
+            else word
+            for word in text.split()
+        )
+
+    def _pieces(self) -> set[str]:
+        words = self._token.get_secret_value().split()
+        for value in self._extra_headers.values():
+            # A short header, such as a language, is no secret, and would hide honest words.
+            words += [w for w in value.get_secret_value().split() if len(w) >= _SHORTEST_PIECE]
+        return {
+            spelling[start : start + _SHORTEST_PIECE].casefold()
+            for word in words
+            for spelling in (word, quote(word, safe=""))
+            for start in range(max(1, len(spelling) - _SHORTEST_PIECE + 1))
+        }

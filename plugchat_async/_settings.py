@@ -1,0 +1,144 @@
+"""What a client is told, checked at once. Pure but for two environment variables.
+
+No message repeats a value that could hold a secret: a token, a header or a base URL.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import sys
+from collections.abc import Mapping
+
+import httpx
+from pydantic import SecretStr
+
+TOKEN_VARIABLE = "PLUGCHAT_TOKEN"  # noqa: S105 - a variable's name
+BASE_URL_VARIABLE = "PLUGCHAT_BASE_URL"
+
+# RFC 9110: a field name is a token; a value is visible ASCII with blanks inside.
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
+
+# "Ask for a new code every 10 to 20 s": beyond 20 s the code on show is dead.
+_LONGEST_INTERVAL = 20.0
+_HIGHEST_PORT = 65535
+
+
+def seal(token: str | SecretStr) -> SecretStr:
+    """Wrap a token, so that no traceback that renders locals can show it."""
+    return token if isinstance(token, SecretStr) else SecretStr(token)
+
+
+def environment_token() -> SecretStr:
+    """Take the token of the environment."""
+    token = SecretStr(os.environ.get(TOKEN_VARIABLE, ""))
+    if not token.get_secret_value().strip():
+        raise ValueError(
+            f"no token: pass token=... or set the environment variable {TOKEN_VARIABLE}"
+        )
+    return token
+
+
+def check_token(token: SecretStr) -> SecretStr:
+    """Strip a token and refuse what can't be sent as a header."""
+    if not isinstance(token.get_secret_value(), str):
+        kind = type(token.get_secret_value()).__name__
+        raise TypeError(f"token must be a str or a SecretStr, not {kind}")
+    stripped = SecretStr(token.get_secret_value().strip())
+    if not stripped:
+        raise ValueError("token is empty: copy it from PlugChat's panel")
+    if not _HEADER_VALUE.fullmatch(stripped.get_secret_value()):
+        raise ValueError(
+            "token has control characters or characters outside ASCII:"
+            " copy it again from PlugChat's panel"
+        )
+    return stripped
+
+
+def check_headers(headers: Mapping[str, str]) -> dict[str, SecretStr]:
+    """Refuse what can't be sent, and a second way to say the token."""
+    if not isinstance(headers, Mapping):
+        raise TypeError("headers must map str to str")
+    checked: dict[str, SecretStr] = {}
+    for name, value in headers.items():
+        if not all(isinstance(text, str) for text in (name, value)):
+            raise TypeError("headers must map str to str")
+        if not _HEADER_NAME.fullmatch(name):
+            raise ValueError("headers: a name has characters that HTTP does not allow")
+        if not _HEADER_VALUE.fullmatch(value):
+            raise ValueError(
+                f"headers: the value of {name} has control characters or characters outside ASCII"
+            )
+        if name.lower() == "authorization":
+            raise ValueError("headers: Authorization is the token's; pass it as token=...")
+        checked[name] = SecretStr(value.strip())
+    return checked
+
+
+def read_base_url(base_url: str | None, *, allow_insecure_http: bool) -> str | None:
+    """Take the base URL given, or the environment's; None stands for the documented hosts."""
+    if base_url is None:
+        base_url = os.environ.get(BASE_URL_VARIABLE, "").strip() or None
+    if base_url is None:
+        return None
+    if not isinstance(base_url, str):
+        raise TypeError(f"base_url must be a str, not {type(base_url).__name__}")
+    return _check_base_url(base_url.strip(), allow_insecure_http=allow_insecure_http)
+
+
+def _check_base_url(base_url: str, *, allow_insecure_http: bool) -> str:
+    try:
+        url = httpx.URL(base_url)
+        url.host.encode("idna")
+    except (httpx.InvalidURL, UnicodeError):
+        raise ValueError("base_url is not a URL") from None
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise ValueError("base_url must begin with https:// (or http://) and a host")
+    if url.port is not None and not 0 < url.port <= _HIGHEST_PORT:
+        raise ValueError(f"base_url: its port must be between 1 and {_HIGHEST_PORT}")
+    if "@" in base_url.split("/")[2]:
+        raise ValueError("base_url must not have a user part; pass the token as token=...")
+    if "?" in base_url or "#" in base_url:
+        raise ValueError("base_url must not have a query or a fragment; it ends in /api/whatsapp")
+    if url.scheme == "http" and not allow_insecure_http and not _is_loopback(url.host):
+        raise ValueError(
+            "base_url is plain http to another machine, where the token would travel in the"
+            " clear: use https, or pass allow_insecure_http=True"
+        )
+    return str(url).rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def check_seconds(name: str, value: float) -> float:
+    """Refuse what is no positive, finite number of seconds."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
+    if not 0 < value <= sys.float_info.max:
+        raise ValueError(f"{name} must be more than 0 seconds and finite, not {value}")
+    return float(value)
+
+
+def check_interval(interval: float) -> float:
+    """Refuse an interval in which the code on show would die."""
+    if check_seconds("interval", interval) > _LONGEST_INTERVAL:
+        raise ValueError(
+            f"interval must be at most 20 seconds, not {interval}: a code lives no longer"
+        )
+    return float(interval)
+
+
+def check_count(name: str, value: int, *, at_least: int) -> int:
+    """Refuse what is no whole number, or too small a one."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
+    if value < at_least:
+        raise ValueError(f"{name} must be at least {at_least}, not {value}")
+    return value

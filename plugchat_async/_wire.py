@@ -1,0 +1,450 @@
+"""What to ask of the API, and what its answers mean. Pure: bytes in, a value or an error out.
+
+PlugChat documents no response body for its QR endpoints. The questions below are asked in the order
+in which they must be, for all that the API's family is known to answer. Errors are returned, not
+raised: a traceback through here would carry the body, and with it a code or an echoed token.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import urlsplit
+
+from pydantic_core import from_json
+
+from ._errors import (
+    AlreadyConnected,
+    AuthenticationError,
+    InstanceNotFound,
+    PasskeyRequired,
+    QRNotReady,
+    RateLimited,
+    ResponseError,
+    ServerError,
+    SubscriptionRequired,
+    UnexpectedRedirect,
+    UnexpectedResponse,
+)
+from ._image_formats import MediaType, is_whole, media_type
+from ._models import InstanceStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    Redact: TypeAlias = Callable[[str], str]
+    Json: TypeAlias = "dict[str, Json] | list[Json] | str | float | bool | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A documented endpoint and the host that the documentation gives for it."""
+
+    path: str
+    documented_base_url: str
+
+    def url(self, base_url: str | None) -> str:
+        """Join the path to a base URL, by default the documented one."""
+        return (base_url or self.documented_base_url) + self.path
+
+
+QR_CODE = Endpoint("/qr-code", "https://app.plugchat.com.br/api/whatsapp")
+QR_CODE_IMAGE = Endpoint("/qr-code/image", "https://www.plugchat.com.br/api/whatsapp")
+STATUS = Endpoint("/status", "https://app.plugchat.com.br/api/whatsapp")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete answer and the moment it was asked for.
+
+    `unreadable` says why there is no content: too large, or compressed in a way that fails.
+    """
+
+    status_code: int
+    content: bytes = field(repr=False)
+    asked_at: datetime
+    retry_after: str | None = None
+    location: str | None = field(default=None, repr=False)
+    unreadable: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The text of a code."""
+
+    payload: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image file of a code."""
+
+    data: bytes = field(repr=False)
+    media_type: MediaType
+
+
+Code: TypeAlias = Text | Picture
+
+
+def read_code(answer: Answer, redact: Redact) -> Code | ResponseError:
+    """Decide what a QR endpoint said; either of them may answer with either form of a code."""
+    reply = _Reply(answer, redact)
+    return (
+        reply.redirected()
+        or reply.refused()
+        or reply.unreadable()
+        or reply.picture_file()
+        or reply.page()
+        or reply.code()
+        or reply.connected_already()
+        or reply.failed()
+        or reply.nothing_yet()
+        or reply.unexpected()
+    )
+
+
+def read_status(answer: Answer, redact: Redact) -> InstanceStatus | ResponseError:
+    """Decide what `/status` said; that it is connected already is an answer there, not an error."""
+    reply = _Reply(answer, redact)
+    return (
+        reply.redirected()
+        or reply.state()
+        or reply.refused()
+        or reply.unreadable()
+        or reply.page()
+        or reply.failed()
+        or reply.unexpected()
+    )
+
+
+def _words(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+# What words mean wherever they stand: gateways move them between statuses and keys.
+_ALREADY_CONNECTED = _words(r"(?<!not )already connected|j[áa] (est[áa] )?conectad[oa]")
+_NOT_CONNECTED = _words(r"you are not connected|you need to restore the session")
+_UNSUBSCRIBED = _words(r"subscri|payment required|trial (is |has )?(over|ended|expired)")
+_UNKNOWN = _words(r"not_found|(instance|entity) not found|matching target resource method")
+_UNAUTHORIZED = _words(r"client-token|unauthori[sz]ed|invalid token")
+_FAILURE = _words(r"error|erro|fail(ed|ure)?")
+
+_CODE_KEYS = ("value", "qrcode")
+_SENTENCE_KEYS = ("error", "errors", "message", "msg", "reason", "detail", "status")
+
+# A word of letters alone is an error's name or a broken template's `undefined`. Codes are never
+# told by a prefix: theirs changed in 2026 and will again.
+_WORD = _words(r"[^\W\d]+[.!]?")
+_ERROR_WORD = _words(
+    r"(error|erro|fail(ed|ure)?|not_?found|unauthorized|forbidden|null|none|undefined|true|false)"
+)
+
+# What base64 makes of the first bytes of PNG, JPEG, GIF and WebP, and of SVG, which is refused.
+_BASE64_OF_A_PICTURE = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "PHN2Z", "PD94bW")
+
+# The largest QR symbol holds 2,953 bytes at level L, less what naming a charset takes.
+_LONGEST_PAYLOAD = 2900
+_LONGEST_DETAIL = 200
+_DEEPEST = 3
+
+
+class _Reply:
+    """One answer under questions. Each method answers one, or None to hand on to the next."""
+
+    __slots__ = ("_answer", "_body", "_redact", "_sentences")
+
+    def __init__(self, answer: Answer, redact: Redact) -> None:
+        self._answer = answer
+        self._redact = redact
+        self._body = _parse(answer.content)
+        self._sentences = tuple(_sentences(self._body))
+
+    def redirected(self) -> ResponseError | None:
+        if not 300 <= self._answer.status_code < 400:
+            return None
+        host = _host(self._answer.location)
+        return UnexpectedRedirect(
+            f"the API redirects to {host or 'nowhere'}, and a redirect is not followed, since the"
+            " token would go with it or be lost; check base_url",
+            status_code=self._answer.status_code,
+            location=host,
+        )
+
+    def state(self) -> InstanceStatus | None:
+        connected = self._truth("connected")
+        if self._says(_ALREADY_CONNECTED) and connected is None:
+            connected = True
+        elif not self._is_success() and self._answer.status_code != 400:
+            return None
+        elif self._says(_NOT_CONNECTED) and connected is None:
+            connected = False
+        if connected is None:
+            return None
+        return InstanceStatus(
+            connected=connected,
+            session=self._truth("session"),
+            smartphone_connected=self._truth("smartphoneConnected"),
+            error=self._detail(),
+        )
+
+    def refused(self) -> ResponseError | None:
+        if self._is_success():
+            return None
+        if self._says(_ALREADY_CONNECTED):
+            return self._already_connected()
+        match self._answer.status_code:
+            case 401 | 403:
+                return self._unauthorized()
+            case 404:
+                return self._unknown()
+            case 429:
+                return self._rate_limited()
+            case status if status >= 500:
+                return self._down()
+            case _:
+                return self.failed() or self.unexpected()
+
+    def unreadable(self) -> ResponseError | None:
+        if self._answer.unreadable is None:
+            return None
+        return self._error(UnexpectedResponse, f"the API's answer {self._answer.unreadable}")
+
+    def picture_file(self) -> Picture | ResponseError | None:
+        return self._picture(self._answer.content) if media_type(self._answer.content) else None
+
+    def page(self) -> ResponseError | None:
+        if not isinstance(self._body, str) or not self._body.startswith("<"):
+            return None
+        if self._body[:5].lower() in {"<?xml", "<svg ", "<svg>"}:
+            return self.unexpected()
+        return self._down()
+
+    def code(self) -> Code | ResponseError | None:
+        text = self._explicit_text()
+        if text is None and isinstance(self._body, str):
+            text = self._body if not _WORD.fullmatch(self._body) else None
+        if not text:
+            return None
+        if _is_encoded_picture(text):
+            return self._picture(_decode_picture(text))
+        if self._declares_failure() or not _could_be_a_code(text):
+            return None
+        return Text(text)
+
+    def connected_already(self) -> ResponseError | None:
+        connected = self._truth("connected")
+        if connected is None:
+            connected = self._says(_ALREADY_CONNECTED)
+        return self._already_connected() if connected else None
+
+    def failed(self) -> ResponseError | None:
+        if isinstance(self._body, dict) and self._body.get("challenge"):
+            return self._error(
+                PasskeyRequired,
+                "this WhatsApp account wants a passkey: confirm it on the phone, then try again",
+            )
+        if self._says(_UNSUBSCRIBED):
+            return self._error(
+                SubscriptionRequired,
+                "this instance's trial is over or its subscription unpaid: renew it in PlugChat's"
+                " panel",
+            )
+        if self._says(_UNKNOWN):
+            return self._unknown()
+        if self._says(_UNAUTHORIZED):
+            return self._unauthorized()
+        return self.unexpected() if self._declares_failure() else None
+
+    def nothing_yet(self) -> ResponseError | None:
+        waiting = (
+            not self._body
+            or self._truth("connected") is False
+            or self._says(_NOT_CONNECTED)
+            or (
+                isinstance(self._body, dict)
+                and any(key in self._body and not self._body[key] for key in _CODE_KEYS)
+            )
+        )
+        if not waiting:
+            return None
+        return self._error(
+            QRNotReady, "the API answered, but has no code yet: ask again in some seconds"
+        )
+
+    def unexpected(self) -> ResponseError:
+        return self._error(
+            UnexpectedResponse,
+            "the API answered something that is neither a code nor a known error"
+            f" (HTTP {self._answer.status_code}, {len(self._answer.content)} bytes)",
+        )
+
+    def _is_success(self) -> bool:
+        return 200 <= self._answer.status_code < 300
+
+    def _says(self, words: re.Pattern[str]) -> bool:
+        return any(words.search(sentence) for sentence in self._sentences)
+
+    def _truth(self, key: str) -> bool | None:
+        value = self._body.get(key) if isinstance(self._body, dict) else None
+        return {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
+
+    def _explicit_text(self) -> str | None:
+        if not isinstance(self._body, dict):
+            return None
+        values = (self._body.get(key) for key in _CODE_KEYS)
+        return next((value.strip() for value in values if isinstance(value, str)), None)
+
+    def _declares_failure(self) -> bool:
+        if not isinstance(self._body, dict) or self._says(_NOT_CONNECTED):
+            return False
+        status = self._body.get("status")
+        return (
+            bool(self._body.get("error") or self._body.get("errors"))
+            or status is False
+            or (isinstance(status, str) and _FAILURE.fullmatch(status) is not None)
+        )
+
+    def _picture(self, data: bytes | None) -> Picture | ResponseError:
+        kind = media_type(data) if data else None
+        if data is None or kind is None or not is_whole(data):
+            return self._error(
+                UnexpectedResponse,
+                "the API sent an image that is broken, truncated, or neither PNG, JPEG, GIF nor"
+                " WebP: ask again",
+            )
+        return Picture(data, kind)
+
+    def _already_connected(self) -> ResponseError:
+        return self._error(
+            AlreadyConnected,
+            "this instance is connected to a phone already: disconnect it before linking another",
+        )
+
+    def _unauthorized(self) -> ResponseError:
+        return self._error(
+            AuthenticationError,
+            "the API refused the token: check it in PlugChat's panel; an account with a security"
+            " token wants that too, as headers={'Client-Token': ...}",
+        )
+
+    def _unknown(self) -> ResponseError:
+        return self._error(
+            InstanceNotFound,
+            "the API knows no such instance or path: check base_url, which ends in /api/whatsapp,"
+            " and the token",
+        )
+
+    def _rate_limited(self) -> ResponseError:
+        wait = self._retry_after()
+        return RateLimited(
+            "too many codes were asked for: wait "
+            + ("some minutes" if wait is None else f"{wait:.0f} s")
+            + " before asking again",
+            status_code=self._answer.status_code,
+            detail=self._detail(),
+            retry_after=wait,
+        )
+
+    def _down(self) -> ResponseError:
+        return ServerError(
+            f"the gateway is down for now (HTTP {self._answer.status_code}): try again later",
+            status_code=self._answer.status_code,
+            detail=self._detail(),
+            retry_after=self._retry_after(),
+        )
+
+    def _error(self, cls: type[ResponseError], message: str) -> ResponseError:
+        return cls(message, status_code=self._answer.status_code, detail=self._detail())
+
+    def _detail(self) -> str | None:
+        words = ": ".join(dict.fromkeys(self._sentences))
+        printable = "".join(char if char.isprintable() else " " for char in words)
+        return self._redact(printable)[:_LONGEST_DETAIL] or None
+
+    def _retry_after(self) -> float | None:
+        """Read seconds or a date, as RFC 9110 allows."""
+        text = (self._answer.retry_after or "").strip()
+        if re.fullmatch(r"[0-9]{1,9}", text):
+            return float(text)
+        try:
+            moment = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return max(0.0, (moment - self._answer.asked_at).total_seconds())
+
+
+def _parse(content: bytes) -> Json | bytes:
+    """Read JSON whatever it is labelled, else text; what is neither stays bytes."""
+    content = content.removeprefix(b"\xef\xbb\xbf").strip()
+    try:
+        parsed: Json = from_json(content)
+    except ValueError:
+        pass
+    else:
+        return parsed
+    if content[:1] in {b"{", b"[", b'"'}:
+        return content
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content
+
+
+def _sentences(body: Json | bytes, depth: int = 0) -> Iterator[str]:
+    """Find what the API says in words, under any of the keys where errors were seen."""
+    match body:
+        case str() if body and not body.startswith("<"):
+            yield body
+        case dict() if depth < _DEEPEST:
+            for key in _SENTENCE_KEYS:
+                yield from _sentences(body.get(key), depth + 1)
+            for key in _CODE_KEYS:
+                value = body.get(key)
+                if isinstance(value, str) and not _could_be_a_code(value.strip()):
+                    yield value
+        case list() if depth < _DEEPEST:
+            for item in body:
+                yield from _sentences(item, depth + 1)
+        case _:
+            pass
+
+
+def _could_be_a_code(text: str) -> bool:
+    """Tell the text of a code from a sentence, an error's name, markup and broken templates."""
+    return (
+        bool(text)
+        and text.isprintable()
+        and not any(char.isspace() for char in text)
+        and text[0] not in '<{["'
+        and not _ERROR_WORD.fullmatch(text)
+        and len(text.encode()) <= _LONGEST_PAYLOAD
+    )
+
+
+def _is_encoded_picture(text: str) -> bool:
+    return text[:5].lower() == "data:" or text.startswith(_BASE64_OF_A_PICTURE)
+
+
+def _decode_picture(text: str) -> bytes | None:
+    """Undo base64, with or without the prefix of a data URI, also with two of them."""
+    encoded = "".join(text.split())
+    while encoded[:5].lower() == "data:":
+        _, _, encoded = encoded.partition(",")
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except ValueError:
+        return None
+
+
+def _host(location: str | None) -> str | None:
+    try:
+        return urlsplit(location or "").hostname
+    except ValueError:
+        return None

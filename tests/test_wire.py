@@ -1,0 +1,580 @@
+"""What answers mean: each row of the wire's tables, on every endpoint it applies to."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import segno
+from hypothesis import example, given
+from hypothesis import strategies as st
+from PIL import Image
+
+from plugchat_async import (
+    AlreadyConnected,
+    AuthenticationError,
+    InstanceNotFound,
+    InstanceStatus,
+    PasskeyRequired,
+    QRNotReady,
+    RateLimited,
+    ResponseError,
+    ServerError,
+    SubscriptionRequired,
+    UnexpectedRedirect,
+    UnexpectedResponse,
+)
+from plugchat_async._wire import (
+    QR_CODE,
+    QR_CODE_IMAGE,
+    STATUS,
+    Answer,
+    Code,
+    Picture,
+    Text,
+    read_code,
+    read_status,
+)
+
+LEGACY = "2@" + ",".join(base64.b64encode(bytes(range(n, n + 45))).decode() for n in range(4))
+LINK = "https://wa.me/settings/linked_devices#" + base64.b64encode(bytes(150)).decode()
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def picture(kind: str = "PNG") -> bytes:
+    """Draw a code and store it in one of the formats."""
+    drawn = io.BytesIO()
+    segno.make_qr(LINK).save(drawn, kind="png", scale=3)
+    stored = io.BytesIO()
+    Image.open(drawn).convert("RGB").save(stored, kind)
+    return stored.getvalue()
+
+
+PNG = picture()
+PNG_BASE64 = base64.b64encode(PNG).decode()
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h9v9"/></svg>'
+
+
+def answer(status: int, body: str | bytes | dict[str, Any], **headers: str) -> Answer:
+    """Make an answer; its label is left out, since labels lie and are never looked at."""
+    if isinstance(body, dict):
+        body = json.dumps(body)
+    content = body.encode() if isinstance(body, str) else body
+    return Answer(status, content, asked_at=NOON, **headers)
+
+
+def keep(text: str) -> str:
+    """Redact nothing."""
+    return text
+
+
+def read(status: int, body: str | bytes | dict[str, Any], **headers: str) -> Code | ResponseError:
+    """Read an answer of a QR endpoint."""
+    return read_code(answer(status, body, **headers), keep)
+
+
+def test_each_endpoint_goes_to_the_host_that_is_documented_for_it() -> None:
+    """The image lives on another host than the text."""
+    assert QR_CODE.url(None) == "https://app.plugchat.com.br/api/whatsapp/qr-code"
+    assert QR_CODE_IMAGE.url(None) == "https://www.plugchat.com.br/api/whatsapp/qr-code/image"
+    assert STATUS.url(None) == "https://app.plugchat.com.br/api/whatsapp/status"
+
+
+def test_a_base_url_holds_for_every_endpoint() -> None:
+    """A sibling deployment has one host."""
+    urls = [end.url("https://api.example/api/whatsapp") for end in (QR_CODE, QR_CODE_IMAGE, STATUS)]
+    assert urls == [
+        "https://api.example/api/whatsapp/qr-code",
+        "https://api.example/api/whatsapp/qr-code/image",
+        "https://api.example/api/whatsapp/status",
+    ]
+
+
+# A code
+
+
+@pytest.mark.parametrize("payload", [LEGACY, LINK, "x", "0", "ação,é"])
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {},
+        {"error": None},
+        {"error": "You are not connected."},
+        {"connected": False, "status": "ok"},
+        {"message": "QR code generated"},
+    ],
+)
+@pytest.mark.parametrize("key", ["value", "qrcode"])
+def test_the_text_of_a_code_is_taken_as_it_is(payload: str, beside: Any, key: str) -> None:
+    """No prefix is asked for, nothing is added or lost, and what is no error beside it is none."""
+    body = json.dumps({key: payload, **beside})
+    assert read(200, body) == Text(payload)
+    assert read(200, "\ufeff" + body) == Text(payload)
+
+
+@pytest.mark.parametrize("payload", [LEGACY, LINK, "code-1"])
+@pytest.mark.parametrize("template", ["{}", '"{}"', " {}\r\n", '{{"value": "\\n {} "}}'])
+def test_a_code_alone_or_with_blanks_around_is_a_code(payload: str, template: str) -> None:
+    """Plain text and a quoted JSON string are the code."""
+    assert read(200, template.format(payload)) == Text(payload)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(f"data:image/png;base64,{PNG_BASE64}", id="data uri"),
+        pytest.param(PNG_BASE64, id="bare base64"),
+        pytest.param(
+            f"data:image/png;base64,data:image/png;base64,{PNG_BASE64}", id="prefix doubled"
+        ),
+        pytest.param(f"DATA:IMAGE/PNG;BASE64,{PNG_BASE64}", id="prefix in upper case"),
+        pytest.param(f"data:image/jpeg;base64,{PNG_BASE64}", id="wrong label"),
+        pytest.param(f"data:;base64,{PNG_BASE64}", id="no label"),
+        pytest.param(
+            f"data:image/png;base64,{PNG_BASE64[:76]}\n{PNG_BASE64[76:]}\r\n", id="line break"
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    "body",
+    [lambda text: {"value": text}, lambda text: {"qrcode": text}, str, json.dumps],
+    ids=["value", "qrcode", "bare", "quoted"],
+)
+def test_an_image_in_base64_is_an_image(text: str, body: Any) -> None:
+    """Either endpoint may answer one, under a key or alone."""
+    assert read(200, body(text)) == Picture(PNG, "image/png")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP"])
+def test_a_binary_body_is_an_image_of_the_type_its_bytes_have(kind: str) -> None:
+    """The four types that every browser shows are taken, whatever they are labelled."""
+    assert read(200, picture(kind)) == Picture(picture(kind), f"image/{kind.lower()}")  # type: ignore[arg-type]  # one of the four
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP"])
+@pytest.mark.parametrize("kept", [0.2, 0.5, 0.99])
+def test_a_truncated_image_is_refused(kind: str, kept: float) -> None:
+    """Half an image is no code, in binary or in base64."""
+    data = picture(kind)[: int(len(picture(kind)) * kept)]
+    encoded = base64.b64encode(data).decode()
+    for body in (data, {"value": encoded}, {"value": f"data:image/png;base64,{encoded}"}):
+        assert isinstance(read(200, body), UnexpectedResponse)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "data:image/png;base64,!!!not-base64!!!",
+        "data:image/png;base64," + PNG_BASE64[:-3],
+        "data:image/png;base64,",
+        "data:image/png",
+        PNG_BASE64[:-3],
+        "data:image/svg+xml;base64," + base64.b64encode(SVG).decode(),
+        base64.b64encode(SVG).decode(),
+        base64.b64encode(b'<?xml version="1.0"?>' + SVG).decode(),
+        "data:image/svg+xml," + SVG.decode(),
+        "data:text/plain;base64,aGVsbG8=",
+        "data:image/bmp;base64," + base64.b64encode(b"BM" + bytes(60)).decode(),
+    ],
+)
+def test_a_broken_image_or_one_of_another_type_is_refused(text: str) -> None:
+    """It is neither handed on nor drawn as the text of a code; an SVG could carry a script."""
+    for body in ({"value": text}, text, json.dumps(text)):
+        assert isinstance(read(200, body), UnexpectedResponse)
+
+
+@pytest.mark.parametrize("body", [SVG, b'<?xml version="1.0"?>' + SVG])
+def test_an_svg_is_refused(body: bytes) -> None:
+    """An SVG could carry a script, and is no proxy's page."""
+    assert isinstance(read(200, body), UnexpectedResponse)
+
+
+# Already connected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"connected": True},
+        {"connected": "true"},
+        {"connected": "True", "value": None},
+        {"connected": True, "value": "", "error": "You are already connected."},
+        {"error": "You are already connected."},
+        {"value": "You are already connected."},
+        {"errors": [{"message": "You are already connected."}]},
+        "You are already connected.",
+    ],
+)
+def test_a_success_without_a_code_that_is_connected(body: Any) -> None:
+    """The likeliest answer of a connected instance is 200 with `connected`."""
+    assert isinstance(read(200, body), AlreadyConnected)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 422, 500])
+@pytest.mark.parametrize("key", ["error", "message"])
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "You are already connected.",
+        "you are ALREADY CONNECTED",
+        "A instância já está conectada",
+        "Você já está conectado.",
+        "Já conectado",
+    ],
+)
+def test_any_other_status_that_says_so_in_words(status: int, key: str, sentence: str) -> None:
+    """English or Portuguese, under `error` or `message`."""
+    found = read(status, {key: sentence})
+    assert isinstance(found, AlreadyConnected)
+    assert found.status_code == status
+    assert found.detail == sentence
+
+
+@pytest.mark.parametrize("status", [400, 409])
+@pytest.mark.parametrize(
+    "body", ["", {}, {"error": "Bad Request"}, {"error": "You are not connected."}]
+)
+def test_a_bare_refusal_is_not_already_connected(status: int, body: Any) -> None:
+    """Only the words tell."""
+    assert type(read(status, body)) is UnexpectedResponse
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"connected": False, "error": "You are not connected."},
+        {"connected": "false"},
+        {"error": "You need to restore the session."},
+        {"message": "This instance is not already connected", "value": None},
+    ],
+)
+def test_an_instance_that_is_not_connected_has_no_code_yet(body: Any) -> None:
+    """These sentences describe the state before a scan."""
+    assert isinstance(read(200, body), QRNotReady)
+
+
+# Not a code
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (
+            200,
+            {"error": "NOT_FOUND", "message": "Unable to find matching target resource method"},
+            InstanceNotFound,
+        ),
+        (200, {"value": False}, QRNotReady),
+        (200, {"value": None}, QRNotReady),
+        (200, {"value": ""}, QRNotReady),
+        (200, {}, QRNotReady),
+        (200, "", QRNotReady),
+        (200, " \n", QRNotReady),
+        (200, "null", QRNotReady),
+        (200, "false", QRNotReady),
+        (204, "", QRNotReady),
+        (200, {"status": "ERROR"}, UnexpectedResponse),
+        (200, {"status": "ERROR", "value": LINK}, UnexpectedResponse),
+        (200, {"status": False}, UnexpectedResponse),
+        (200, "<html><body><h1>502 Bad Gateway</h1></body></html>", ServerError),
+        (200, "  <!DOCTYPE html><title>Just a moment</title>", ServerError),
+        (200, {"challenge": {"publicKey": "x"}}, PasskeyRequired),
+        (400, {"challenge": "x"}, PasskeyRequired),
+        (400, {"error": "your client-token is not configured"}, AuthenticationError),
+        (
+            400,
+            {"error": "To continue sending a message, you must subscribe to this instance again"},
+            SubscriptionRequired,
+        ),
+        (402, {"message": "Payment Required"}, SubscriptionRequired),
+        (401, "", AuthenticationError),
+        (403, {"error": "Client-Token whatever not allowed"}, AuthenticationError),
+        (404, "Instance not found", InstanceNotFound),
+        (404, {"reason": "entity not found"}, InstanceNotFound),
+        (200, "Instance not found", InstanceNotFound),
+        (200, {"message": "Unauthorized"}, AuthenticationError),
+        (429, "", RateLimited),
+        (302, "", UnexpectedRedirect),
+        (304, "", UnexpectedRedirect),
+        (500, "", ServerError),
+        (502, "<html></html>", ServerError),
+        (503, {"error": "down"}, ServerError),
+        (599, b"\xff", ServerError),
+        (400, "", UnexpectedResponse),
+        (405, {"error": "Method Not Allowed"}, UnexpectedResponse),
+        (415, "", UnexpectedResponse),
+        (418, LINK, UnexpectedResponse),
+        (418, PNG, UnexpectedResponse),
+        (101, "", UnexpectedResponse),
+        (200, {"foo": 1}, UnexpectedResponse),
+        (200, {"value": 7}, UnexpectedResponse),
+        (200, {"error": "Something broke", "value": LINK}, UnexpectedResponse),
+        (200, {"value": "x" * 3000}, UnexpectedResponse),
+        (200, "[1, 2]", UnexpectedResponse),
+        (200, "7", UnexpectedResponse),
+        (200, '{"value": "2@abc', UnexpectedResponse),
+        (200, '"2@abc', UnexpectedResponse),
+        (200, "[" * 100_000, UnexpectedResponse),
+        (200, b"\xff\xfe\x00", UnexpectedResponse),
+    ],
+)
+def test_what_is_not_a_code_is_an_error_with_a_meaning(
+    status: int, body: Any, error: type[ResponseError]
+) -> None:
+    """Each row of the family's answers without a code."""
+    found = read(status, body)
+    assert type(found) is error
+    assert isinstance(found, ResponseError)
+    assert found.status_code == status
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Something went wrong, try again",
+        "Instance is restarting",
+        "Token inválido",
+        "undefined",
+        "null",
+        "ERROR",
+        "NOT_FOUND",
+        "<html>oops</html>",
+        '{"error": "nested"}',
+        "line\x00noise",
+    ],
+)
+@pytest.mark.parametrize(
+    "template",
+    [
+        {"value": "%"},
+        {"qrcode": "%"},
+        {"error": "%"},
+        {"errors": ["%"]},
+        {"error": {"message": "%"}},
+        {"message": "%", "value": None},
+        {"msg": "%"},
+        {"reason": "%"},
+        {"detail": "%"},
+        {"status": "error", "message": "%"},
+        "%",
+    ],
+)
+def test_an_error_sentence_is_never_a_code(sentence: str, template: Any) -> None:
+    """Wherever it stands, also where the code should stand, and alone."""
+    body = json.dumps(template).replace('"%"', json.dumps(sentence))
+    assert isinstance(read(200, body), ResponseError)
+    assert isinstance(read(200, sentence), ResponseError)
+
+
+@pytest.mark.parametrize("word", ["Unauthorized", "Forbidden.", "disconnected", "OK"])
+def test_a_word_alone_is_never_a_code(word: str) -> None:
+    """A code has digits and signs; a word without a key is a message."""
+    assert isinstance(read(200, word), ResponseError)
+
+
+# What an error tells
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("7", 7.0),
+        (" 0 ", 0.0),
+        ("Sun, 22 Nov 2026 12:00:30 GMT", 30.0),
+        ("Sun, 22 Nov 2026 12:00:30 -0000", 30.0),
+        ("Sun, 22 Nov 2026 09:01:00 -0300", 60.0),
+        ("Sun, 22 Nov 2026 11:00:00 GMT", 0.0),
+        ("soon", None),
+        ("-5", None),
+        ("", None),
+        ("9" * 5000, None),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_is_seconds_or_a_date(status: int, text: str, seconds: float | None) -> None:
+    """Both forms of RFC 9110, and None for anything else."""
+    found = read(status, "", retry_after=text)
+    assert isinstance(found, RateLimited | ServerError)
+    assert found.retry_after == seconds
+
+
+def test_no_retry_after_is_none() -> None:
+    """The API need not say how long."""
+    found = read(429, "")
+    assert isinstance(found, RateLimited)
+    assert found.retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("location", "host"),
+    [
+        ("https://user:secret@login.example/path?token=secret", "login.example"),
+        ("/relative", None),
+        ("http://[broken", None),
+        (None, None),
+    ],
+)
+def test_a_redirect_tells_the_host_alone(location: str | None, host: str | None) -> None:
+    """Path, query and user part may hold secrets."""
+    found = read_code(Answer(302, b"", asked_at=NOON, location=location), keep)
+    assert isinstance(found, UnexpectedRedirect)
+    assert found.location == host
+    assert "secret" not in str(found)
+
+
+def test_the_detail_is_the_apis_text_cleaned_and_cut() -> None:
+    """One line, no control characters, no secret, 200 characters."""
+    found = read_code(
+        answer(500, {"error": "a\x1b[31m\n\tb", "message": "c " * 500}),
+        lambda text: text.replace("b", "?"),
+    )
+    assert isinstance(found, ServerError)
+    assert found.detail is not None
+    assert found.detail.startswith("a [31m  ?: c c")
+    assert len(found.detail) == 200
+
+
+def test_a_detail_is_said_once() -> None:
+    """Gateways repeat themselves under several keys."""
+    found = read(500, {"error": "down", "message": "down"})
+    assert isinstance(found, ServerError)
+    assert found.detail == "down"
+
+
+def test_sentences_are_not_looked_for_without_end() -> None:
+    """Nested errors are followed a few steps, not as deep as a body can be."""
+    body: Any = "deep"
+    for _ in range(50):
+        body = {"error": [body]}
+    found = read(200, body)
+    assert isinstance(found, UnexpectedResponse)
+    assert found.detail is None
+
+
+@pytest.mark.parametrize("read_answer", [read_code, read_status])
+def test_a_body_that_could_not_be_read_says_why(read_answer: Any) -> None:
+    """A body that was given up leaves its reason, unless the status says more."""
+    refused = read_answer(Answer(200, b"", asked_at=NOON, unreadable="is larger"), keep)
+    assert isinstance(refused, UnexpectedResponse)
+    assert "is larger" in str(refused)
+    down = read_answer(Answer(503, b"", asked_at=NOON, unreadable="is larger"), keep)
+    assert isinstance(down, ServerError)
+
+
+# The state of an instance
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "state"),
+    [
+        (
+            200,
+            {
+                "connected": True,
+                "session": True,
+                "smartphoneConnected": True,
+                "error": "You are already connected.",
+                "created": 1,
+            },
+            InstanceStatus(
+                connected=True,
+                session=True,
+                smartphone_connected=True,
+                error="You are already connected.",
+            ),
+        ),
+        (
+            200,
+            {"connected": False, "session": False, "error": "You are not connected."},
+            InstanceStatus(connected=False, session=False, error="You are not connected."),
+        ),
+        (200, {"connected": "true", "session": "?"}, InstanceStatus(connected=True)),
+        (200, {"connected": 0, "error": None}, InstanceStatus(connected=False)),
+        (
+            400,
+            {"error": "You are already connected."},
+            InstanceStatus(connected=True, error="You are already connected."),
+        ),
+        (
+            400,
+            {"error": "You need to restore the session."},
+            InstanceStatus(connected=False, error="You need to restore the session."),
+        ),
+    ],
+)
+def test_the_documented_states(status: int, body: Any, state: InstanceStatus) -> None:
+    """`connected` decides; on a connected instance `error` is information."""
+    assert read_status(answer(status, body), keep) == state
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (200, {"error": "NOT_FOUND", "message": "…"}, InstanceNotFound),
+        (200, {}, UnexpectedResponse),
+        (200, LINK, UnexpectedResponse),
+        (200, "<html></html>", ServerError),
+        (302, "", UnexpectedRedirect),
+        (401, {"connected": True}, AuthenticationError),
+        (404, "", InstanceNotFound),
+        (500, {"error": "You are not connected."}, ServerError),
+    ],
+)
+def test_what_does_not_tell_the_state(status: int, body: Any, error: type[ResponseError]) -> None:
+    """An answer without `connected` is an error with a meaning."""
+    assert type(read_status(answer(status, body), keep)) is error
+
+
+# Whatever arrives
+
+
+bodies = (
+    st.binary(max_size=200)
+    | st.text(max_size=200).map(str.encode)
+    | st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(max_size=20),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    [
+                        "value",
+                        "qrcode",
+                        "error",
+                        "errors",
+                        "message",
+                        "status",
+                        "connected",
+                        "challenge",
+                    ]
+                ),
+                inner,
+                max_size=4,
+            )
+        ),
+    ).map(lambda value: json.dumps(value).encode())
+)
+
+
+@given(
+    status=st.integers(100, 999),
+    body=bodies,
+    retry_after=st.none() | st.text(),
+    location=st.none() | st.text(),
+)
+@example(status=200, body=b'"\\ud800"', retry_after=None, location=None)
+@example(status=200, body=b'{"value": "\\udc00x"}', retry_after=None, location=None)
+@example(status=302, body=b"", retry_after=None, location="//[")
+@example(status=429, body=b"", retry_after="Mon, 99 Foo 99999 99:99:99 +9999", location=None)
+def test_whatever_arrives_is_a_value_or_an_error(
+    status: int, body: bytes, retry_after: str | None, location: str | None
+) -> None:
+    """Nothing is raised; a code is only ever taken from a success."""
+    came = Answer(status, body, asked_at=NOON, retry_after=retry_after, location=location)
+    code = read_code(came, keep)
+    assert isinstance(code, ResponseError) or 200 <= status < 300
+    assert isinstance(read_status(came, keep), InstanceStatus | ResponseError)
