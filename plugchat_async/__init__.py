@@ -1,0 +1,43 @@
+"""Link a WhatsApp number through PlugChat, from asyncio or trio."""
+
+from ._client import AsyncPlugChat
+from ._errors import (
+    AlreadyConnected,
+    AuthenticationError,
+    InstanceNotFound,
+    NetworkError,
+    PasskeyRequired,
+    PlugChatError,
+    QRNotReady,
+    RateLimited,
+    RequestTimeout,
+    ResponseError,
+    ServerError,
+    SubscriptionRequired,
+    UnexpectedRedirect,
+    UnexpectedResponse,
+)
+from ._models import InstanceStatus, QRCode, QRImage
+from ._version import __version__
+
+__all__ = [
+    "AlreadyConnected",
+    "AsyncPlugChat",
+    "AuthenticationError",
+    "InstanceNotFound",
+    "InstanceStatus",
+    "NetworkError",
+    "PasskeyRequired",
+    "PlugChatError",
+    "QRCode",
+    "QRImage",
+    "QRNotReady",
+    "RateLimited",
+    "RequestTimeout",
+    "ResponseError",
+    "ServerError",
+    "SubscriptionRequired",
+    "UnexpectedRedirect",
+    "UnexpectedResponse",
+    "__version__",
+]

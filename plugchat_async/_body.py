@@ -1,0 +1,77 @@
+"""Read a response's body, and stop where it grows too large.
+
+httpx would inflate each chunk whole, a thousandfold at worst, before anyone could look at its size.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+
+import anyio
+
+if TYPE_CHECKING:
+    import httpx
+
+LARGEST_BODY = 1024 * 1024
+
+# zlib's documentation: 32 + 15 detects the headers of gzip and of zlib, which HTTP calls deflate.
+_GZIP_OR_DEFLATE = 32 + 15
+_KNOWN_ENCODINGS = {"gzip", "x-gzip", "deflate"}
+
+_TOO_LARGE = "is larger than 1 MiB, which no code is; it was not read to the end"
+_NOT_ASKED_FOR = "is compressed in a way that was not asked for"
+_BROKEN = "is compressed and breaks off, or was never compressed"
+
+
+class UnreadableBody(Exception):
+    """Say why a body was given up, as the end of a sentence."""
+
+
+async def read_body(response: httpx.Response) -> bytes:
+    """Read a body of at most 1 MiB, also when it is compressed or chunked.
+
+    Raises:
+        UnreadableBody: It is larger, or compressed in a way that can't be read.
+    """
+    if response.is_stream_consumed:  # by a hook of the user's, which inflated it, too
+        return _bounded(response.content)
+    raw = await _read_raw(response)
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if not raw or encoding in {"", "identity"}:
+        return raw
+    if encoding not in _KNOWN_ENCODINGS:
+        raise UnreadableBody(_NOT_ASKED_FOR)
+    return _inflate(raw)
+
+
+async def _read_raw(response: httpx.Response) -> bytes:
+    body = bytearray()
+    # Leaving the loop would leave httpx's nested generators to the garbage collector, which trio
+    # reports; cancelling the next read unwinds them all and closes the connection.
+    with anyio.CancelScope() as reading:
+        async for chunk in response.aiter_raw():
+            if len(body) + len(chunk) > LARGEST_BODY:
+                reading.cancel()
+            else:
+                body += chunk
+    if reading.cancel_called:
+        raise UnreadableBody(_TOO_LARGE)
+    return bytes(body)
+
+
+def _inflate(raw: bytes) -> bytes:
+    inflating = zlib.decompressobj(_GZIP_OR_DEFLATE)
+    try:
+        body = inflating.decompress(raw, LARGEST_BODY + 1)
+    except zlib.error:
+        raise UnreadableBody(_BROKEN) from None
+    if len(body) <= LARGEST_BODY and not inflating.eof:
+        raise UnreadableBody(_BROKEN)
+    return _bounded(body)
+
+
+def _bounded(body: bytes) -> bytes:
+    if len(body) > LARGEST_BODY:
+        raise UnreadableBody(_TOO_LARGE)
+    return body

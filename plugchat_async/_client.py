@@ -1,0 +1,253 @@
+"""The client: an endpoint, a method."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Self
+
+import anyio
+
+from . import _settings, _stream, _wire
+from ._connections import CLOSED, BroughtAlong, Pool
+from ._credentials import Credentials
+from ._errors import UnexpectedResponse
+from ._http import Call, Exchange
+from ._models import QRCode, QRImage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Mapping
+    from types import TracebackType
+    from typing import TypeVar
+
+    import httpx
+    from pydantic import SecretStr
+
+    from ._connections import AsyncHTTPClient
+    from ._errors import ResponseError
+    from ._http import Outcome
+    from ._models import InstanceStatus
+
+    T = TypeVar("T")
+
+
+class AsyncPlugChat:
+    """Ask PlugChat for the codes that link a WhatsApp number to one instance.
+
+    One pool of connections serves all calls, and those of the clients made by `for_token()`. Use
+    it as an asynchronous context manager, or close it with `aclose()`. Nothing is sent before the
+    first call.
+
+    Args:
+        token: The instance's token, sent as it is in the header `Authorization`. None takes the
+            environment variable `PLUGCHAT_TOKEN`.
+        base_url: The address up to and including `/api/whatsapp`, for all endpoints. None takes
+            the environment variable `PLUGCHAT_BASE_URL`; without it each endpoint goes to the host
+            that PlugChat documents for it.
+        timeout: Seconds for one attempt, from sending to the last byte; more than 0.
+        retries: Further attempts after a transient failure; 0 or more.
+        headers: Extra headers for each call, such as the `Client-Token` that some accounts need.
+        max_connections: The size of our own pool, at least 1. Calls beyond it wait their turn,
+            outside of `timeout`.
+        allow_insecure_http: Allow plain http to a host that is not loopback.
+        http_client: An `AsyncClient` of httpx or httpx2 to send with, shared and never closed by
+            us. Its own pool, hooks and proxies hold; `max_connections` does not.
+
+    Raises:
+        ValueError: An argument is out of range, or there is no token.
+        TypeError: An argument is of the wrong type.
+    """
+
+    def __init__(
+        self,
+        token: str | SecretStr | None = None,
+        *,
+        base_url: str | None = None,
+        timeout: float = 10.0,
+        retries: int = 2,
+        headers: Mapping[str, str] | None = None,
+        max_connections: int = 100,
+        allow_insecure_http: bool = False,
+        http_client: httpx.AsyncClient | AsyncHTTPClient | None = None,
+    ) -> None:
+        token = _settings.environment_token() if token is None else _settings.seal(token)
+        self._credentials = Credentials(
+            _settings.check_token(token),
+            _settings.check_headers({} if headers is None else headers),
+        )
+        self._base_url = _settings.read_base_url(base_url, allow_insecure_http=allow_insecure_http)
+        timeout = _settings.check_seconds("timeout", timeout)
+        retries = _settings.check_count("retries", retries, at_least=0)
+        max_connections = _settings.check_count("max_connections", max_connections, at_least=1)
+        connections = Pool(max_connections) if http_client is None else BroughtAlong(http_client)
+        self._exchange = Exchange(connections, timeout=timeout, retries=retries)
+        self._owns_connections = True
+        self._is_closed = False
+
+    async def qr_code(self) -> QRCode:
+        """Ask for a code as text.
+
+        Where the API answers an image all the same, the code is read out of it, with the extra
+        `[decode]`.
+
+        Returns:
+            The code, which lives 20 seconds.
+
+        Raises:
+            AlreadyConnected: The instance is linked to a phone.
+            PlugChatError: Any other failure; transient ones have been retried.
+            RuntimeError: The client was closed.
+
+        Source: `GET https://app.plugchat.com.br/api/whatsapp/qr-code`
+        """
+        code, _ = await self._fetch_code(1, 1)
+        return code
+
+    async def qr_code_image(self) -> QRImage:
+        """Ask for a code as an image.
+
+        Where the API answers text all the same, it is drawn as a PNG.
+
+        Returns:
+            The image, whose code lives 20 seconds.
+
+        Raises:
+            AlreadyConnected: The instance is linked to a phone.
+            PlugChatError: Any other failure; transient ones have been retried.
+            RuntimeError: The client was closed.
+
+        Source: `GET https://www.plugchat.com.br/api/whatsapp/qr-code/image`
+        """
+        outcome: Outcome[_wire.Code] = await self._ask(_wire.QR_CODE_IMAGE, _wire.read_code)
+        if isinstance(outcome.value, _wire.Picture):
+            picture = outcome.value
+        else:
+            code = QRCode(payload=outcome.value.payload)
+            picture = _wire.Picture(await anyio.to_thread.run_sync(code.png), "image/png")
+        return QRImage(
+            data=picture.data, media_type=picture.media_type, fetched_at=outcome.asked_at
+        )
+
+    def qr_stream(
+        self, *, interval: float = 15.0, max_rounds: int = 3
+    ) -> AsyncGenerator[QRCode, None]:
+        """Ask for a fresh code each `interval` seconds, and stop after `max_rounds`.
+
+        The first code is fetched at the first iteration. After the last one the stream waits
+        `interval` seconds more, and ends.
+
+        Args:
+            interval: Seconds from one code to the next, more than 0 and at most 20; the API's
+                documentation asks for 10 to 20.
+            max_rounds: How many codes to ask for at most, at least 1; the API's documentation
+                asks to stop after 3.
+
+        Returns:
+            An asynchronous generator of codes. Iterating it raises what `qr_code()` does, and
+            `AlreadyConnected` with `after_scan=True` when one of its codes was scanned.
+
+        Raises:
+            ValueError: An argument is out of range.
+            TypeError: An argument is of the wrong type.
+
+        Source: `GET https://app.plugchat.com.br/api/whatsapp/qr-code`
+        """
+        return _stream.rounds(
+            self._fetch_code,
+            interval=_settings.check_interval(interval),
+            max_rounds=_settings.check_count("max_rounds", max_rounds, at_least=1),
+        )
+
+    async def status(self) -> InstanceStatus:
+        """Ask whether the instance is linked to a phone. It spends no code.
+
+        Returns:
+            The state of the instance.
+
+        Raises:
+            PlugChatError: The API did not tell; transient failures have been retried.
+            RuntimeError: The client was closed.
+
+        Source: `GET https://app.plugchat.com.br/api/whatsapp/status`
+        """
+        outcome = await self._ask(_wire.STATUS, _wire.read_status)
+        return outcome.value
+
+    def for_token(self, token: str | SecretStr) -> Self:
+        """Make a client for another instance over the same connections.
+
+        It shares everything but the token: base URL, extra headers, time-outs, retries. Closing it
+        closes no connection; closing the client that it comes from does.
+
+        Args:
+            token: The other instance's token.
+
+        Returns:
+            The client, made at the cost of a small object.
+
+        Raises:
+            ValueError: The token is empty or can't be sent as a header.
+            TypeError: The token is neither a str nor a SecretStr.
+            RuntimeError: This client was closed.
+        """
+        token = _settings.seal(token)
+        self._check_open()
+        other = copy.copy(self)
+        other._credentials = self._credentials.with_token(_settings.check_token(token))
+        other._owns_connections = False
+        return other
+
+    async def aclose(self) -> None:
+        """Close the connections that are this client's own. Closing twice does nothing."""
+        self._is_closed = True
+        if self._owns_connections:
+            await self._exchange.connections.aclose()
+
+    async def __aenter__(self) -> Self:
+        self._check_open()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        base_url = self._base_url or _wire.QR_CODE.documented_base_url
+        return f"{type(self).__name__}(base_url={base_url!r})"
+
+    async def _fetch_code(self, number: int, rounds: int) -> tuple[QRCode, float]:
+        outcome: Outcome[_wire.Code] = await self._ask(_wire.QR_CODE, _wire.read_code)
+        if isinstance(outcome.value, _wire.Text):
+            payload = outcome.value.payload
+        else:
+            payload = await _read_picture(outcome.value)
+        code = QRCode(payload=payload, fetched_at=outcome.asked_at, round=number, rounds=rounds)
+        return code, outcome.asked_at_clock
+
+    async def _ask(
+        self,
+        endpoint: _wire.Endpoint,
+        read: Callable[[_wire.Answer, _wire.Redact], T | ResponseError],
+    ) -> Outcome[T]:
+        self._check_open()
+        return await self._exchange.make(Call(endpoint, self._base_url, self._credentials, read))
+
+    def _check_open(self) -> None:
+        if self._is_closed or self._exchange.connections.is_closed:
+            raise RuntimeError(CLOSED)
+
+
+async def _read_picture(picture: _wire.Picture) -> str:
+    image = QRImage(data=picture.data, media_type=picture.media_type)
+    try:
+        code = await anyio.to_thread.run_sync(image.decode)
+    except ImportError as error:
+        raise UnexpectedResponse(
+            "the API answered an image where text was asked for: call qr_code_image(), or"
+            " install the extra that reads it: pip install 'plugchat-async[decode]'",
+            status_code=200,
+        ) from error
+    return code.payload

@@ -1,0 +1,180 @@
+"""Where connections come from: a pool of our own, or a client that was brought along.
+
+Our own pool hands out httpx clients of one connection each. A single client with many connections
+scans all of them on every request, and requests that wait inside it can't be cancelled cheaply.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING, Protocol, cast
+
+import anyio
+import httpx
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    import ssl
+
+# Load balancers close idle connections after 60 s or more; the longest pause of ours is a round.
+_IDLE_SECONDS = 30.0
+
+
+class AsyncHTTPClient(Protocol):
+    """Describe what tells the AsyncClient of httpx, and of httpx2, to a type checker."""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """The exceptions by which one family of clients says that no answer came."""
+
+    timeout: type[Exception]
+    other: tuple[type[Exception], ...]
+
+
+class Connections(Protocol):
+    """Lend a client for one request at a time."""
+
+    failures: Failures
+    is_closed: bool
+
+    async def acquire(self) -> httpx.AsyncClient:
+        """Wait for a turn, first come, first served."""
+        ...
+
+    async def release(self, client: httpx.AsyncClient) -> None:
+        """Take the client back."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close what is ours to close, and lend no more."""
+        ...
+
+
+class Pool:
+    """Own up to `max_connections` connections, and reuse the one that was used last."""
+
+    def __init__(self, max_connections: int) -> None:
+        self.failures = _HTTPX_FAILURES
+        self.is_closed = False
+        self._turns = anyio.Semaphore(max_connections, fast_acquire=True)
+        self._idle: list[httpx.AsyncClient] = []
+
+    async def acquire(self) -> httpx.AsyncClient:
+        """Wait for a turn, first come, first served."""
+        await self._turns.acquire()
+        try:
+            if self.is_closed:
+                raise RuntimeError(CLOSED)
+            return self._idle.pop() if self._idle else await _open()
+        except BaseException:
+            self._turns.release()
+            raise
+
+    async def release(self, client: httpx.AsyncClient) -> None:
+        """Take the client back, its connection kept alive."""
+        self._turns.release()
+        if self.is_closed:
+            await close(client)
+        else:
+            self._idle.append(client)
+
+    async def aclose(self) -> None:
+        """Close what is idle; a connection in use is closed when its call gives it back."""
+        self.is_closed = True
+        while self._idle:
+            await close(self._idle.pop())
+
+
+class BroughtAlong:
+    """Share a client that somebody else owns, with the pool, hooks and limits it has."""
+
+    def __init__(self, client: AsyncHTTPClient) -> None:
+        family = _family(client)
+        self.failures = _failures(family)
+        self.is_closed = False
+        # httpx2 kept httpx's interface, so that one name stands for both.
+        self._client = cast("httpx.AsyncClient", client)
+
+    async def acquire(self) -> httpx.AsyncClient:
+        """Lend the client at once: its own pool makes calls wait."""
+        if self.is_closed:
+            raise RuntimeError(CLOSED)
+        return self._client
+
+    async def release(self, client: httpx.AsyncClient) -> None:
+        """Do nothing: the client was never taken."""
+
+    async def aclose(self) -> None:
+        """Lend no more, and leave the client open for its owner."""
+        self.is_closed = True
+
+
+async def close(resource: httpx.AsyncClient | httpx.Response) -> None:
+    """Close what holds a connection, whatever is being cancelled, in a second at most."""
+    with anyio.move_on_after(1, shield=True):
+        await resource.aclose()
+
+
+async def _open() -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        verify=await anyio.to_thread.run_sync(_tls_context),
+        limits=httpx.Limits(max_connections=1, keepalive_expiry=_IDLE_SECONDS),
+        # The connections serve many tenants: a cookie of one must not reach another.
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        headers={"User-Agent": f"plugchat-async/{__version__}"},
+        event_hooks={"response": [_set_location_aside]},
+    )
+
+
+@cache
+def _tls_context() -> ssl.SSLContext:
+    """Read the CA bundle once a process: it takes tens of milliseconds and 800 KiB."""
+    return httpx.create_ssl_context()
+
+
+async def _set_location_aside(response: httpx.Response) -> None:
+    """Keep httpx from building the redirect's request, which fails where Location is no URL."""
+    if "Location" in response.headers:
+        response.extensions["location"] = response.headers.pop("Location")
+
+
+def location(response: httpx.Response) -> str | None:
+    """Tell where a redirect points to."""
+    aside: str | None = response.extensions.get("location")
+    return aside or response.headers.get("Location")
+
+
+def _family(client: AsyncHTTPClient) -> str:
+    for cls in type(client).__mro__:
+        package, _, _ = cls.__module__.partition(".")
+        if package in {"httpx", "httpx2"} and cls.__name__ == "AsyncClient":
+            return package
+    raise TypeError(
+        "http_client must be an AsyncClient of httpx or httpx2,"
+        f" not {type(client).__module__}.{type(client).__qualname__}"
+    )
+
+
+def _failures(family: str) -> Failures:
+    module = sys.modules[family]
+    return Failures(
+        timeout=module.TimeoutException, other=(module.HTTPError, module.InvalidURL, OSError)
+    )
+
+
+_HTTPX_FAILURES = _failures("httpx")
+CLOSED = "this client was closed by aclose(); make a new one"

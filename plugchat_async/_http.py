@@ -1,0 +1,189 @@
+"""How one call is made: an exchange with its deadline and its cap, and further attempts."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import anyio
+
+from ._body import UnreadableBody, read_body
+from ._connections import close, location
+from ._errors import TRANSIENT, NetworkError, PlugChatError, RequestTimeout, ResponseError
+from ._wire import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx
+
+    from ._connections import Connections
+    from ._credentials import Credentials
+    from ._wire import Endpoint, Redact
+
+logger = logging.getLogger("plugchat_async")
+
+T = TypeVar("T")
+
+# A code lives 20 s: a server that asks for a longer pause has refused this round.
+_LONGEST_PAUSE = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """What to ask, of which instance, and how to read the answer."""
+
+    endpoint: Endpoint
+    base_url: str | None
+    credentials: Credentials
+    read: Callable[[Answer, Redact], T | ResponseError]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T]):
+    """What a call brought, and when the attempt that brought it began."""
+
+    value: T
+    asked_at: datetime
+    asked_at_clock: float
+
+
+class Exchange:
+    """Make calls over shared connections."""
+
+    def __init__(self, connections: Connections, *, timeout: float, retries: int) -> None:
+        self.connections = connections
+        self._timeout = timeout
+        self._retries = retries
+
+    async def make(self, call: Call[T]) -> Outcome[T]:
+        """Make a call, and again after a transient failure.
+
+        Raises:
+            PlugChatError: No attempt brought what was asked for.
+        """
+        try:
+            return await self._attempt(call, 1)
+        except TRANSIENT as error:
+            if self._retries == 0 or not _may_pass(error):
+                raise
+            first_failure = error
+        return await self._retry(call, first_failure)
+
+    async def _retry(self, call: Call[T], first_failure: PlugChatError) -> Outcome[T]:
+        import tenacity
+
+        backoff = tenacity.wait_exponential(multiplier=0.5, max=4) + tenacity.wait_random(0, 0.5)
+
+        def pause(state: tenacity.RetryCallState) -> float:
+            asked_for = getattr(state.outcome and state.outcome.exception(), "retry_after", None)
+            return backoff(state) if asked_for is None else asked_for
+
+        retrying = tenacity.AsyncRetrying(
+            sleep=anyio.sleep,
+            stop=tenacity.stop_after_attempt(1 + self._retries),
+            wait=pause,
+            retry=tenacity.retry_if_exception(_may_pass),
+            reraise=True,
+        )
+        numbers = itertools.count(1)
+
+        async def attempt() -> Outcome[T]:
+            number = next(numbers)
+            if number == 1:
+                # Made above: a call that succeeds at once never enters the retry library.
+                raise first_failure
+            return await self._attempt(call, number)
+
+        outcome: Outcome[T] = await retrying(attempt)
+        return outcome
+
+    async def _attempt(self, call: Call[T], number: int) -> Outcome[T]:
+        client = await self.connections.acquire()
+        asked_at, began = datetime.now(UTC), anyio.current_time()
+        try:
+            answer = await self._exchange(client, call, asked_at)
+        except PlugChatError as error:
+            _log(call, error.code, began, number)
+            raise
+        finally:
+            await self.connections.release(client)
+        _log(call, str(answer.status_code), began, number)
+        value = call.read(answer, call.credentials.redact)
+        if isinstance(value, ResponseError):
+            raise value
+        return Outcome(value, asked_at, began)
+
+    async def _exchange(
+        self, client: httpx.AsyncClient, call: Call[T], asked_at: datetime
+    ) -> Answer:
+        failures = self.connections.failures
+        try:
+            with anyio.fail_after(self._timeout):
+                response = await client.send(
+                    client.build_request(
+                        "GET",
+                        call.endpoint.url(call.base_url),
+                        # What is small is not worth compressing, and a bomb is not to be invited.
+                        headers={**call.credentials.headers(), "Accept-Encoding": "identity"},
+                        timeout=None,
+                    ),
+                    stream=True,
+                    follow_redirects=False,
+                )
+                try:
+                    content, unreadable = await read_body(response), None
+                except UnreadableBody as error:
+                    content, unreadable = b"", str(error)
+                finally:
+                    await close(response)
+        except (TimeoutError, failures.timeout) as error:
+            raise RequestTimeout(
+                f"no complete answer from {call.endpoint.path} within {self._timeout:g} s: check"
+                " the network, or give a longer timeout"
+            ) from _without_frames(error)
+        except failures.other as error:
+            raise NetworkError(
+                f"no answer from {call.endpoint.path}, {type(error).__name__}: check the network"
+                " and base_url"
+            ) from _without_frames(error)
+        return Answer(
+            status_code=response.status_code,
+            content=content,
+            asked_at=asked_at,
+            retry_after=response.headers.get("Retry-After"),
+            location=location(response),
+            unreadable=unreadable,
+        )
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Tell whether a further attempt is worth making."""
+    pause = getattr(error, "retry_after", None)
+    return isinstance(error, TRANSIENT) and (pause is None or pause <= _LONGEST_PAUSE)
+
+
+def _log(call: Call[T], result: str, began: float, number: int) -> None:
+    logger.debug(
+        "GET %s: %s in %.0f ms, attempt %d",
+        call.endpoint.path,
+        result,
+        (anyio.current_time() - began) * 1000,
+        number,
+    )
+
+
+def _without_frames(error: BaseException) -> BaseException:
+    """Keep the cause and drop its traceback: the frames of an http library hold the headers."""
+    seen: set[BaseException] = set()
+    links: list[BaseException | None] = [error]
+    while links:
+        link = links.pop()
+        if link is not None and link not in seen:
+            seen.add(link)
+            link.__traceback__ = None
+            links += [link.__cause__, link.__context__]
+    return error

@@ -1,0 +1,265 @@
+"""The main job over real sockets: HTTP that was never mocked, codes that a reader reads."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx
+import httpx2
+import pytest
+import zxingcpp
+from anyio.streams.buffered import BufferedByteReceiveStream
+from PIL import Image
+
+from plugchat_async import (
+    AlreadyConnected,
+    AsyncPlugChat,
+    NetworkError,
+    RequestTimeout,
+    UnexpectedRedirect,
+    UnexpectedResponse,
+)
+from plugchat_async.sandbox import ANSWERS, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
+    from anyio.abc import SocketStream
+
+pytestmark = pytest.mark.anyio
+
+TOKEN = "F3A9-the-token-of-a-tenant-7C21"
+QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
+
+
+def read(image: bytes) -> str:
+    """Read a code as a phone would: as it is, never inverted."""
+    (code,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(image)), QR, try_invert=False)
+    return code.text
+
+
+@pytest.fixture(params=["own pool", "httpx", "httpx2"])
+def brought(request: pytest.FixtureRequest) -> Any:
+    """Send over the pool of our own, or over a client of either family."""
+    return {"own pool": None, "httpx": httpx.AsyncClient, "httpx2": httpx2.AsyncClient}[
+        request.param
+    ]
+
+
+@asynccontextmanager
+async def client_for(base_url: str, brought: Any, **options: Any) -> AsyncGenerator[AsyncPlugChat]:
+    """Make a client, and close what it leaves to its owner."""
+    http_client = brought() if brought else None
+    async with AsyncPlugChat(
+        TOKEN, base_url=base_url, http_client=http_client, **options
+    ) as client:
+        yield client
+    if http_client is not None:
+        await http_client.aclose()
+
+
+@asynccontextmanager
+async def server(
+    answer: Callable[[SocketStream], Awaitable[None]],
+) -> AsyncGenerator[tuple[str, list[bytes]]]:
+    """Serve raw bytes: read a request, then let `answer` do to the connection what it likes."""
+    requests: list[bytes] = []
+
+    async def handle(connection: SocketStream) -> None:
+        async with connection:
+            buffered = BufferedByteReceiveStream(connection)
+            try:
+                while True:
+                    requests.append(await buffered.receive_until(b"\r\n\r\n", 65536))
+                    await answer(connection)
+            except (anyio.IncompleteRead, anyio.BrokenResourceError, anyio.ClosedResourceError):
+                return
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = listener.extra(anyio.abc.SocketAttribute.local_port)
+    async with listener, anyio.create_task_group() as serving:
+        serving.start_soon(listener.serve, handle)
+        yield f"http://127.0.0.1:{port}/api/whatsapp", requests
+        serving.cancel_scope.cancel()
+
+
+async def test_three_codes_and_a_scan(brought: Any) -> None:
+    """A phone scans the second code off its picture, and the stream tells."""
+    sandbox = Sandbox()
+    shown = []
+    async with sandbox.serve() as base_url, client_for(base_url, brought) as client:
+        with pytest.raises(AlreadyConnected) as caught:
+            async for code in client.qr_stream(interval=0.05):
+                shown.append(read(code.png()))
+                if code.round == 2:
+                    assert sandbox.scan(shown[-1])
+        assert (await client.status()).connected
+    assert caught.value.after_scan
+    assert len(set(shown)) == 2
+    assert [call.endpoint for call in sandbox.calls] == ["/qr-code"] * 3 + ["/status"]
+    assert {call.token for call in sandbox.calls} == {TOKEN}
+
+
+async def test_the_image_of_a_code(brought: Any) -> None:
+    """The picture that came is one that a phone can scan."""
+    sandbox = Sandbox()
+    async with sandbox.serve() as base_url, client_for(base_url, brought) as client:
+        image = await client.qr_code_image()
+        assert sandbox.scan(read(image.data))
+
+
+@pytest.mark.parametrize("name", [name for name in ANSWERS if name.startswith(("code", "image"))])
+async def test_every_form_of_a_code_can_be_scanned(name: str) -> None:
+    """Whatever form the API gives it, on both endpoints."""
+    sandbox = Sandbox()
+    async with sandbox.serve() as base_url, client_for(base_url, None) as client:
+        sandbox.answer_next(name)
+        assert sandbox.scan((await client.qr_code()).payload)
+        sandbox.disconnect(TOKEN)
+        sandbox.answer_next(name)
+        assert sandbox.scan(read((await client.qr_code_image()).data))
+
+
+async def test_many_calls_share_few_connections() -> None:
+    """Calls beyond `max_connections` wait, and connections are used again."""
+    connections: set[int] = set()
+
+    async def answer(connection: SocketStream) -> None:
+        connections.add(connection.extra(anyio.abc.SocketAttribute.remote_port))
+        await anyio.sleep(0.005)
+        body = json.dumps({"value": "2@code"}).encode()
+        await connection.send(
+            b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+        )
+
+    async with server(answer) as (base_url, requests):
+        async with (
+            client_for(base_url, None, max_connections=4, timeout=1) as client,
+            anyio.create_task_group() as calls,
+        ):
+            for _ in range(100):
+                calls.start_soon(client.qr_code)
+    assert len(requests) == 100
+    assert len(connections) == 4
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+async def test_a_body_without_end_is_not_read_on(brought: Any, compressed: bool) -> None:
+    """A megabyte is taken, then the connection is closed; also where it is compressed."""
+    sent = 0
+    chunk = os.urandom(16384)
+    encoding = b"Content-Encoding: gzip\r\n" if compressed else b""
+
+    async def answer(connection: SocketStream) -> None:
+        nonlocal sent
+        await connection.send(
+            b"HTTP/1.1 200 OK\r\n" + encoding + b"Transfer-Encoding: chunked\r\n\r\n"
+        )
+        while True:
+            await connection.send(b"4000\r\n" + chunk + b"\r\n")
+            sent += len(chunk)
+
+    async with server(answer) as (base_url, _), client_for(base_url, brought) as client:
+        with pytest.raises(UnexpectedResponse, match="larger than 1 MiB"):
+            await client.qr_code()
+    # What the kernel's buffers on loopback take on top of the megabyte.
+    assert sent < 16 * 1024 * 1024
+
+
+async def test_a_bomb_is_not_inflated(brought: Any) -> None:
+    """A small body that inflates to 64 MiB is refused."""
+    bomb = gzip.compress(bytes(2**26))
+
+    async def answer(connection: SocketStream) -> None:
+        head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
+        await connection.send(head % len(bomb) + bomb)
+
+    async with server(answer) as (base_url, requests), client_for(base_url, brought) as client:
+        with pytest.raises(UnexpectedResponse, match="larger than 1 MiB"):
+            await client.qr_code()
+    assert b"accept-encoding: identity" in requests[0].lower()
+
+
+async def test_a_redirect_is_not_followed(brought: Any) -> None:
+    """The other host is never asked, so the token never reaches it."""
+
+    async def answer(connection: SocketStream) -> None:
+        await connection.send(
+            b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
+        )
+
+    async with server(answer) as (base_url, requests), client_for(base_url, brought) as client:
+        with pytest.raises(UnexpectedRedirect):
+            await client.qr_code()
+    assert len(requests) == 1
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
+        b"SSH-2.0-OpenSSH_9.9\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n",
+    ],
+    ids=["nothing", "half a body", "another protocol", "two lengths", "broken chunks"],
+)
+async def test_an_answer_that_breaks_http_is_a_network_error(brought: Any, raw: bytes) -> None:
+    """Whatever the peer does, one kind of exception comes out."""
+
+    async def answer(connection: SocketStream) -> None:
+        await connection.send(raw)
+        await connection.aclose()
+
+    async with server(answer) as (base_url, requests):
+        async with client_for(base_url, brought, retries=0) as client:
+            with pytest.raises(NetworkError):
+                await client.qr_code()
+    assert len(requests) == 1
+
+
+async def test_a_server_that_never_answers_is_a_request_timeout(brought: Any) -> None:
+    """The deadline is for the whole attempt, a body that drips included."""
+
+    async def answer(connection: SocketStream) -> None:
+        await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        while True:
+            await connection.send(b"x")
+            await anyio.sleep(0.01)
+
+    async with server(answer) as (base_url, _):
+        async with client_for(base_url, brought, timeout=0.1, retries=0) as client:
+            with pytest.raises(RequestTimeout):
+                await client.qr_code()
+
+
+async def test_a_refused_connection_is_a_network_error(brought: Any) -> None:
+    """Nobody listens there."""
+    async with client_for("http://127.0.0.1:9/api/whatsapp", brought, retries=0) as client:
+        with pytest.raises(NetworkError, match="base_url"):
+            await client.qr_code()
+
+
+async def test_the_next_call_works_after_one_was_cancelled(brought: Any) -> None:
+    """Nothing of the cancelled call is left in the way."""
+    hold = True
+
+    async def answer(connection: SocketStream) -> None:
+        if hold:
+            await anyio.sleep_forever()
+        await connection.send(b'HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{"value":"2@code"}')
+
+    async with server(answer) as (base_url, _):
+        async with client_for(base_url, brought, max_connections=1) as client:
+            with anyio.move_on_after(0.05) as scope:
+                await client.qr_code()
+            assert scope.cancelled_caught
+            hold = False
+            assert (await client.qr_code()).payload == "2@code"

@@ -1,0 +1,115 @@
+"""Bodies are read up to 1 MiB, compressed or not, and not a chunk further."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from plugchat_async._body import LARGEST_BODY, UnreadableBody, read_body
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+pytestmark = pytest.mark.anyio
+
+MEBIBYTE = 1024 * 1024
+
+
+class Chunks(httpx.AsyncByteStream):
+    """Send chunks and count them."""
+
+    def __init__(self, *chunks: bytes) -> None:
+        self.chunks = chunks
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self.chunks:
+            yield chunk
+
+
+def response(*chunks: bytes, encoding: str | None = None) -> httpx.Response:
+    """Make a response whose body is still to be read."""
+    headers = {} if encoding is None else {"Content-Encoding": encoding}
+    return httpx.Response(200, headers=headers, stream=Chunks(*chunks))
+
+
+async def test_a_body_is_joined_from_its_chunks() -> None:
+    """Chunks are how it travels, not what it says."""
+    assert await read_body(response(b'{"val', b'ue": 1}')) == b'{"value": 1}'
+
+
+async def test_a_body_of_just_the_largest_size_is_read() -> None:
+    """1 MiB is allowed, and one byte more is not."""
+    assert LARGEST_BODY == MEBIBYTE
+    assert len(await read_body(response(bytes(MEBIBYTE - 1), b"x"))) == MEBIBYTE
+    with pytest.raises(UnreadableBody, match="larger than 1 MiB"):
+        await read_body(response(bytes(MEBIBYTE), b"x"))
+
+
+async def test_a_chunk_alone_may_be_too_large() -> None:
+    """A transport that hands over everything at once is bounded, too."""
+    with pytest.raises(UnreadableBody, match="larger than 1 MiB"):
+        await read_body(response(bytes(MEBIBYTE + 1)))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "compress"),
+    [
+        ("gzip", gzip.compress),
+        (" GZIP", gzip.compress),
+        ("x-gzip", gzip.compress),
+        ("deflate", zlib.compress),
+    ],
+)
+async def test_a_compressed_body_is_inflated(encoding: str, compress: object) -> None:
+    """We ask for none, but proxies compress what they like."""
+    assert callable(compress)
+    assert await read_body(response(compress(b"2@code"), encoding=encoding)) == b"2@code"
+
+
+@pytest.mark.parametrize("encoding", ["identity", ""])
+async def test_a_body_that_says_it_is_not_compressed_is_taken_as_it_is(encoding: str) -> None:
+    """`identity` is a legal label."""
+    assert await read_body(response(b"2@code", encoding=encoding)) == b"2@code"
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zlib.compress], ids=["gzip", "zlib"])
+async def test_a_bomb_is_inflated_no_further_than_the_limit(compress: object) -> None:
+    """A thousandfold compression does not reach memory."""
+    assert callable(compress)
+    bomb = compress(bytes(64 * MEBIBYTE))
+    assert len(bomb) < MEBIBYTE
+    with pytest.raises(UnreadableBody, match="larger than 1 MiB"):
+        await read_body(response(bomb, encoding="gzip"))
+
+
+@pytest.mark.parametrize("body", [gzip.compress(b"2@code")[:-4], b"2@code"])
+async def test_broken_compression_is_refused(body: bytes) -> None:
+    """A body that breaks off, or was never compressed, is no code."""
+    with pytest.raises(UnreadableBody, match="breaks off"):
+        await read_body(response(body, encoding="gzip"))
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "nonsense"])
+async def test_a_compression_that_was_not_asked_for_is_refused(encoding: str) -> None:
+    """Only what the standard library inflates, once."""
+    with pytest.raises(UnreadableBody, match="not asked for"):
+        await read_body(response(b"xxxx", encoding=encoding))
+
+
+async def test_an_empty_body_is_empty_whatever_its_label() -> None:
+    """Nothing needs no inflating."""
+    assert await read_body(response(encoding="br")) == b""
+
+
+async def test_a_body_that_a_hook_has_read_is_taken_from_memory() -> None:
+    """Users' hooks may read a response to log it; the limit holds all the same."""
+    small, large = response(b"2@code"), response(bytes(MEBIBYTE + 1))
+    await small.aread()
+    await large.aread()
+    assert await read_body(small) == b"2@code"
+    with pytest.raises(UnreadableBody, match="larger than 1 MiB"):
+        await read_body(large)

@@ -1,0 +1,327 @@
+"""The client's methods, one endpoint each."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import respx
+import segno
+
+from plugchat_async import (
+    AlreadyConnected,
+    AsyncPlugChat,
+    InstanceStatus,
+    UnexpectedRedirect,
+    UnexpectedResponse,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator
+
+    from plugchat_async.sandbox import Sandbox
+
+pytestmark = pytest.mark.anyio
+
+TOKEN = "F3A9-the-token-of-a-tenant-7C21"
+CODE = {"value": "2@code"}
+
+
+@pytest.fixture
+def router() -> Iterator[respx.MockRouter]:
+    """Answer in place of PlugChat's two hosts; any other request fails."""
+    with respx.mock(assert_all_called=False) as router:
+        yield router
+
+
+def png(payload: str) -> bytes:
+    """Draw a code as PlugChat does."""
+    out = io.BytesIO()
+    segno.make_qr(payload).save(out, kind="png", scale=4, border=4)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "body"),
+    [
+        (AsyncPlugChat.qr_code, "https://app.plugchat.com.br/api/whatsapp/qr-code", CODE),
+        (
+            AsyncPlugChat.qr_code_image,
+            "https://www.plugchat.com.br/api/whatsapp/qr-code/image",
+            CODE,
+        ),
+        (
+            AsyncPlugChat.status,
+            "https://app.plugchat.com.br/api/whatsapp/status",
+            {"connected": False},
+        ),
+    ],
+)
+@pytest.mark.parametrize("token", [TOKEN, "Bearer abc", "  padded\n"])
+async def test_each_method_asks_its_documented_endpoint_to_the_letter(
+    router: respx.MockRouter,
+    method: Callable[[AsyncPlugChat], Coroutine[Any, Any, object]],
+    url: str,
+    body: dict[str, Any],
+    token: str,
+) -> None:
+    """GET, the documented host, the raw token, no query and no body."""
+    route = router.get(url).respond(json=body)
+    async with AsyncPlugChat(token) as client:
+        await method(client)
+    (call,) = route.calls
+    assert call.request.headers["Authorization"] == token.strip()
+    assert call.request.url.query == b""
+    assert call.request.content == b""
+
+
+async def test_base_url_and_headers_hold_for_every_endpoint(router: respx.MockRouter) -> None:
+    """A sibling deployment, and the security header that some accounts need."""
+    base = "https://api.example/api/whatsapp"
+    for path, body in (("/qr-code", CODE), ("/qr-code/image", CODE), ("/status", {"connected": 1})):
+        router.get(base + path).respond(json=body)
+    async with AsyncPlugChat(
+        TOKEN, base_url=base + "/", headers={"Client-Token": "security-token"}
+    ) as client:
+        await client.qr_code()
+        await client.qr_code_image()
+        await client.status()
+    assert len(router.calls) == 3
+    for call in router.calls:
+        assert call.request.headers["Client-Token"] == "security-token"
+
+
+async def test_token_and_base_url_come_from_the_environment(
+    router: respx.MockRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Services are configured by their environment."""
+    monkeypatch.setenv("PLUGCHAT_TOKEN", TOKEN)
+    monkeypatch.setenv("PLUGCHAT_BASE_URL", "https://api.example/api/whatsapp/")
+    route = router.get("https://api.example/api/whatsapp/qr-code").respond(json=CODE)
+    async with AsyncPlugChat() as client:
+        await client.qr_code()
+    assert route.calls[0].request.headers["Authorization"] == TOKEN
+
+
+async def test_nothing_is_sent_before_the_first_call(router: respx.MockRouter) -> None:
+    """Making a client, another one from it, and a stream opens nothing."""
+    async with AsyncPlugChat(TOKEN) as client:
+        client.for_token("another")
+        await client.qr_stream().aclose()
+    assert len(router.calls) == 0
+
+
+async def test_a_code_tells_when_it_was_asked_for(plugchat_client: AsyncPlugChat) -> None:
+    """It lives 20 seconds from then, and stands alone in its stream."""
+    code = await plugchat_client.qr_code()
+    assert 19 < code.expires_in <= 20
+    assert (code.round, code.rounds) == (1, 1)
+
+
+@pytest.mark.parametrize("name", ["code_as_image", "image_binary", "image_bare_base64"])
+async def test_an_image_from_the_text_endpoint_is_read(
+    plugchat_sandbox: Sandbox, plugchat_client: AsyncPlugChat, name: str
+) -> None:
+    """The family's own documentation shows an image there; the code in it is alive."""
+    plugchat_sandbox.answer_next(name)
+    code = await plugchat_client.qr_code()
+    assert plugchat_sandbox.scan(code.payload)
+
+
+async def test_an_image_from_the_text_endpoint_without_the_extra(
+    plugchat_sandbox: Sandbox, plugchat_client: AsyncPlugChat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error names the two ways out."""
+    monkeypatch.setitem(sys.modules, "zxingcpp", None)
+    plugchat_sandbox.answer_next("code_as_image")
+    with pytest.raises(UnexpectedResponse, match=r"qr_code_image\(\).*\[decode\]") as caught:
+        await plugchat_client.qr_code()
+    assert isinstance(caught.value.__cause__, ImportError)
+
+
+async def test_an_image_without_a_code_from_the_text_endpoint() -> None:
+    """A logo is no code."""
+    blank = io.BytesIO()
+    segno.make_qr("x").save(blank, kind="png", dark="white")
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=blank.getvalue()))
+    async with httpx.AsyncClient(transport=transport) as brought:
+        with pytest.raises(UnexpectedResponse, match="no QR code"):
+            await AsyncPlugChat(TOKEN, http_client=brought).qr_code()
+
+
+async def test_the_image_endpoint_gives_the_file_it_sent(
+    plugchat_sandbox: Sandbox, plugchat_client: AsyncPlugChat
+) -> None:
+    """Its type is told by its bytes, and the code in it is alive."""
+    image = await plugchat_client.qr_code_image()
+    assert image.media_type == "image/png"
+    assert 19 < image.expires_in <= 20
+    assert plugchat_sandbox.scan(image.decode().payload)
+
+
+async def test_text_from_the_image_endpoint_is_drawn(
+    plugchat_sandbox: Sandbox, plugchat_client: AsyncPlugChat
+) -> None:
+    """Whoever asks for an image gets one."""
+    plugchat_sandbox.answer_next("code_as_text")
+    image = await plugchat_client.qr_code_image()
+    assert image.media_type == "image/png"
+    assert plugchat_sandbox.scan(image.decode().payload)
+
+
+async def test_the_status_before_and_after_a_scan(
+    plugchat_sandbox: Sandbox, plugchat_client: AsyncPlugChat
+) -> None:
+    """It spends no code: the one on show can still be scanned."""
+    code = await plugchat_client.qr_code()
+    assert await plugchat_client.status() == InstanceStatus(
+        connected=False,
+        session=False,
+        smartphone_connected=False,
+        error="You are not connected.",
+    )
+    assert plugchat_sandbox.scan(code.payload)
+    assert (await plugchat_client.status()).connected
+
+
+async def test_a_code_of_a_connected_instance(
+    plugchat_sandbox: Sandbox, plugchat_client: AsyncPlugChat
+) -> None:
+    """There is none to give, for text or image."""
+    plugchat_sandbox.scan((await plugchat_client.qr_code()).payload)
+    for ask in (plugchat_client.qr_code, plugchat_client.qr_code_image):
+        with pytest.raises(AlreadyConnected) as caught:
+            await ask()
+        assert (caught.value.after_scan, caught.value.round) == (False, 1)
+
+
+async def test_the_stream_sees_the_scan_of_one_of_its_codes(
+    plugchat_sandbox: Sandbox, plugchat_client: AsyncPlugChat
+) -> None:
+    """The next round finds the instance connected, by a scan."""
+    codes = []
+    with pytest.raises(AlreadyConnected) as caught:
+        async for code in plugchat_client.qr_stream(interval=0.01, max_rounds=5):
+            codes.append(code)
+            if code.round == 2:
+                plugchat_sandbox.scan(code.payload)
+    assert [(code.round, code.rounds) for code in codes] == [(1, 5), (2, 5)]
+    assert (caught.value.after_scan, caught.value.round) == (True, 3)
+
+
+async def test_a_transient_failure_is_no_round_of_the_stream(
+    plugchat_sandbox: Sandbox, plugchat_client: AsyncPlugChat
+) -> None:
+    """It is retried within its round."""
+    plugchat_sandbox.answer_next("rate_limited_retry_after")
+    codes = [code async for code in plugchat_client.qr_stream(interval=0.01, max_rounds=2)]
+    assert [code.round for code in codes] == [1, 2]
+    assert [call.endpoint for call in plugchat_sandbox.calls] == ["/qr-code"] * 3
+
+
+@pytest.mark.parametrize("location", ["https://login.example/", "//[", "https://\x7f", "\u2100"])
+async def test_a_redirect_is_refused_wherever_it_points(location: str) -> None:
+    """Also where its location is no URL, at which httpx would stumble."""
+    async with AsyncPlugChat(TOKEN) as client:
+        with respx.mock() as router:
+            router.get(path="/api/whatsapp/qr-code").respond(
+                302, headers=[(b"Location", location.encode())]
+            )
+            with pytest.raises(UnexpectedRedirect):
+                await client.qr_code()
+
+
+async def test_a_client_for_another_token_shares_everything_else(
+    router: respx.MockRouter,
+) -> None:
+    """Base URL, extra headers and connections are the same; the token is its own."""
+    route = router.get("https://api.example/api/whatsapp/qr-code").respond(json=CODE)
+    async with AsyncPlugChat(
+        "first", base_url="https://api.example/api/whatsapp", headers={"Client-Token": "shared"}
+    ) as client:
+        await client.for_token("second").qr_code()
+        await client.qr_code()
+    headers = [call.request.headers for call in route.calls]
+    assert [header["Authorization"] for header in headers] == ["second", "first"]
+    assert [header["Client-Token"] for header in headers] == ["shared", "shared"]
+
+
+async def test_closing_a_client_for_another_token_closes_itself_alone(
+    router: respx.MockRouter,
+) -> None:
+    """The connections belong to the client it came from."""
+    router.get("https://app.plugchat.com.br/api/whatsapp/qr-code").respond(json=CODE)
+    async with AsyncPlugChat("first") as client:
+        async with client.for_token("second") as other:
+            await other.qr_code()
+        with pytest.raises(RuntimeError, match="closed"):
+            await other.qr_code()
+        await client.qr_code()
+
+
+async def test_closing_the_first_client_closes_those_made_from_it() -> None:
+    """They have nothing left to send with."""
+    client = AsyncPlugChat("first")
+    other = client.for_token("second")
+    await client.aclose()
+    with pytest.raises(RuntimeError, match="closed"):
+        await other.qr_code()
+
+
+async def test_a_closed_client_says_so_at_every_call() -> None:
+    """Closing twice is fine; anything else is a mistake in the program."""
+    client = AsyncPlugChat(TOKEN)
+    stream = client.qr_stream()
+    await client.aclose()
+    await client.aclose()
+    for call in (client.qr_code, client.qr_code_image, client.status, stream.__anext__):
+        with pytest.raises(RuntimeError, match="closed"):
+            await call()
+    with pytest.raises(RuntimeError, match="closed"):
+        async with client:
+            raise AssertionError("a closed client was entered")
+    with pytest.raises(RuntimeError, match="closed"):
+        client.for_token("other")
+
+
+async def test_a_client_brought_along_is_never_closed(plugchat_sandbox: Sandbox) -> None:
+    """It serves others, too."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(plugchat_sandbox)) as brought:
+        async with AsyncPlugChat(
+            TOKEN, base_url="http://localhost/api/whatsapp", http_client=brought
+        ) as client:
+            await client.qr_code()
+        assert not brought.is_closed
+
+
+async def test_hooks_and_headers_of_a_client_brought_along_hold(
+    plugchat_sandbox: Sandbox,
+) -> None:
+    """A hook may read the whole response; the token is never a header of the shared client."""
+    seen: list[Any] = []
+
+    async def read(response: httpx.Response) -> None:
+        seen.append(json.loads(await response.aread()))
+
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(plugchat_sandbox),
+        event_hooks={"response": [read]},
+        headers={"X-Service": "shop"},
+    ) as brought:
+        client = AsyncPlugChat(TOKEN, base_url="http://localhost/api/whatsapp", http_client=brought)
+        code = await client.qr_code()
+        assert "Authorization" not in brought.headers
+    assert seen == [{"value": code.payload}]
+
+
+async def test_the_repr_shows_the_base_url_and_no_token() -> None:
+    """It is printed in logs and debuggers."""
+    client = AsyncPlugChat(TOKEN, base_url="https://api.example/api/whatsapp/")
+    assert repr(client) == "AsyncPlugChat(base_url='https://api.example/api/whatsapp')"
+    assert repr(AsyncPlugChat(TOKEN)) == (
+        "AsyncPlugChat(base_url='https://app.plugchat.com.br/api/whatsapp')"
+    )

@@ -1,0 +1,156 @@
+"""Turns are first come, first served; the connection used last is used first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+import httpx
+import httpx2
+import pytest
+
+from plugchat_async import AsyncPlugChat
+from plugchat_async import _connections as connections
+from plugchat_async._connections import BroughtAlong, Pool
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_an_idle_connection_is_reused_last_used_first() -> None:
+    """The warmest connection is the likeliest to live."""
+    pool = Pool(3)
+    first, second = await pool.acquire(), await pool.acquire()
+    await pool.release(first)
+    await pool.release(second)
+    assert await pool.acquire() is second
+    assert await pool.acquire() is first
+    await pool.release(first)
+    await pool.aclose()
+
+
+async def test_each_client_of_the_pool_has_one_connection_and_keeps_no_cookie() -> None:
+    """What one tenant's answer sets must not travel with another tenant's request."""
+    pool = Pool(1)
+    client = await pool.acquire()
+    request = httpx.Request("GET", "https://api.example/")
+    client.cookies.extract_cookies(
+        httpx.Response(200, headers={"Set-Cookie": "tenant=one; Path=/"}, request=request)
+    )
+    assert dict(client.cookies) == {}
+    assert not client.follow_redirects
+    assert client.headers["User-Agent"].startswith("plugchat-async/")
+    await pool.release(client)
+    await pool.aclose()
+    assert client.is_closed
+
+
+async def test_calls_beyond_the_pool_wait_their_turn_first_come_first_served() -> None:
+    """No more clients than `max_connections` are lent, and nobody overtakes."""
+    pool = Pool(1)
+    served: list[int] = []
+
+    async def call(number: int) -> None:
+        client = await pool.acquire()
+        served.append(number)
+        await anyio.lowlevel.checkpoint()
+        await pool.release(client)
+
+    client = await pool.acquire()
+    async with anyio.create_task_group() as calls:
+        for number in range(5):
+            calls.start_soon(call, number)
+            await anyio.wait_all_tasks_blocked()
+        assert served == []
+        await pool.release(client)
+    assert served == [0, 1, 2, 3, 4]
+    await pool.aclose()
+
+
+async def test_a_call_cancelled_while_it_waits_leaves_its_turn_to_others() -> None:
+    """No turn is lost with a caller who went away."""
+    pool = Pool(1)
+    client = await pool.acquire()
+    with anyio.move_on_after(0.01) as scope:
+        await pool.acquire()
+    assert scope.cancelled_caught
+    await pool.release(client)
+    with anyio.fail_after(1):
+        await pool.release(await pool.acquire())
+    await pool.aclose()
+
+
+async def test_a_turn_is_not_lost_when_no_client_can_be_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A broken CA bundle breaks each call, not the pool."""
+    pool = Pool(1)
+
+    async def fail() -> httpx.AsyncClient:
+        raise FileNotFoundError("no CA bundle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connections, "_open", fail)
+        for _ in range(2):
+            with pytest.raises(FileNotFoundError):
+                await pool.acquire()
+    await pool.release(await pool.acquire())
+    await pool.aclose()
+
+
+async def test_closing_lets_a_call_finish_and_closes_its_connection_then() -> None:
+    """What is in use is not torn away; what waits is told."""
+    pool = Pool(1)
+    client = await pool.acquire()
+    errors: list[str] = []
+
+    async def wait() -> None:
+        with pytest.raises(RuntimeError) as caught:
+            await pool.acquire()
+        errors.append(str(caught.value))
+
+    async with anyio.create_task_group() as waiting:
+        waiting.start_soon(wait)
+        await anyio.wait_all_tasks_blocked()
+        await pool.aclose()
+        assert not client.is_closed
+        await pool.release(client)
+    assert client.is_closed
+    assert errors == [connections.CLOSED]
+
+
+async def test_closing_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer that never lets go costs a second, and no more."""
+    client = httpx.AsyncClient()
+    monkeypatch.setattr(client, "aclose", anyio.sleep_forever)
+    with anyio.fail_after(5):
+        await connections.close(client)
+
+
+@pytest.mark.parametrize("family", [httpx, httpx2], ids=["httpx", "httpx2"])
+async def test_a_client_brought_along_is_lent_and_never_closed(family: ModuleType) -> None:
+    """Its owner closes it; a subclass is a client of its family, too."""
+
+    class Own(family.AsyncClient):  # type: ignore[misc, name-defined]  # either family's
+        pass
+
+    for client in (family.AsyncClient(), Own()):
+        brought = BroughtAlong(client)
+        assert await brought.acquire() is client
+        await brought.release(client)
+        await brought.aclose()
+        assert not client.is_closed
+        with pytest.raises(RuntimeError, match="closed"):
+            await brought.acquire()
+        await client.aclose()
+
+
+@pytest.mark.parametrize(
+    "other", [httpx.Client(), object(), "https://api.example", httpx.AsyncClient]
+)
+async def test_anything_else_brought_along_is_refused_at_once(other: object) -> None:
+    """A synchronous client would fail at the first call; it is refused before."""
+    with pytest.raises(TypeError, match="AsyncClient of httpx or httpx2"):
+        AsyncPlugChat("token", http_client=other)  # type: ignore[arg-type]  # on purpose

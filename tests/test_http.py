@@ -1,0 +1,288 @@
+"""How a call is made: further attempts, pauses and deadlines, in virtual time."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx
+import httpx2
+import pytest
+
+from plugchat_async import (
+    AsyncPlugChat,
+    AuthenticationError,
+    NetworkError,
+    PlugChatError,
+    QRNotReady,
+    RateLimited,
+    RequestTimeout,
+    ServerError,
+    UnexpectedRedirect,
+    UnexpectedResponse,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from types import ModuleType
+
+pytestmark = pytest.mark.anyio
+
+TOKEN = "F3A9-the-token-of-a-tenant-7C21"
+
+
+@pytest.fixture
+def anyio_backend(virtual_time: tuple[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:
+    """Let minutes pass in milliseconds."""
+    return virtual_time
+
+
+@pytest.fixture(params=[httpx, httpx2], ids=["httpx", "httpx2"])
+def family(request: pytest.FixtureRequest) -> ModuleType:
+    """Use clients of both families."""
+    module: ModuleType = request.param
+    return module
+
+
+class Gateway:
+    """Answer from a list, and note when each call came."""
+
+    def __init__(self, family: ModuleType, *answers: Any) -> None:
+        self.family = family
+        self.answers = list(answers)
+        self.requests: list[Any] = []
+        self.at: list[float] = []
+
+    async def __call__(self, request: Any) -> Any:
+        self.requests.append(request)
+        self.at.append(anyio.current_time())
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        if callable(answer):
+            return await answer()
+        status, body, headers = answer
+        return self.family.Response(status, content=body, headers=headers)
+
+    def client(self, **options: Any) -> AsyncPlugChat:
+        brought = self.family.AsyncClient(transport=self.family.MockTransport(self))
+        return AsyncPlugChat(TOKEN, http_client=brought, **options)
+
+    @property
+    def pauses(self) -> list[float]:
+        return [round(b - a, 2) for a, b in zip(self.at, self.at[1:], strict=False)]
+
+
+CODE: Any = (200, b'{"value": "2@code"}', {})
+DOWN: Any = (500, b"", {})
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        (500, b"", {}),
+        (503, b"<html></html>", {}),
+        (200, b"<html></html>", {}),
+        (200, b'{"value": null}', {}),
+        (429, b"", {}),
+    ],
+)
+async def test_a_transient_answer_is_followed_by_further_attempts(
+    family: ModuleType, failure: Any
+) -> None:
+    """Server errors, rate limits and missing codes pass, as a rule."""
+    gateway = Gateway(family, failure, failure, CODE)
+    assert (await gateway.client().qr_code()).payload == "2@code"
+    assert len(gateway.at) == 3
+
+
+@pytest.mark.parametrize("name", ["ConnectError", "ReadError", "RemoteProtocolError", "ProxyError"])
+async def test_a_network_failure_is_followed_by_further_attempts(
+    family: ModuleType, name: str
+) -> None:
+    """What the http library raises is the cause of a NetworkError, never seen itself."""
+    gateway = Gateway(family, getattr(family, name)("boom"), CODE)
+    assert (await gateway.client().qr_code()).payload == "2@code"
+    failing = Gateway(family, getattr(family, name)("boom"))
+    with pytest.raises(NetworkError) as caught:
+        await failing.client(retries=0).qr_code()
+    assert isinstance(caught.value.__cause__, getattr(family, name))
+    assert type(caught.value) is NetworkError
+
+
+@pytest.mark.parametrize("failure", [TimeoutError("slow"), OSError("broken")])
+async def test_failures_that_a_transport_lets_through_are_network_errors(
+    family: ModuleType, failure: Exception
+) -> None:
+    """Transports of others do not always translate what the operating system says."""
+    gateway = Gateway(family, failure)
+    with pytest.raises(NetworkError):
+        await gateway.client(retries=0).qr_code()
+
+
+async def test_a_timeout_of_the_http_library_is_a_request_timeout(family: ModuleType) -> None:
+    """A client brought along may have time-outs of its own, such as for its pool."""
+    gateway = Gateway(family, family.PoolTimeout("full"))
+    with pytest.raises(RequestTimeout):
+        await gateway.client(retries=0).qr_code()
+
+
+async def test_pauses_grow_and_are_jittered(family: ModuleType) -> None:
+    """Half a second, then one, then two, each with up to half a second more."""
+    gateway = Gateway(family, DOWN, DOWN, DOWN, CODE)
+    await gateway.client(retries=3).qr_code()
+    for pause, least in zip(gateway.pauses, [0.5, 1.0, 2.0], strict=True):
+        assert least <= pause <= least + 0.51
+
+
+async def test_retries_are_further_attempts(family: ModuleType) -> None:
+    """`retries=2` makes three attempts, and the last failure is raised."""
+    gateway = Gateway(family, DOWN, DOWN, (503, b"", {}))
+    with pytest.raises(ServerError) as caught:
+        await gateway.client().qr_code()
+    assert caught.value.status_code == 503
+    assert len(gateway.at) == 3
+
+
+async def test_no_retries_is_one_attempt(family: ModuleType) -> None:
+    """`retries=0` switches further attempts off."""
+    gateway = Gateway(family, (200, b"{}", {}))
+    with pytest.raises(QRNotReady):
+        await gateway.client(retries=0).qr_code()
+
+
+async def test_what_will_not_pass_is_not_tried_again(family: ModuleType) -> None:
+    """A refused token stays refused, at the first attempt and at a later one."""
+    gateway = Gateway(family, (401, b"", {}))
+    with pytest.raises(AuthenticationError):
+        await gateway.client().qr_code()
+    gateway = Gateway(family, DOWN, (401, b"", {}))
+    with pytest.raises(AuthenticationError):
+        await gateway.client(retries=5).qr_code()
+
+
+@pytest.mark.parametrize("seconds", [0, 3, 20])
+@pytest.mark.parametrize("status", [429, 503])
+async def test_retry_after_is_obeyed_up_to_20_seconds(
+    family: ModuleType, status: int, seconds: int
+) -> None:
+    """The pause is what the API asks for."""
+    gateway = Gateway(family, (status, b"", {"Retry-After": str(seconds)}), CODE)
+    await gateway.client().qr_code()
+    assert gateway.pauses == [seconds]
+
+
+@pytest.mark.parametrize("before", [[], [DOWN]])
+async def test_a_longer_retry_after_is_raised_at_once(family: ModuleType, before: Any) -> None:
+    """The round's code would be dead before; the caller decides what to do."""
+    gateway = Gateway(family, *before, (429, b"", {"Retry-After": "21"}))
+    with pytest.raises(RateLimited) as caught:
+        await gateway.client(retries=5).qr_code()
+    assert caught.value.retry_after == 21
+
+
+async def test_the_deadline_is_for_each_attempt(family: ModuleType) -> None:
+    """A server that never answers costs `timeout` for each attempt."""
+    gateway = Gateway(family, anyio.sleep_forever, anyio.sleep_forever)
+    began = anyio.current_time()
+    with pytest.raises(RequestTimeout, match="within 4 s"):
+        await gateway.client(timeout=4, retries=1).qr_code()
+    assert 8.5 <= anyio.current_time() - began <= 9.1
+    assert len(gateway.at) == 2
+
+
+async def test_the_deadline_holds_to_the_last_byte(family: ModuleType) -> None:
+    """A body that drips is cut off when the time for the whole attempt is over."""
+
+    class Drip(family.AsyncByteStream):  # type: ignore[misc, name-defined]  # either family's
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while True:
+                await anyio.sleep(1)
+                yield b"x"
+
+    async def drip() -> Any:
+        return family.Response(200, stream=Drip())
+
+    gateway = Gateway(family, drip)
+    began = anyio.current_time()
+    with pytest.raises(RequestTimeout):
+        await gateway.client(timeout=10, retries=0).qr_code()
+    assert anyio.current_time() - began == pytest.approx(10, abs=0.01)
+
+
+async def test_a_body_too_large_is_an_unexpected_response(family: ModuleType) -> None:
+    """It is refused with the reason; a status that says more is believed."""
+    gateway = Gateway(family, (200, bytes(2**21), {}), (401, bytes(2**21), {}))
+    with pytest.raises(UnexpectedResponse, match="larger than 1 MiB"):
+        await gateway.client().qr_code()
+    with pytest.raises(AuthenticationError):
+        await gateway.client().qr_code()
+
+
+async def test_redirects_are_not_followed(family: ModuleType) -> None:
+    """Neither by default nor by a client that was told to follow them."""
+    gateway = Gateway(family, (302, b"", {"Location": "https://login.example/x?y=z"}))
+    brought = family.AsyncClient(transport=family.MockTransport(gateway), follow_redirects=True)
+    with pytest.raises(UnexpectedRedirect) as caught:
+        await AsyncPlugChat(TOKEN, http_client=brought).qr_code()
+    assert caught.value.location == "login.example"
+    assert len(gateway.at) == 1
+
+
+async def test_a_users_own_exception_arrives_as_itself(family: ModuleType) -> None:
+    """Hooks and transports are the user's code; their bugs are not the network's."""
+    gateway = Gateway(family, KeyError("bug"))
+    with pytest.raises(KeyError):
+        await gateway.client().qr_code()
+
+
+async def test_one_debug_line_a_call(family: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
+    """Endpoint, status or failure, milliseconds, attempt; no more."""
+    caplog.set_level(logging.DEBUG, logger="plugchat_async")
+    gateway = Gateway(family, family.ConnectError("boom"), DOWN, CODE)
+    await gateway.client().qr_code()
+    assert [
+        record.getMessage() for record in caplog.records if record.name == "plugchat_async"
+    ] == [
+        "GET /qr-code: network_error in 0 ms, attempt 1",
+        "GET /qr-code: 500 in 0 ms, attempt 2",
+        "GET /qr-code: 200 in 0 ms, attempt 3",
+    ]
+
+
+async def test_cancelling_a_call_is_no_error_of_its_own(family: ModuleType) -> None:
+    """A caller's scope ends the call at once, with nothing raised in its place."""
+    gateway = Gateway(family, anyio.sleep_forever)
+    with anyio.move_on_after(3) as scope:
+        await gateway.client(timeout=10).qr_code()
+    assert scope.cancelled_caught
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        lambda family: [family.ConnectError("boom")],
+        lambda family: [anyio.sleep_forever],
+        lambda family: [(403, f'{{"error": "Client-Token {TOKEN} not allowed"}}'.encode(), {})],
+        lambda family: [(400, f"bad token {TOKEN[:12]}... given".encode(), {})],
+        lambda family: [(500, b'{"error": "code 2@c2VjcmV0LWNvZGUtc2VjcmV0LWNvZGUtc2VjcmV0"}', {})],
+        lambda family: [(302, b"", {"Location": f"https://{TOKEN}@x.example/{TOKEN}"})],
+    ],
+    ids=["network", "timeout", "echo", "piece", "code", "redirect"],
+)
+async def test_no_secret_is_in_an_error_or_its_traceback(
+    family: ModuleType, answers: Callable[[ModuleType], list[Any]]
+) -> None:
+    """Nor in the locals of any frame that a traceback would render."""
+    client = Gateway(family, *answers(family)).client(retries=0)
+    with pytest.raises(PlugChatError) as caught:
+        await client.qr_code()
+    frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    # The frame of this test holds the answers; the SDK's begin below it.
+    del frames.stack[0]
+    rendered = "".join(frames.format()) + repr(caught.value) + repr(vars(caught.value))
+    assert "plugchat_async" in rendered
+    for secret in (TOKEN, TOKEN[:12], TOKEN[-12:], "c2VjcmV0"):
+        assert secret not in rendered

@@ -1,0 +1,98 @@
+"""What the package hands out, and what importing it costs."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import plugchat_async
+
+PACKAGE = Path(plugchat_async.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# The house, from the ground up: a module imports from the floors below its own.
+FLOORS = [
+    {"_version", "_errors", "_image_formats", "_render", "_credentials", "_settings"},
+    {"_models"},
+    {"_wire", "_connections"},
+    {"_body"},
+    {"_http"},
+    {"_stream"},
+    {"_client"},
+]
+
+
+@pytest.mark.parametrize(
+    "name", ["plugchat_async", "plugchat_async.sandbox", "plugchat_async.testing"]
+)
+def test_every_public_name_is_there_and_listed_in_order(name: str) -> None:
+    """`__all__` is sorted, and each of its names can be imported."""
+    module = importlib.import_module(name)
+    assert module.__all__ == sorted(module.__all__)
+    assert all(hasattr(module, public) for public in module.__all__)
+
+
+def test_each_public_class_and_function_explains_itself() -> None:
+    """A docstring of a sentence stands on every public name and each of its public methods."""
+    for name in plugchat_async.__all__:
+        public = getattr(plugchat_async, name)
+        if isinstance(public, type):
+            methods = [vars(public)[each] for each in vars(public) if not each.startswith("_")]
+            for each in [public, *filter(callable, methods)]:
+                assert each.__doc__, each
+
+
+def modules_loaded_by(name: str) -> set[str]:
+    """Import a module in a fresh interpreter and tell which packages that loaded."""
+    code = f"import json, sys, {name}; print(json.dumps(list(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return {module.partition(".")[0] for module in json.loads(run.stdout)}
+
+
+def test_importing_the_package_leaves_the_rest_to_its_first_use() -> None:
+    """The writers of segno, the retry library and everything of an extra stay unloaded."""
+    late = {"fastapi", "PIL", "segno", "starlette", "tenacity", "typer", "uvicorn", "zxingcpp"}
+    # httpx loads Rich where it finds it; the package adds nothing of the kind.
+    assert "pydantic" in modules_loaded_by("plugchat_async")
+    assert modules_loaded_by("plugchat_async") & late == set()
+    assert "rich" not in modules_loaded_by("plugchat_async") - modules_loaded_by("httpx")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_time_and_tasks_go_through_anyio(path: Path) -> None:
+    """No module uses asyncio or trio of itself, so that both serve."""
+    imported = {
+        alias.name.partition(".")[0]
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    } | {
+        (node.module or "").partition(".")[0]
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom)
+    }
+    assert imported.isdisjoint({"asyncio", "trio"})
+
+
+def test_imports_point_down_the_house() -> None:
+    """A module of the core imports only from floors below it; no circle."""
+    below: set[str] = set()
+    for floor in FLOORS:
+        for name in floor:
+            tree = ast.parse((PACKAGE / f"{name}.py").read_text("utf-8"))
+            used = {
+                target
+                for node in tree.body
+                if isinstance(node, ast.ImportFrom) and node.level == 1
+                for target in ([node.module] if node.module else [each.name for each in node.names])
+            }
+            assert used <= below, f"{name} imports {used - below}"
+        below |= floor
+    core = {path.stem for path in PACKAGE.glob("_*.py")} - {"__init__", "__main__"}
+    assert below == core
