@@ -1,0 +1,8 @@
+"""A PlugChat of one's own: for tests, demonstrations, and every answer it can give."""
+
+from __future__ import annotations
+
+from ._answers import DESCRIPTIONS as ANSWERS
+from ._sandbox import Call, Sandbox
+
+__all__ = ["ANSWERS", "Call", "Sandbox"]

@@ -1,0 +1,43 @@
+"""The gateway's paths over HTTP: which requests reach the sandbox, and how its replies go out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._answers import ENDPOINTS, Endpoint, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+
+try:
+    from starlette.responses import Response
+    from starlette.routing import Route, Router
+except ImportError as error:
+    raise ImportError(
+        "The sandbox needs Starlette: pip install 'plugchat-async[sandbox]'"
+    ) from error
+
+PREFIX = "/api/whatsapp"
+
+
+def application(answer: Callable[[Endpoint, str | None], Reply]) -> Router:
+    """Build the ASGI application.
+
+    Args:
+        answer: What to reply, given the endpoint and the raw `Authorization` header.
+    """
+    # The gateway is not known to redirect a trailing slash, so neither does this one.
+    return Router([_route(endpoint, answer) for endpoint in ENDPOINTS], redirect_slashes=False)
+
+
+def _route(endpoint: Endpoint, answer: Callable[[Endpoint, str | None], Reply]) -> Route:
+    async def respond(request: Request) -> Response:
+        reply = answer(endpoint, request.headers.get("authorization"))
+        return Response(reply.body, reply.status, reply.headers)
+
+    route = Route(PREFIX + endpoint, respond)
+    # Starlette lets GET answer HEAD, which would spend a code.
+    route.methods = {"GET"}
+    return route

@@ -1,0 +1,262 @@
+"""The sandbox itself: its instances, its phone, the answers it was told to give, and its record."""
+
+from __future__ import annotations
+
+import difflib
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import httpx
+
+from plugchat_async import AsyncPlugChat
+
+from ._answers import ANSWERS, ENDPOINTS, UNAUTHORIZED, Endpoint, Reply
+from ._application import PREFIX, application
+from ._instance import Instance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from contextlib import AbstractAsyncContextManager
+
+    from starlette.types import Receive, Scope, Send
+
+_TOKEN = "sandbox-token"  # noqa: S105 - opens the sandbox only
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Record one call that reached an endpoint.
+
+    Attributes:
+        endpoint: The endpoint asked, such as "/qr-code".
+        at: Seconds by the sandbox's clock since the sandbox was made.
+        token: The raw `Authorization` header; None where it was missing. Kept out of the repr.
+        status: The HTTP status answered.
+        answer: The name of the answer given, one of `ANSWERS`.
+    """
+
+    endpoint: Endpoint
+    at: float
+    token: str | None = field(repr=False)
+    status: int
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """An answer that was ordered, and the calls it is meant for."""
+
+    answer: str
+    endpoint: Endpoint | None
+    token: str | None = field(repr=False)
+
+    def fits(self, endpoint: Endpoint, token: str) -> bool:
+        return (
+            endpoint in ANSWERS[self.answer].endpoints
+            and self.endpoint in {None, endpoint}
+            and self.token in {None, token}
+        )
+
+
+class Sandbox:
+    """Stand in for PlugChat: an ASGI application with its endpoints, and the phone that scans.
+
+    It answers `GET /api/whatsapp/qr-code`, `/qr-code/image` and `/status` as PlugChat documents
+    them (https://app.plugchat.com.br), and whatever else its family is known to answer on demand.
+    Each token is an instance of its own. Each code kills the one before, and dies 20 s after it was
+    issued. It may be used from several threads.
+
+    Args:
+        tokens: The tokens that are let in; None lets in any token that is not empty.
+        clock: Seconds on a clock that never runs backwards. With a loop in virtual time, pass
+            `anyio.current_time`, and make the sandbox inside of that loop. `serve()` reads the
+            clock from a thread of its own, so there it has to be one that any thread can read.
+
+    Raises:
+        TypeError: `tokens` is one string.
+        ValueError: One of `tokens` is empty.
+    """
+
+    def __init__(
+        self,
+        *,
+        tokens: Iterable[str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if isinstance(tokens, str):
+            raise TypeError("tokens has to be several strings, such as a list, not one string")
+        self._tokens = None if tokens is None else frozenset(tokens)
+        if self._tokens is not None and "" in self._tokens:
+            raise ValueError("tokens holds an empty one, which no request can carry")
+        self._clock = clock
+        self._made_at = clock()
+        self._instances: dict[str, Instance] = {}
+        self._orders: list[_Order] = []
+        self._calls: list[Call] = []
+        self._lock = threading.Lock()
+        self._application = application(self._answer)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as an ASGI application, so that any ASGI server can run the sandbox."""
+        await self._application(scope, receive, send)
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The calls that reached an endpoint so far, in their order."""
+        with self._lock:
+            return tuple(self._calls)
+
+    def client(
+        self,
+        token: str = _TOKEN,
+        *,
+        timeout: float = 10.0,
+        retries: int = 2,
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncPlugChat:
+        """Make a client that talks to this sandbox in-process, on asyncio and trio.
+
+        It opens nothing, so leaving it unclosed leaks nothing.
+
+        Args:
+            token: The token to send; one of `tokens`, where those were given, or else the sandbox
+                answers 401.
+            timeout: Seconds for one attempt, as for `AsyncPlugChat`.
+            retries: Further attempts after a transient failure, 0 or more.
+            headers: Extra headers for each call.
+
+        Raises:
+            ValueError: `AsyncPlugChat` refuses an argument.
+            TypeError: The same.
+        """
+        return AsyncPlugChat(
+            token,
+            # RFC 6761: localhost and all below it never leave the machine.
+            base_url=f"http://sandbox.localhost{PREFIX}",
+            timeout=timeout,
+            retries=retries,
+            headers=headers,
+            http_client=httpx.AsyncClient(transport=httpx.ASGITransport(self), trust_env=False),
+        )
+
+    def serve(self, host: str = "127.0.0.1", port: int = 0) -> AbstractAsyncContextManager[str]:
+        """Serve the sandbox over a socket, on asyncio and trio; needs the extra `[sandbox]`.
+
+        Args:
+            host: The IPv4 or IPv6 address, or name, to listen on.
+            port: 0 for any free port, else 1 to 65535.
+
+        Returns:
+            A context manager that gives the base URL, `http://127.0.0.1:PORT/api/whatsapp`. It
+            takes connections from its start, and stops within a second at its end.
+
+        Raises:
+            ImportError: Uvicorn is not installed.
+            OSError: On entering: the port is taken, or the host is not one of this machine's.
+            ValueError: On entering: there is no such port.
+        """
+        from ._server import serve
+
+        return serve(self, host=host, port=port)
+
+    def scan(self, payload: str) -> bool:
+        """Scan a code with a phone, whichever instance it belongs to.
+
+        Args:
+            payload: What the QR code encodes.
+
+        Returns:
+            True when that linked the phone: the code was alive, and none was linked yet.
+        """
+        with self._lock:
+            return any(instance.scan(payload) for instance in self._instances.values())
+
+    def disconnect(self, token: str = _TOKEN) -> None:
+        """Unlink the phone of one instance, as its owner would on the phone.
+
+        Args:
+            token: The instance's token.
+
+        Raises:
+            ValueError: The sandbox does not let that token in.
+        """
+        with self._lock:
+            self._instance(token).disconnect()
+
+    def answer_next(
+        self,
+        name: str,
+        *,
+        times: int = 1,
+        endpoint: Endpoint | None = None,
+        token: str | None = None,
+    ) -> None:
+        """Order an answer for the calls to come, in place of the usual one.
+
+        Orders are served first come, first served: a call gets the oldest one that fits it. An
+        answer that carries a code fits the QR endpoints only, `status` and `session_lost` fit
+        `/status` only; until such a call comes, they wait. The codes are real: scanning one links
+        the phone. A call whose token is not let in gets 401 and leaves the orders alone.
+
+        Args:
+            name: One of `ANSWERS`.
+            times: For how many calls, 1 or more.
+            endpoint: Only for calls of this endpoint; None for any.
+            token: Only for calls of this token's instance; None for any.
+
+        Raises:
+            ValueError: There is no such answer or endpoint, that endpoint never answers so, `times`
+                is less than 1, or the sandbox does not let that token in.
+        """
+        if name not in ANSWERS:
+            raise ValueError(_unknown(name))
+        if endpoint is not None and endpoint not in ENDPOINTS:
+            raise ValueError(f"endpoint has to be one of {', '.join(ENDPOINTS)}, not {endpoint!r}")
+        if endpoint is not None and endpoint not in ANSWERS[name].endpoints:
+            raise ValueError(f"{endpoint} never answers {name!r}")
+        if times < 1:
+            raise ValueError(f"times has to be 1 or more, not {times}")
+        with self._lock:
+            if token is not None:
+                self._instance(token)
+            self._orders.extend([_Order(name, endpoint, token)] * times)
+
+    def _answer(self, endpoint: Endpoint, token: str | None) -> Reply:
+        with self._lock:
+            if token is None or not self._lets_in(token):
+                name, reply = "unauthorized", UNAUTHORIZED
+            else:
+                instance = self._instance(token)
+                name = self._ordered(endpoint, token) or _usual(endpoint, instance)
+                reply = ANSWERS[name].reply(instance, endpoint)
+            at = self._clock() - self._made_at
+            self._calls.append(Call(endpoint, at, token, reply.status, name))
+            return reply
+
+    def _lets_in(self, token: str) -> bool:
+        return token != "" if self._tokens is None else token in self._tokens
+
+    def _instance(self, token: str) -> Instance:
+        if not self._lets_in(token):
+            raise ValueError("the sandbox does not let this token in: name it in `tokens`")
+        return self._instances.setdefault(token, Instance(token, self._clock))
+
+    def _ordered(self, endpoint: Endpoint, token: str) -> str | None:
+        for place, order in enumerate(self._orders):
+            if order.fits(endpoint, token):
+                return self._orders.pop(place).answer
+        return None
+
+
+def _usual(endpoint: Endpoint, instance: Instance) -> str:
+    if endpoint == "/status":
+        return "status"
+    return "already_connected" if instance.connected else "code"
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, ANSWERS)
+    advice = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(ANSWERS)}"
+    return f"no answer is called {name!r}; {advice}"

@@ -1,0 +1,72 @@
+"""The sandbox over a real socket."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+
+from ._application import PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from starlette.types import ASGIApp
+
+try:
+    import uvicorn
+except ImportError as error:
+    raise ImportError(
+        "Serving the sandbox needs Uvicorn: pip install 'plugchat-async[sandbox]'"
+    ) from error
+
+# uvicorn.Server closes within 0.3 s, and gives a peer that reads nothing one second more.
+_LONGEST_STOP = 3.0
+
+
+@asynccontextmanager
+async def serve(application: ASGIApp, *, host: str, port: int) -> AsyncGenerator[str, None]:
+    """Serve `application` from a thread of its own, since uvicorn runs on asyncio only."""
+    listener = _listen(host, port)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            application,
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="off",
+            # Uvicorn's loggers belong to the process, and may serve another server in it.
+            log_config=None,
+            timeout_graceful_shutdown=0,
+        )
+    )
+    thread = threading.Thread(
+        target=server.run, args=([listener],), name="plugchat-sandbox", daemon=True
+    )
+    thread.start()
+    try:
+        yield _base_url(listener)
+    finally:
+        server.should_exit = True
+        with anyio.CancelScope(shield=True):
+            # A limiter of its own: blocked threads elsewhere don't hold up the end.
+            await anyio.to_thread.run_sync(
+                thread.join, _LONGEST_STOP, limiter=anyio.CapacityLimiter(1)
+            )
+        listener.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65535:
+        raise ValueError(f"port has to be between 0 and 65535, not {port}")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family)
+
+
+def _base_url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}{PREFIX}"

@@ -1,0 +1,248 @@
+"""Every answer that `wire.md` knows can be had by name, byte for byte as it is described there."""
+
+from __future__ import annotations
+
+import io
+import json
+from base64 import b64decode
+from typing import TYPE_CHECKING
+
+import pytest
+import zxingcpp
+from PIL import Image
+
+from plugchat_async.sandbox import ANSWERS, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    import httpx
+
+    Ask = Callable[..., Awaitable[httpx.Response]]
+
+pytestmark = pytest.mark.anyio
+
+QR_ENDPOINTS = ["/qr-code", "/qr-code/image"]
+ENDPOINTS = [*QR_ENDPOINTS, "/status"]
+JSON = "application/json"
+TEXT = "text/plain; charset=utf-8"
+HTML = "text/html; charset=utf-8"
+# Among all formats, the reader sees a bar code by chance in one of a hundred QR codes.
+QR_CODE = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
+PREFIX = "data:image/png;base64,"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Give one backend: what an answer holds does not depend on it."""
+    return "asyncio"
+
+
+def value(answer: httpx.Response, key: str = "value") -> str:
+    """Give the one value of a JSON object."""
+    assert list(answer.json()) == [key]
+    content = answer.json()[key]
+    assert isinstance(content, str)
+    return content
+
+
+def read(picture: bytes, kind: str = "PNG") -> str:
+    """Read a picture's code with a real reader."""
+    image = Image.open(io.BytesIO(picture))
+    assert image.format == kind
+    [code] = zxingcpp.read_barcodes(image.convert("L"), formats=QR_CODE, try_invert=False)
+    return code.text
+
+
+def after(prefix: str, text: str) -> bytes:
+    """Give the bytes that stand in base64 after exactly `prefix`."""
+    assert text.startswith(prefix)
+    return b64decode(text.removeprefix(prefix), validate=True)
+
+
+CODES: dict[str, tuple[str, Callable[[httpx.Response], str]]] = {
+    "code_as_image": (JSON, lambda answer: read(after(PREFIX, value(answer)))),
+    "code_as_text": (JSON, value),
+    "code_json_string": (JSON, lambda answer: json.loads(answer.content)),
+    "code_labelled_html": ("text/html", value),
+    "code_labelled_text": ("text/plain", value),
+    "code_text_plain": (TEXT, lambda answer: answer.text),
+    "image_bare_base64": (JSON, lambda answer: read(after("", value(answer)))),
+    "image_bare_string": (TEXT, lambda answer: read(after("", answer.text))),
+    "image_binary": ("image/png", lambda answer: read(answer.content)),
+    "image_jpeg": (
+        JSON,
+        lambda answer: read(after("data:image/jpeg;base64,", value(answer)), "JPEG"),
+    ),
+    "image_json_string": (JSON, lambda answer: read(after(PREFIX, json.loads(answer.content)))),
+    "image_line_break": (
+        JSON,
+        lambda answer: read(after(PREFIX, "".join(value(answer).split("\n")))),
+    ),
+    "image_octet_stream": ("application/octet-stream", lambda answer: read(answer.content)),
+    "image_prefix_doubled": (JSON, lambda answer: read(after(PREFIX + PREFIX, value(answer)))),
+    "image_under_qrcode": (JSON, lambda answer: read(after(PREFIX, value(answer, "qrcode")))),
+    "image_upper_case_prefix": (JSON, lambda answer: read(after(PREFIX.upper(), value(answer)))),
+}
+
+OBJECTS: dict[str, tuple[int, object]] = {
+    "already_connected": (200, {"connected": True}),
+    "already_connected_400": (400, {"error": "You are already connected."}),
+    "already_connected_409": (409, {"message": "You are already connected."}),
+    "already_connected_portuguese": (400, {"message": "O aparelho já está conectado."}),
+    "already_connected_portuguese_short": (400, {"error": "Aparelho já conectado"}),
+    "already_connected_string": (200, {"connected": "true"}),
+    "client_token_missing": (400, {"error": "your client-token is not configured"}),
+    "empty_object": (200, {}),
+    "entity_not_found": (404, {"reason": "entity not found"}),
+    "error_in_errors": (200, {"errors": ["Something went wrong while reading the QR code."]}),
+    "error_under_detail": (200, {"detail": "Something went wrong while reading the QR code."}),
+    "error_under_error": (200, {"error": "Something went wrong while reading the QR code."}),
+    "error_under_message": (200, {"message": "Something went wrong while reading the QR code."}),
+    "error_under_msg": (200, {"msg": "Something went wrong while reading the QR code."}),
+    "error_under_reason": (200, {"reason": "Something went wrong while reading the QR code."}),
+    "forbidden": (403, {"error": "Client-Token token-a not allowed"}),
+    "method_not_allowed": (405, {"error": "Method Not Allowed"}),
+    "not_connected": (200, {"connected": False, "error": "You are not connected."}),
+    "not_found": (
+        200,
+        {"error": "NOT_FOUND", "message": "Unable to find matching target resource method"},
+    ),
+    "passkey": (200, {"challenge": "c2FuZGJveCBjaGFsbGVuZ2U"}),
+    "rate_limited": (429, {"error": "Too Many Requests"}),
+    "server_error": (500, {"error": "Internal Server Error", "status": 500}),
+    "status_error": (200, {"status": "ERROR"}),
+    "subscription_required": (
+        400,
+        {"error": "To continue sending a message, you must subscribe to this instance again"},
+    ),
+    "unauthorized": (401, {"error": "Unauthorized"}),
+    "unsupported_media_type": (415, {"error": "Unsupported Media Type"}),
+    "value_empty": (200, {"value": ""}),
+    "value_false": (200, {"value": False}),
+    "value_null": (200, {"value": None}),
+}
+
+NOTHINGS: dict[str, tuple[int, dict[str, str]]] = {
+    "bad_request": (400, {}),
+    "conflict": (409, {}),
+    "empty_body": (200, {}),
+    "rate_limited_retry_after": (429, {"retry-after": "1"}),
+    "redirect": (302, {"location": "https://login.plugchat.example/"}),
+    "server_error_empty": (503, {}),
+}
+
+PAGES: dict[str, tuple[int, str]] = {
+    "html_page": (200, HTML),
+    "html_page_labelled_json": (200, JSON),
+    "server_error_html": (502, HTML),
+}
+
+ELSEWHERE = {
+    "already_connected_labelled_html",
+    "code",
+    "instance_not_found",
+    "session_lost",
+    "status",
+}
+
+
+def test_every_answer_is_described_and_tested_here() -> None:
+    """The names are sorted, each has one line about it, and none is missing below."""
+    assert list(ANSWERS) == sorted(ANSWERS)
+    assert set(ANSWERS) == {*CODES, *OBJECTS, *NOTHINGS, *PAGES, *ELSEWHERE}
+    assert all(line.endswith(".") and "\n" not in line for line in ANSWERS.values())
+    assert len(set(ANSWERS.values())) == len(ANSWERS)
+
+
+@pytest.mark.parametrize("name", CODES)
+async def test_a_code_in_any_wrapping_can_be_scanned(sandbox: Sandbox, ask: Ask, name: str) -> None:
+    """Unwrapped, each code answer holds the instance's living code, on both QR endpoints."""
+    label, unwrap = CODES[name]
+    sandbox.answer_next(name, times=2)
+    for endpoint in QR_ENDPOINTS:
+        answer = await ask(endpoint)
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == label
+        assert sandbox.scan(unwrap(answer))
+        sandbox.disconnect("token-a")
+
+
+async def test_a_line_break_stands_inside_of_the_base64(sandbox: Sandbox, ask: Ask) -> None:
+    """The answer that is named for it has one."""
+    sandbox.answer_next("image_line_break")
+    assert "\n" in value(await ask("/qr-code/image")).strip()
+
+
+async def test_the_usual_code_is_text_or_image_by_its_endpoint(sandbox: Sandbox, ask: Ask) -> None:
+    """`code` is what the endpoint answers anyway."""
+    sandbox.answer_next("code", times=2)
+    for _ in range(2):
+        assert value(await ask("/qr-code")).startswith(("https://wa.me/", "2@"))
+        picture = after(PREFIX, value(await ask("/qr-code/image")))
+        assert sandbox.scan(read(picture))
+        sandbox.disconnect("token-a")
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+async def test_an_object_comes_with_its_status(sandbox: Sandbox, ask: Ask, name: str) -> None:
+    """Each answer in JSON has the status and the keys of the wire, on every endpoint."""
+    status, content = OBJECTS[name]
+    sandbox.answer_next(name, times=3)
+    for endpoint in ENDPOINTS:
+        answer = await ask(endpoint)
+        assert answer.status_code == status
+        assert answer.headers["content-type"] == JSON
+        assert answer.json() == content
+
+
+@pytest.mark.parametrize("name", NOTHINGS)
+async def test_an_answer_without_a_body_is_all_headers(
+    sandbox: Sandbox, ask: Ask, name: str
+) -> None:
+    """Where the wire has nothing, there is no byte and no label."""
+    status, headers = NOTHINGS[name]
+    sandbox.answer_next(name)
+    answer = await ask("/qr-code")
+    assert answer.status_code == status
+    assert answer.content == b""
+    assert "content-type" not in answer.headers
+    assert answer.headers.items() >= headers.items()
+
+
+@pytest.mark.parametrize("name", PAGES)
+async def test_a_page_comes_from_a_proxy(sandbox: Sandbox, ask: Ask, name: str) -> None:
+    """A proxy's page is HTML, whatever it is labelled."""
+    status, label = PAGES[name]
+    sandbox.answer_next(name)
+    answer = await ask("/qr-code")
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == label
+    assert answer.content.startswith(b"<!DOCTYPE html>")
+
+
+async def test_an_instance_may_be_missing_in_plain_words(sandbox: Sandbox, ask: Ask) -> None:
+    """The sentence stands alone, as text."""
+    sandbox.answer_next("instance_not_found")
+    answer = await ask("/qr-code")
+    assert (answer.status_code, answer.text) == (404, "Instance not found")
+    assert answer.headers["content-type"] == TEXT
+
+
+async def test_already_connected_may_be_labelled_as_html(sandbox: Sandbox, ask: Ask) -> None:
+    """The object is the usual one, the label lies."""
+    sandbox.answer_next("already_connected_labelled_html")
+    answer = await ask("/qr-code")
+    assert (answer.status_code, answer.json()) == (200, {"connected": True})
+    assert answer.headers["content-type"] == "text/html"
+
+
+async def test_a_session_may_have_to_be_restored(sandbox: Sandbox, ask: Ask) -> None:
+    """The status has the third documented sentence on demand."""
+    sandbox.answer_next("session_lost")
+    assert (await ask("/status")).json() == {
+        "connected": False,
+        "session": False,
+        "smartphoneConnected": False,
+        "error": "You need to restore the session.",
+    }

@@ -1,0 +1,40 @@
+"""What the sandbox draws is read by a real reader as exactly the payload."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import pytest
+import zxingcpp
+from PIL import Image
+
+from plugchat_async.sandbox._drawing import jpeg, png
+from plugchat_async.sandbox._instance import Instance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from unittest.mock import Mock
+
+
+# Among all formats, the reader sees a bar code by chance in one of a hundred QR codes.
+QR_CODE = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
+
+
+@pytest.mark.parametrize(("draw", "kind"), [(png, "PNG"), (jpeg, "JPEG")])
+def test_a_picture_is_of_its_kind_and_reads_back(
+    draw: Callable[[str], bytes], kind: str, clock: Mock
+) -> None:
+    """Both forms of a code survive being drawn, as do payloads of other lengths."""
+    instance = Instance("token-a", clock)
+    for payload in (instance.issue(), instance.issue(), "x", "x" * 1000):
+        picture = Image.open(io.BytesIO(draw(payload)))
+        assert picture.format == kind
+        codes = zxingcpp.read_barcodes(picture.convert("L"), formats=QR_CODE, try_invert=False)
+        assert [code.text for code in codes] == [payload]
+
+
+def test_a_jpeg_is_nothing_but_black_and_white() -> None:
+    """Each module is one flat block, so that no shade of grey comes in."""
+    picture = Image.open(io.BytesIO(jpeg("2@a,b,c,d")))
+    assert {colour for _, colour in picture.getcolors() or []} == {0, 255}

@@ -1,0 +1,287 @@
+"""The sandbox keeps instances apart, lets a phone scan, gives what was ordered, and remembers."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+import plugchat_async.sandbox
+from plugchat_async import AlreadyConnected, AuthenticationError, ServerError
+from plugchat_async.sandbox import ANSWERS, Call, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from unittest.mock import Mock
+
+    import httpx
+
+    Ask = Callable[..., Awaitable[httpx.Response]]
+
+
+def test_the_wing_hands_on_what_it_names() -> None:
+    """The names are sorted, and each is there."""
+    names = plugchat_async.sandbox.__all__
+    assert names == sorted(names)
+    assert all(hasattr(plugchat_async.sandbox, name) for name in names)
+
+
+class TestTheInstances:
+    """A token is an instance of its own."""
+
+    pytestmark = pytest.mark.anyio
+
+    async def test_an_instance_goes_from_unlinked_to_linked_and_back(
+        self, sandbox: Sandbox, ask: Ask
+    ) -> None:
+        """The status follows the phone, in the documented sentences."""
+
+        def status(*, connected: bool, error: str) -> dict[str, object]:
+            return {
+                "connected": connected,
+                "session": connected,
+                "smartphoneConnected": connected,
+                "error": error,
+            }
+
+        unlinked = status(connected=False, error="You are not connected.")
+        assert (await ask("/status")).json() == unlinked
+        assert sandbox.scan((await ask("/qr-code")).json()["value"])
+        linked = status(connected=True, error="You are already connected.")
+        assert (await ask("/status")).json() == linked
+        sandbox.disconnect("token-a")
+        assert (await ask("/status")).json() == unlinked
+
+    async def test_a_linked_instance_gives_no_more_codes(self, sandbox: Sandbox, ask: Ask) -> None:
+        """Both QR endpoints answer `connected`, until the phone is unlinked."""
+        assert sandbox.scan((await ask("/qr-code")).json()["value"])
+        assert (await ask("/qr-code")).json() == {"connected": True}
+        assert (await ask("/qr-code/image")).json() == {"connected": True}
+        sandbox.disconnect("token-a")
+        assert "value" in (await ask("/qr-code")).json()
+
+    async def test_either_endpoint_kills_the_code_of_the_other(
+        self, sandbox: Sandbox, ask: Ask
+    ) -> None:
+        """An instance has one living code, wherever it was asked for."""
+        former = (await ask("/qr-code")).json()["value"]
+        await ask("/qr-code/image")
+        assert not sandbox.scan(former)
+
+    async def test_the_status_spends_no_code(self, sandbox: Sandbox, ask: Ask) -> None:
+        """The code lives on when the status is asked."""
+        payload = (await ask("/qr-code")).json()["value"]
+        await ask("/status")
+        assert sandbox.scan(payload)
+
+    async def test_a_code_dies_by_the_sandbox_s_clock(
+        self, sandbox: Sandbox, ask: Ask, clock: Mock
+    ) -> None:
+        """The clock that was passed in decides about the 20 seconds."""
+        payload = (await ask("/qr-code")).json()["value"]
+        clock.return_value += 20
+        assert not sandbox.scan(payload)
+
+    async def test_instances_know_nothing_of_each_other(self, sandbox: Sandbox, ask: Ask) -> None:
+        """A code of one survives the other's, and links only its own."""
+        payload = (await ask("/qr-code", "token-a")).json()["value"]
+        await ask("/qr-code", "token-b")
+        assert sandbox.scan(payload)
+        assert (await ask("/status", "token-a")).json()["connected"] is True
+        assert (await ask("/status", "token-b")).json()["connected"] is False
+
+    async def test_a_phone_finds_nothing_in_a_strange_code(
+        self, sandbox: Sandbox, ask: Ask
+    ) -> None:
+        """Scanning what the sandbox never issued links nothing."""
+        await ask("/qr-code")
+        assert not sandbox.scan("2@invented")
+
+
+class TestTheRecord:
+    """`calls` tells what was asked, and when."""
+
+    pytestmark = pytest.mark.anyio
+
+    async def test_each_call_is_remembered(self, sandbox: Sandbox, ask: Ask, clock: Mock) -> None:
+        """Endpoint, moment, token, status and answer stand in the order of the calls."""
+        await ask("/qr-code", "token-a")
+        clock.return_value += 15
+        sandbox.answer_next("server_error")
+        await ask("/qr-code/image", "token-b")
+        await ask("/status", "token-a")
+        assert sandbox.calls == (
+            Call("/qr-code", 0.0, "token-a", 200, "code"),
+            Call("/qr-code/image", 15.0, "token-b", 500, "server_error"),
+            Call("/status", 15.0, "token-a", 200, "status"),
+        )
+
+    async def test_a_record_does_not_show_the_token(self, sandbox: Sandbox, ask: Ask) -> None:
+        """Neither the call's repr nor the sandbox's has it."""
+        await ask("/qr-code", "token-a")
+        assert "token-a" not in repr(sandbox.calls)
+        assert "token-a" not in repr(sandbox)
+
+
+class TestTheOrders:
+    """`answer_next` puts answers in place of the usual ones."""
+
+    pytestmark = pytest.mark.anyio
+
+    async def test_orders_are_served_in_turn_and_then_the_usual_comes_back(
+        self, sandbox: Sandbox, ask: Ask
+    ) -> None:
+        """First come, first served, each as many times as ordered."""
+        sandbox.answer_next("server_error", times=2)
+        sandbox.answer_next("value_null")
+        for _ in range(4):
+            await ask("/qr-code")
+        assert [call.answer for call in sandbox.calls] == [
+            "server_error",
+            "server_error",
+            "value_null",
+            "code",
+        ]
+
+    async def test_an_order_is_for_any_endpoint_unless_it_names_one(
+        self, sandbox: Sandbox, ask: Ask
+    ) -> None:
+        """An order for one endpoint waits until that one is asked."""
+        sandbox.answer_next("server_error", endpoint="/status")
+        sandbox.answer_next("rate_limited")
+        await ask("/qr-code")
+        await ask("/status")
+        assert [call.answer for call in sandbox.calls] == ["rate_limited", "server_error"]
+
+    async def test_an_order_is_for_any_token_unless_it_names_one(
+        self, sandbox: Sandbox, ask: Ask
+    ) -> None:
+        """An order for one instance waits until that one is asked."""
+        sandbox.answer_next("server_error", token="token-b")
+        await ask("/qr-code", "token-a")
+        await ask("/qr-code", "token-b")
+        assert [call.answer for call in sandbox.calls] == ["code", "server_error"]
+
+    async def test_a_code_waits_for_an_endpoint_that_gives_codes(
+        self, sandbox: Sandbox, ask: Ask
+    ) -> None:
+        """The status passes an ordered code by, and a code call an ordered status."""
+        sandbox.answer_next("code_text_plain")
+        sandbox.answer_next("session_lost")
+        await ask("/status")
+        await ask("/qr-code")
+        assert [call.answer for call in sandbox.calls] == ["session_lost", "code_text_plain"]
+
+    async def test_a_call_that_is_not_let_in_leaves_the_orders_alone(self, ask: Ask) -> None:
+        """The 401 comes first, the order waits for a good token."""
+        sandbox = Sandbox(tokens=["token-a"])
+        sandbox.answer_next("server_error")
+        await ask("/qr-code", "wrong", of=sandbox)
+        await ask("/qr-code", "token-a", of=sandbox)
+        assert [call.answer for call in sandbox.calls] == ["unauthorized", "server_error"]
+
+
+class TestBadArguments:
+    """What cannot be meant is refused at once, and no message repeats a token."""
+
+    def test_tokens_as_one_string_is_a_mistake(self) -> None:
+        """A string would be taken letter by letter."""
+        with pytest.raises(TypeError, match="tokens") as caught:
+            Sandbox(tokens="secret")
+        assert "secret" not in str(caught.value)
+
+    def test_an_empty_token_is_a_mistake(self) -> None:
+        """No request can carry it."""
+        with pytest.raises(ValueError, match="tokens"):
+            Sandbox(tokens=["token-a", ""])
+
+    def test_an_unknown_answer_suggests_near_ones(self, sandbox: Sandbox) -> None:
+        """A typing error is answered with what was meant."""
+        with pytest.raises(ValueError, match=r"'sever_error'; did you mean server_error"):
+            sandbox.answer_next("sever_error")
+
+    def test_an_answer_that_is_like_none_lists_them_all(self, sandbox: Sandbox) -> None:
+        """Where nothing is near, the message has every name."""
+        with pytest.raises(ValueError, match=re.escape(", ".join(ANSWERS))):
+            sandbox.answer_next("zzz")
+
+    @pytest.mark.parametrize("times", [0, -1])
+    def test_an_order_is_for_one_call_at_least(self, sandbox: Sandbox, times: int) -> None:
+        """`times` below 1 is refused."""
+        with pytest.raises(ValueError, match="times"):
+            sandbox.answer_next("server_error", times=times)
+
+    def test_an_order_is_for_an_endpoint_that_exists(self, sandbox: Sandbox) -> None:
+        """The message lists them."""
+        with pytest.raises(ValueError, match="/qr-code, /qr-code/image, /status"):
+            sandbox.answer_next("server_error", endpoint="/qrcode")  # type: ignore[arg-type]
+
+    def test_an_order_is_for_an_endpoint_that_can_give_it(self, sandbox: Sandbox) -> None:
+        """The status never answers a code."""
+        with pytest.raises(ValueError, match="/status never answers 'code'"):
+            sandbox.answer_next("code", endpoint="/status")
+
+    def test_a_token_that_is_not_let_in_has_no_instance(self) -> None:
+        """Neither ordering for it nor unlinking it makes sense."""
+        sandbox = Sandbox(tokens=["token-a"])
+        with pytest.raises(ValueError, match="does not let this token in") as ordering:
+            sandbox.answer_next("server_error", token="secret")
+        with pytest.raises(ValueError, match="does not let this token in") as unlinking:
+            sandbox.disconnect("secret")
+        assert "secret" not in f"{ordering.value} {unlinking.value}"
+
+
+class TestTheClient:
+    """`client()` gives the SDK's client, in-process."""
+
+    pytestmark = pytest.mark.anyio
+
+    async def test_a_client_links_a_phone(self, sandbox: Sandbox) -> None:
+        """The whole way: a code, a scan, the end of the stream."""
+        async with sandbox.client() as client:
+            codes = client.qr_stream(interval=0.01)
+            assert sandbox.scan((await anext(codes)).payload)
+            with pytest.raises(AlreadyConnected) as caught:
+                await anext(codes)
+            assert caught.value.after_scan
+            assert (await client.status()).connected
+        assert [call.endpoint for call in sandbox.calls] == ["/qr-code", "/qr-code", "/status"]
+
+    async def test_a_code_read_out_of_the_image_links_the_phone(self, sandbox: Sandbox) -> None:
+        """The image endpoint works through the client too."""
+        client = sandbox.client()
+        assert sandbox.scan((await client.qr_code_image()).decode().payload)
+
+    async def test_options_reach_the_client(self, sandbox: Sandbox) -> None:
+        """`retries` is the client's."""
+        sandbox.answer_next("server_error", times=2)
+        with pytest.raises(ServerError):
+            await sandbox.client(retries=0).qr_code()
+        assert len(sandbox.calls) == 1
+
+    async def test_a_client_for_another_token_is_another_instance(self) -> None:
+        """A token that is not let in is refused by the sandbox, not by the client."""
+        sandbox = Sandbox(tokens=["token-a"])
+        await sandbox.client("token-a").qr_code()
+        with pytest.raises(AuthenticationError):
+            await sandbox.client("token-b").qr_code()
+        assert [call.token for call in sandbox.calls] == ["token-a", "token-b"]
+
+    async def test_the_loop_s_clock_can_be_the_sandbox_s(self) -> None:
+        """`anyio.current_time` works as documented, inside of the loop."""
+        sandbox = Sandbox(clock=anyio.current_time)
+        qr = await sandbox.client().qr_code()
+        assert sandbox.scan(qr.payload)
+        assert sandbox.calls[0].at >= 0
+
+
+def test_several_threads_may_share_a_sandbox(sandbox: Sandbox, ask: Ask) -> None:
+    """Each order is served once, and every call is remembered."""
+    sandbox.answer_next("value_null", times=10)
+    with ThreadPoolExecutor(max_workers=4) as threads:
+        for _ in range(20):
+            threads.submit(anyio.run, ask, "/status")
+    assert sorted(call.answer for call in sandbox.calls) == ["status"] * 10 + ["value_null"] * 10
