@@ -14,6 +14,7 @@ from plugchat_async import AsyncPlugChat
 
 from ._answers import ANSWERS, ENDPOINTS, UNAUTHORIZED, Endpoint, Reply
 from ._application import PREFIX, application
+from ._drawing import jpeg
 from ._instance import Instance
 
 if TYPE_CHECKING:
@@ -209,6 +210,7 @@ class Sandbox:
         Raises:
             ValueError: There is no such answer or endpoint, that endpoint never answers so, `times`
                 is less than 1, or the sandbox does not let that token in.
+            ImportError: `image_jpeg` was ordered and Pillow is not installed.
         """
         if name not in ANSWERS:
             raise ValueError(_unknown(name))
@@ -218,6 +220,8 @@ class Sandbox:
             raise ValueError(f"{endpoint} never answers {name!r}")
         if times < 1:
             raise ValueError(f"times has to be 1 or more, not {times}")
+        if name == "image_jpeg":
+            jpeg(name)  # fails here, and not when a call is waiting for it
         with self._lock:
             if token is not None:
                 self._instance(token)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 import zxingcpp
 from PIL import Image
 
+from plugchat_async.sandbox import Sandbox
 from plugchat_async.sandbox._drawing import jpeg, png
 from plugchat_async.sandbox._instance import Instance
 
@@ -34,7 +36,17 @@ def test_a_picture_is_of_its_kind_and_reads_back(
         assert [code.text for code in codes] == [payload]
 
 
-def test_a_jpeg_is_nothing_but_black_and_white() -> None:
-    """Each module is one flat block, so that no shade of grey comes in."""
-    picture = Image.open(io.BytesIO(jpeg("2@a,b,c,d")))
-    assert {colour for _, colour in picture.getcolors() or []} == {0, 255}
+def test_a_jpeg_without_pillow_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the one answer that needs more than the sandbox's own extra."""
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(ImportError, match=r"plugchat-async\[decode\]"):
+        jpeg("2@a,b,c,d")
+
+
+def test_ordering_a_jpeg_without_pillow_is_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not when the answer is due, where it would look like a failure of the server."""
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(ImportError, match=r"plugchat-async\[decode\]"):
+        Sandbox().answer_next("image_jpeg")
