@@ -18,6 +18,7 @@ from ._errors import (
     UnexpectedResponse,
 )
 from ._models import InstanceStatus, QRCode, QRImage
+from ._pairing import Pairing, PairingOutcome
 from ._version import __version__
 
 __all__ = [
@@ -27,6 +28,8 @@ __all__ = [
     "InstanceNotFound",
     "InstanceStatus",
     "NetworkError",
+    "Pairing",
+    "PairingOutcome",
     "PasskeyRequired",
     "PlugChatError",
     "QRCode",

@@ -13,6 +13,7 @@ from ._credentials import Credentials
 from ._errors import UnexpectedResponse
 from ._http import Call, Exchange
 from ._models import QRCode, QRImage
+from ._pairing import Pairing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
@@ -56,6 +57,9 @@ class AsyncPlugChat:
         ValueError: An argument is out of range, or there is no token.
         TypeError: An argument is of the wrong type.
     """
+
+    # A traceback that renders locals asks for the repr of a client half made.
+    _base_url: str | None = None
 
     def __init__(
         self,
@@ -117,7 +121,7 @@ class AsyncPlugChat:
 
         Source: `GET https://www.plugchat.com.br/api/whatsapp/qr-code/image`
         """
-        outcome: Outcome[_wire.Code] = await self._ask(_wire.QR_CODE_IMAGE, _wire.read_code)
+        outcome = await self._ask_for_code(_wire.QR_CODE_IMAGE)
         if isinstance(outcome.value, _wire.Picture):
             picture = outcome.value
         else:
@@ -169,8 +173,48 @@ class AsyncPlugChat:
 
         Source: `GET https://app.plugchat.com.br/api/whatsapp/status`
         """
-        outcome = await self._ask(_wire.STATUS, _wire.read_status)
+        outcome = await self._exchange.make(self._call(_wire.STATUS, _wire.read_status))
         return outcome.value
+
+    def pairing(
+        self,
+        *,
+        interval: float = 15.0,
+        max_rounds: int = 3,
+        status_interval: float | None = 2.0,
+    ) -> Pairing:
+        """Make a session that shows codes until one is scanned, or none is left.
+
+        Beyond what `qr_stream()` does it asks `/status` between codes, so that a scan is seen
+        within about `status_interval` seconds, and a scan of the last code counts.
+
+        Args:
+            interval: Seconds from one code to the next, more than 0 and at most 20; the API's
+                documentation asks for 10 to 20.
+            max_rounds: How many codes to ask for at most, at least 1; the API's documentation
+                asks to stop after 3.
+            status_interval: Seconds from one look at `/status` to the next, more than 0; None
+                never looks.
+
+        Returns:
+            The session: iterate it for the codes, then read its `outcome`. Nothing is sent before.
+
+        Raises:
+            ValueError: An argument is out of range.
+            TypeError: An argument is of the wrong type.
+
+        Source: `GET https://app.plugchat.com.br/api/whatsapp/qr-code` and
+        `GET https://app.plugchat.com.br/api/whatsapp/status`
+        """
+        if status_interval is not None:
+            status_interval = _settings.check_seconds("status_interval", status_interval)
+        return Pairing(
+            self._fetch_code,
+            self._look_at_status,
+            interval=_settings.check_interval(interval),
+            max_rounds=_settings.check_count("max_rounds", max_rounds, at_least=1),
+            status_interval=status_interval,
+        )
 
     def for_token(self, token: str | SecretStr) -> Self:
         """Make a client for another instance over the same connections.
@@ -219,7 +263,7 @@ class AsyncPlugChat:
         return f"{type(self).__name__}(base_url={base_url!r})"
 
     async def _fetch_code(self, number: int, rounds: int) -> tuple[QRCode, float]:
-        outcome: Outcome[_wire.Code] = await self._ask(_wire.QR_CODE, _wire.read_code)
+        outcome = await self._ask_for_code(_wire.QR_CODE)
         if isinstance(outcome.value, _wire.Text):
             payload = outcome.value.payload
         else:
@@ -227,13 +271,21 @@ class AsyncPlugChat:
         code = QRCode(payload=payload, fetched_at=outcome.asked_at, round=number, rounds=rounds)
         return code, outcome.asked_at_clock
 
-    async def _ask(
+    async def _ask_for_code(self, endpoint: _wire.Endpoint) -> Outcome[_wire.Code]:
+        call: Call[_wire.Code] = self._call(endpoint, _wire.read_code)
+        return await self._exchange.make(call)
+
+    async def _look_at_status(self) -> InstanceStatus:
+        call = self._call(_wire.STATUS, _wire.read_status)
+        return (await self._exchange.make_once(call)).value
+
+    def _call(
         self,
         endpoint: _wire.Endpoint,
         read: Callable[[_wire.Answer, _wire.Redact], T | ResponseError],
-    ) -> Outcome[T]:
+    ) -> Call[T]:
         self._check_open()
-        return await self._exchange.make(Call(endpoint, self._base_url, self._credentials, read))
+        return Call(endpoint, self._base_url, self._credentials, read)
 
     def _check_open(self) -> None:
         if self._is_closed or self._exchange.connections.is_closed:

@@ -66,12 +66,20 @@ class Exchange:
             PlugChatError: No attempt brought what was asked for.
         """
         try:
-            return await self._attempt(call, 1)
+            return await self.make_once(call)
         except TRANSIENT as error:
             if self._retries == 0 or not _may_pass(error):
                 raise
             first_failure = error
         return await self._retry(call, first_failure)
+
+    async def make_once(self, call: Call[T]) -> Outcome[T]:
+        """Make a call that is worth no further attempt, since another one comes anyway.
+
+        Raises:
+            PlugChatError: It did not bring what was asked for.
+        """
+        return await self._attempt(call, 1)
 
     async def _retry(self, call: Call[T], first_failure: PlugChatError) -> Outcome[T]:
         import tenacity

@@ -38,7 +38,7 @@ def is_whole(data: bytes) -> bool:
             return data.endswith(_GIF_END)
         case "image/webp":
             return len(data) >= int.from_bytes(data[4:8], "little") + 8
-        case None:
+        case _:
             return False
 
 

@@ -89,11 +89,15 @@ def read_base_url(base_url: str | None, *, allow_insecure_http: bool) -> str | N
 
 
 def _check_base_url(base_url: str, *, allow_insecure_http: bool) -> str:
+    url: httpx.URL | None
     try:
         url = httpx.URL(base_url)
         url.host.encode("idna")
     except (httpx.InvalidURL, UnicodeError):
-        raise ValueError("base_url is not a URL") from None
+        url = None
+    if url is None:
+        # Raised out here, without httpx's own error as a context, which quotes the URL.
+        raise ValueError("base_url is not a URL")
     if url.scheme not in {"http", "https"} or not url.host:
         raise ValueError("base_url must begin with https:// (or http://) and a host")
     if url.port is not None and not 0 < url.port <= _HIGHEST_PORT:

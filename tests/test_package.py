@@ -23,7 +23,7 @@ FLOORS = [
     {"_wire", "_connections"},
     {"_body"},
     {"_http"},
-    {"_stream"},
+    {"_pairing", "_stream"},
     {"_client"},
 ]
 

@@ -1,0 +1,199 @@
+"""One session, one outcome: codes until one is scanned, or none is left."""
+
+from __future__ import annotations
+
+import inspect
+from enum import StrEnum
+from typing import TYPE_CHECKING, Self
+
+import anyio
+
+from ._errors import AlreadyConnected, PlugChatError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from types import TracebackType
+
+    from ._models import InstanceStatus, QRCode
+
+
+class PairingOutcome(StrEnum):
+    """Name the ways in which a session ends."""
+
+    CONNECTED = "connected"
+    """A code of this session was scanned."""
+    ALREADY_CONNECTED = "already_connected"
+    """The instance was linked before the first code."""
+    EXPIRED = "expired"
+    """All rounds went by unscanned: ask the user before going on."""
+    CANCELLED = "cancelled"
+    """The session was left early."""
+
+
+class Pairing:
+    """Link one phone: iterate it for the codes, and read its outcome. Made by `client.pairing()`.
+
+    It is iterator and context manager at once. It runs only while it is iterated, needs no task of
+    its own, and never restarts.
+    """
+
+    def __init__(
+        self,
+        fetch_code: Callable[[int, int], Awaitable[tuple[QRCode, float]]],
+        ask_status: Callable[[], Awaitable[InstanceStatus]],
+        *,
+        interval: float,
+        max_rounds: int,
+        status_interval: float | None,
+    ) -> None:
+        self._fetch_code = fetch_code
+        self._ask_status = ask_status
+        self._interval = interval
+        self._max_rounds = max_rounds
+        self._status_interval = status_interval
+        self._outcome: PairingOutcome | None = None
+        self._qr: QRCode | None = None
+        self._is_over = False
+        self._asked_at = 0.0
+        self._step: anyio.CancelScope | None = None
+
+    @property
+    def outcome(self) -> PairingOutcome | None:
+        """How the session ended; None while it runs, and when it ended by an exception."""
+        return self._outcome
+
+    @property
+    def qr(self) -> QRCode | None:
+        """The code on show; None before the first one and after the end."""
+        return None if self._is_over else self._qr
+
+    async def check(self) -> bool:
+        """Ask now whether the phone is linked, for a button "I have scanned it".
+
+        It may be called from another task than the one that iterates, which then ends at once.
+
+        Returns:
+            Whether it is; also False where `/status` did not tell.
+
+        Raises:
+            RuntimeError: The client was closed.
+        """
+        if not self._is_over and await self._is_connected():
+            self._end_connected()
+            if self._step is not None:
+                self._step.cancel()
+        return self._outcome in {PairingOutcome.CONNECTED, PairingOutcome.ALREADY_CONNECTED}
+
+    async def wait(
+        self, on_code: Callable[[QRCode], Awaitable[object] | object] | None = None
+    ) -> PairingOutcome:
+        """Run the session to its end.
+
+        Args:
+            on_code: Called with each code, to show it; a plain or an async function.
+
+        Returns:
+            The outcome.
+
+        Raises:
+            PlugChatError: A code could not be fetched; transient failures have been retried.
+            RuntimeError: The client was closed, or the session is being iterated elsewhere.
+        """
+        async with self:
+            async for code in self:
+                shown = on_code and on_code(code)
+                if inspect.isawaitable(shown):
+                    await shown
+        if self._outcome is None:
+            raise RuntimeError("this session failed before; make a new one by client.pairing()")
+        return self._outcome
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> QRCode:
+        if self._step is not None:
+            raise RuntimeError("this session is being iterated already, by another task")
+        if self._is_over:
+            raise StopAsyncIteration
+        # Another task may end the session by check(), and wakes this one by the scope.
+        self._step = anyio.CancelScope()
+        try:
+            with self._step:
+                await self._advance()
+        except PlugChatError:
+            self._is_over = True
+            raise
+        finally:
+            self._step = None
+        code = self.qr
+        if code is None:
+            raise StopAsyncIteration
+        return code
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if not self._is_over:
+            self._end(PairingOutcome.CANCELLED)
+
+    async def _advance(self) -> None:
+        """Wait until the next code is due, and fetch it, unless the session ends before."""
+        number = 1
+        if self._qr is not None:
+            number = self._qr.round + 1
+            if await self._scanned_by(self._asked_at + self._interval):
+                return self._end_connected()
+        if number > self._max_rounds:
+            return await self._end_unscanned()
+        try:
+            code, asked_at = await self._fetch_code(number, self._max_rounds)
+        except AlreadyConnected:
+            return self._end_connected()
+        self._qr, self._asked_at = code, asked_at
+        return None
+
+    async def _scanned_by(self, due: float) -> bool:
+        """Ask `/status` every `status_interval` seconds until the next code is due."""
+        if self._status_interval is None:
+            await anyio.sleep_until(due)
+            return False
+        ask_at = self._asked_at + self._status_interval
+        while ask_at < due:
+            await anyio.sleep_until(ask_at)
+            # A slow answer must not make the next code late, nor count beyond it.
+            with anyio.CancelScope(deadline=due):
+                if await self._is_connected():
+                    return True
+            ask_at = max(ask_at + self._status_interval, anyio.current_time())
+        await anyio.sleep_until(due)
+        return False
+
+    async def _end_unscanned(self) -> None:
+        """Ask once more: the last code may have been scanned in its last moment."""
+        if self._status_interval is not None and await self._is_connected():
+            self._end_connected()
+        else:
+            self._end(PairingOutcome.EXPIRED)
+
+    async def _is_connected(self) -> bool:
+        """Ask `/status`, which some deployments lack: then the next code call tells."""
+        try:
+            return (await self._ask_status()).connected
+        except PlugChatError:
+            return False
+
+    def _end_connected(self) -> None:
+        before_any_code = self._qr is None
+        self._end(PairingOutcome.ALREADY_CONNECTED if before_any_code else PairingOutcome.CONNECTED)
+
+    def _end(self, outcome: PairingOutcome) -> None:
+        if not self._is_over:
+            self._is_over = True
+            self._outcome = outcome

@@ -1,0 +1,394 @@
+"""One session, one outcome: each ending, in virtual time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import anyio
+import pytest
+
+from plugchat_async import (
+    AlreadyConnected,
+    AsyncPlugChat,
+    InstanceNotFound,
+    InstanceStatus,
+    Pairing,
+    PairingOutcome,
+    PlugChatError,
+    QRCode,
+    ServerError,
+)
+from plugchat_async.sandbox import Sandbox
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend(virtual_time: tuple[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:
+    """Let minutes pass in milliseconds."""
+    return virtual_time
+
+
+class Gateway:
+    """An instance whose phone scans at a moment, and what was asked of it when."""
+
+    def __init__(
+        self,
+        *,
+        scan_at: float = 1e9,
+        latency: float = 0,
+        status_latency: float = 0,
+        status_error: PlugChatError | None = None,
+        status_lie: bool | None = None,
+    ) -> None:
+        self.began = anyio.current_time()
+        self.scan_at = scan_at
+        self.latency = latency
+        self.status_latency = status_latency
+        self.status_error = status_error
+        self.status_lie = status_lie
+        self.codes: list[float] = []
+        self.looks: list[float] = []
+
+    @property
+    def now(self) -> float:
+        return round(anyio.current_time() - self.began, 3)
+
+    async def fetch_code(self, number: int, of: int) -> tuple[QRCode, float]:
+        asked_at = anyio.current_time()
+        self.codes.append(self.now)
+        await anyio.sleep(self.latency)
+        if self.now >= self.scan_at:
+            raise AlreadyConnected("connected", status_code=200)
+        moment = datetime.now(UTC)
+        return QRCode(payload=f"{number}", fetched_at=moment, round=number, rounds=of), asked_at
+
+    async def ask_status(self) -> InstanceStatus:
+        self.looks.append(self.now)
+        await anyio.sleep(self.status_latency)
+        if self.status_error is not None:
+            raise self.status_error
+        truth = self.now >= self.scan_at
+        return InstanceStatus(connected=truth if self.status_lie is None else self.status_lie)
+
+    def pairing(self, *, status_interval: float | None = 2, max_rounds: int = 3) -> Pairing:
+        return Pairing(
+            self.fetch_code,
+            self.ask_status,
+            interval=15,
+            max_rounds=max_rounds,
+            status_interval=status_interval,
+        )
+
+
+@pytest.mark.parametrize(
+    ("scan_at", "seen_at", "codes"),
+    [(1.5, 2, 1), (14.5, 15, 2), (16, 17, 2), (31, 32, 3), (43.5, 44, 3), (44.5, 45, 3)],
+)
+async def test_a_scan_is_seen_within_the_status_interval(
+    scan_at: float, seen_at: float, codes: int
+) -> None:
+    """Whichever code it was, also the last one in its last moment."""
+    gateway = Gateway(scan_at=scan_at)
+    pairing = gateway.pairing()
+    async with pairing:
+        shown = [code.round async for code in pairing]
+    assert pairing.outcome is PairingOutcome.CONNECTED
+    assert gateway.now == seen_at
+    assert len(gateway.codes) == codes
+    assert shown == list(range(1, len(shown) + 1))
+
+
+async def test_an_instance_that_is_connected_already_shows_no_code() -> None:
+    """One call tells, and no look at the status is needed."""
+    gateway = Gateway(scan_at=0)
+    async with gateway.pairing() as pairing:
+        assert [code async for code in pairing] == []
+    assert pairing.outcome is PairingOutcome.ALREADY_CONNECTED
+    assert (gateway.codes, gateway.looks) == ([0], [])
+
+
+async def test_codes_that_nobody_scans_expire() -> None:
+    """Three codes, 15 s apart; looks between them, and one more after the last."""
+    gateway = Gateway()
+    async with gateway.pairing() as pairing:
+        assert [code.round async for code in pairing] == [1, 2, 3]
+    assert pairing.outcome is PairingOutcome.EXPIRED
+    assert gateway.codes == [0, 15, 30]
+    assert gateway.looks == [start + step for start in (0, 15, 30) for step in range(2, 15, 2)] + [
+        45
+    ]
+    assert gateway.now == 45
+
+
+async def test_without_a_status_interval_the_next_code_tells() -> None:
+    """`None` never looks, so a scan of the last code is not seen."""
+    gateway = Gateway(scan_at=3)
+    assert await gateway.pairing(status_interval=None).wait() is PairingOutcome.CONNECTED
+    assert (gateway.now, gateway.looks) == (15, [])
+    gateway = Gateway(scan_at=33)
+    assert await gateway.pairing(status_interval=None).wait() is PairingOutcome.EXPIRED
+    assert (gateway.now, gateway.looks) == (45, [])
+
+
+@pytest.mark.parametrize(
+    "error", [InstanceNotFound("no", status_code=404), ServerError("down", status_code=500)]
+)
+async def test_a_status_that_fails_breaks_no_session(error: PlugChatError) -> None:
+    """The next code tells in its place."""
+    gateway = Gateway(scan_at=20, status_error=error)
+    assert await gateway.pairing().wait() is PairingOutcome.CONNECTED
+    assert gateway.now == 30
+    gateway = Gateway(status_error=error)
+    assert await gateway.pairing().wait() is PairingOutcome.EXPIRED
+    assert gateway.codes == [0, 15, 30]
+
+
+async def test_a_status_that_says_no_after_a_scan_breaks_no_session() -> None:
+    """The next code tells the truth."""
+    gateway = Gateway(scan_at=3, status_lie=False)
+    assert await gateway.pairing().wait() is PairingOutcome.CONNECTED
+    assert gateway.now == 15
+
+
+@pytest.mark.parametrize("latency", [3, 60])
+async def test_a_slow_status_makes_no_code_late(latency: float) -> None:
+    """An answer that takes too long is given up when the next code is due."""
+    gateway = Gateway(status_latency=latency)
+    pairing = gateway.pairing()
+    codes = [code.round async for code in pairing]
+    assert codes == [1, 2, 3]
+    assert gateway.codes == [0, 15, 30]
+    assert pairing.outcome is PairingOutcome.EXPIRED
+    # The look after the last code is bounded by the client's own deadline.
+    assert gateway.now == 45 + latency
+
+
+async def test_the_time_of_a_code_call_does_not_add_up() -> None:
+    """Rounds stay `interval` apart however long the API takes."""
+    gateway = Gateway(latency=4)
+    await gateway.pairing().wait()
+    assert gateway.codes == [0, 15, 30]
+    assert gateway.looks[0] == 4  # two seconds after asking the code was not there yet
+
+
+async def test_a_slow_consumer_gets_the_next_code_at_once() -> None:
+    """Its clock restarts from there; never a burst."""
+    gateway = Gateway()
+    pairing = gateway.pairing()
+    async for code in pairing:
+        if code.round == 1:
+            await anyio.sleep(40)
+    assert gateway.codes == [0, 40, 55]
+
+
+@pytest.mark.parametrize("rounds_shown", [1, 2, 3])
+async def test_leaving_early_is_cancelled(rounds_shown: int) -> None:
+    """Leaving the context ends the session, at whichever code."""
+    gateway = Gateway()
+    async with gateway.pairing() as pairing:
+        async for code in pairing:
+            if code.round == rounds_shown:
+                break
+    assert pairing.outcome is PairingOutcome.CANCELLED
+    assert pairing.qr is None
+    assert [code async for code in pairing] == []
+    assert len(gateway.codes) == rounds_shown
+
+
+async def test_a_session_that_was_never_iterated_is_cancelled() -> None:
+    """Nothing was asked."""
+    gateway = Gateway()
+    async with gateway.pairing() as pairing:
+        pass
+    assert pairing.outcome is PairingOutcome.CANCELLED
+    assert gateway.codes == []
+
+
+@pytest.mark.parametrize(("latency", "after"), [(5, 2), (0, 3), (0, 14.999), (5, 17)])
+async def test_a_caller_that_is_cancelled_leaves_at_once(latency: float, after: float) -> None:
+    """In the middle of a code call, of a look, of a wait: nothing is asked any more."""
+    gateway = Gateway(latency=latency)
+    pairing = gateway.pairing()
+    with anyio.move_on_after(after):
+        await pairing.wait()
+    assert gateway.now == after
+    assert pairing.outcome is PairingOutcome.CANCELLED
+    asked = len(gateway.codes) + len(gateway.looks)
+    await anyio.sleep(100)
+    assert len(gateway.codes) + len(gateway.looks) == asked
+
+
+async def test_a_users_exception_arrives_as_itself() -> None:
+    """There is no task group to wrap it."""
+    gateway = Gateway()
+    with pytest.raises(KeyError):
+        async with gateway.pairing() as pairing:
+            async for _ in pairing:
+                raise KeyError("bug")
+    assert pairing.outcome is PairingOutcome.CANCELLED
+
+
+async def test_a_failure_raises_and_has_no_outcome() -> None:
+    """The session is over, and says so to whoever goes on."""
+    gateway = Gateway()
+
+    async def fail(number: int, of: int) -> tuple[QRCode, float]:
+        raise ServerError("down", status_code=500)
+
+    pairing = Pairing(fail, gateway.ask_status, interval=15, max_rounds=3, status_interval=2)
+    with pytest.raises(ServerError):
+        await pairing.wait()
+    assert pairing.outcome is None
+    assert [code async for code in pairing] == []
+    with pytest.raises(RuntimeError, match="failed before"):
+        await pairing.wait()
+
+
+async def test_wait_shows_each_code_by_a_plain_or_an_async_function() -> None:
+    """The short form."""
+    plain: list[int] = []
+    awaited: list[int] = []
+
+    async def show(code: QRCode) -> None:
+        await anyio.sleep(0.1)
+        awaited.append(code.round)
+
+    await Gateway(scan_at=20).pairing().wait(on_code=lambda code: plain.append(code.round))
+    await Gateway(scan_at=20).pairing().wait(show)
+    assert plain == awaited == [1, 2]
+
+
+async def test_wait_again_tells_the_outcome_again() -> None:
+    """It is set once, and nothing is asked anew."""
+    gateway = Gateway()
+    pairing = gateway.pairing()
+    assert await pairing.wait() is await pairing.wait() is PairingOutcome.EXPIRED
+    assert len(gateway.codes) == 3
+
+
+async def test_the_code_on_show() -> None:
+    """None before the first one and after the end."""
+    gateway = Gateway()
+    pairing = gateway.pairing(max_rounds=1)
+    assert pairing.qr is None
+    async for code in pairing:
+        assert pairing.qr is code
+    assert pairing.qr is None
+
+
+async def test_checking_before_a_scan_tells_no_and_goes_on() -> None:
+    """The button may be pressed too early."""
+    gateway = Gateway()
+    async with gateway.pairing() as pairing:
+        await anext(pairing)
+        assert await pairing.check() is False
+        assert pairing.outcome is None
+
+
+async def test_checking_after_a_scan_ends_the_session_in_every_task() -> None:
+    """The task that iterates is woken, and ends as after any scan."""
+    gateway = Gateway(scan_at=1)
+    pairing = gateway.pairing(status_interval=14)
+    ended_at: list[float] = []
+
+    async def iterate() -> None:
+        async for _ in pairing:
+            pass
+        ended_at.append(gateway.now)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(iterate)
+        await anyio.sleep(3)
+        assert await pairing.check() is True
+    assert ended_at == [3]
+    assert pairing.outcome is PairingOutcome.CONNECTED
+    assert await pairing.check() is True
+    assert gateway.looks == [3]
+
+
+async def test_checking_between_two_steps_ends_the_session_at_the_next() -> None:
+    """A consumer that holds a code finds the session over when it comes back."""
+    gateway = Gateway(scan_at=0.5)
+    pairing = gateway.pairing()
+    gateway.scan_at = 0.5
+    await anext(pairing)
+    await anyio.sleep(1)
+    assert await pairing.check()
+    assert [code async for code in pairing] == []
+
+
+async def test_checking_before_the_first_code() -> None:
+    """It was connected without a code of this session."""
+    pairing = Gateway(scan_at=0).pairing()
+    assert await pairing.check() is True
+    assert pairing.outcome is PairingOutcome.ALREADY_CONNECTED
+
+
+async def test_checking_where_the_status_fails_tells_no() -> None:
+    """Not to know is no reason to end."""
+    pairing = Gateway(status_error=ServerError("down", status_code=500)).pairing()
+    assert await pairing.check() is False
+
+
+async def test_two_tasks_can_not_iterate_one_session() -> None:
+    """Two pollers would kill each other's codes."""
+    pairing = Gateway(latency=5).pairing()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(anext, pairing)
+        await anyio.sleep(1)
+        with pytest.raises(RuntimeError, match="iterated already"):
+            await anext(pairing)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"interval": 0}, ValueError),
+        ({"interval": 21}, ValueError),
+        ({"max_rounds": 0}, ValueError),
+        ({"status_interval": 0}, ValueError),
+        ({"status_interval": "2"}, TypeError),
+    ],
+)
+async def test_bad_arguments_are_refused_at_the_call(
+    arguments: dict[str, Any], error: type[Exception]
+) -> None:
+    """Not at the first code."""
+    with pytest.raises(error):
+        AsyncPlugChat("token").pairing(**arguments)
+
+
+@pytest.mark.parametrize("scanned", [1, 2, 3])
+async def test_a_session_over_http(scanned: int) -> None:
+    """Real requests to the sandbox; the phone scans one of the codes."""
+    sandbox = Sandbox(clock=anyio.current_time)
+    async with sandbox.client().pairing() as pairing:
+        async for code in pairing:
+            if code.round == scanned:
+                assert sandbox.scan(code.payload)
+    assert pairing.outcome is PairingOutcome.CONNECTED
+    endpoints = [call.endpoint for call in sandbox.calls]
+    assert endpoints.count("/qr-code") == scanned
+
+
+async def test_a_look_is_made_once_and_not_again() -> None:
+    """The next look comes anyway; further attempts would only be in its way."""
+    sandbox = Sandbox(clock=anyio.current_time)
+    sandbox.answer_next("server_error", times=3, endpoint="/status")
+    async with sandbox.client().pairing(max_rounds=1, status_interval=4) as pairing:
+        async for _ in pairing:
+            pass
+    assert pairing.outcome is PairingOutcome.EXPIRED
+    looks = [round(call.at) for call in sandbox.calls if call.endpoint == "/status"]
+    assert looks == [4, 8, 12, 15]
+
+
+async def test_a_closed_client_is_told() -> None:
+    """It is a mistake in the program, so no outcome of the session."""
+    client = AsyncPlugChat("token")
+    pairing = client.pairing()
+    await client.aclose()
+    with pytest.raises(RuntimeError, match="closed"):
+        await pairing.wait()
