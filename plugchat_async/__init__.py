@@ -17,19 +17,26 @@ from ._errors import (
     UnexpectedRedirect,
     UnexpectedResponse,
 )
+from ._hub import PairingHub, TooManyWatchers, Watcher
 from ._models import InstanceStatus, QRCode, QRImage
 from ._pairing import Pairing, PairingOutcome
+from ._pairing_state import Connected, Expired, Failed, PairingState, ShowingCode, Starting
 from ._version import __version__
 
 __all__ = [
     "AlreadyConnected",
     "AsyncPlugChat",
     "AuthenticationError",
+    "Connected",
+    "Expired",
+    "Failed",
     "InstanceNotFound",
     "InstanceStatus",
     "NetworkError",
     "Pairing",
+    "PairingHub",
     "PairingOutcome",
+    "PairingState",
     "PasskeyRequired",
     "PlugChatError",
     "QRCode",
@@ -39,8 +46,12 @@ __all__ = [
     "RequestTimeout",
     "ResponseError",
     "ServerError",
+    "ShowingCode",
+    "Starting",
     "SubscriptionRequired",
+    "TooManyWatchers",
     "UnexpectedRedirect",
     "UnexpectedResponse",
+    "Watcher",
     "__version__",
 ]

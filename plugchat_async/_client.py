@@ -240,6 +240,15 @@ class AsyncPlugChat:
         other._owns_connections = False
         return other
 
+    @property
+    def instance_key(self) -> bytes:
+        """A digest of base URL and token: equal for two clients of one instance.
+
+        It names an instance in a dictionary or a log without showing its token, and differs from
+        one process to the next.
+        """
+        return self._credentials.digest(self._base_url)
+
     async def aclose(self) -> None:
         """Close the connections that are this client's own. Closing twice does nothing."""
         self._is_closed = True

@@ -20,11 +20,13 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = [
     {"_version", "_errors", "_image_formats", "_render", "_credentials", "_settings"},
     {"_models"},
+    {"_pairing_state"},
     {"_wire", "_connections"},
     {"_body"},
     {"_http"},
     {"_pairing", "_stream"},
     {"_client"},
+    {"_hub"},
 ]
 
 

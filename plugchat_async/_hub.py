@@ -1,0 +1,266 @@
+"""One poller, many watchers.
+
+Each new code may kill the one before, so that two pollers on one instance fight: two tabs of a
+browser are enough. The hub runs one session for an instance, whoever watches.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+from typing import TYPE_CHECKING, Self
+
+import anyio
+
+from . import _settings
+from ._errors import PlugChatError
+from ._pairing import PairingOutcome
+from ._pairing_state import Connected, Expired, Failed, ShowingCode, Starting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from anyio.abc import TaskGroup
+
+    from ._client import AsyncPlugChat
+    from ._pairing_state import PairingState
+
+logger = logging.getLogger("plugchat_async")
+
+_CLOSED = "this hub is closed, or was never entered: use it as `async with PairingHub() as hub`"
+
+
+class TooManyWatchers(RuntimeError):
+    """Say that an instance has as many watchers as the hub allows."""
+
+
+class PairingHub:
+    """Run one session for each instance, for any number of watchers. Use it in an app's lifespan.
+
+    Args:
+        interval: Seconds from one code to the next, more than 0 and at most 20.
+        max_rounds: How many codes a session asks for at most, at least 1.
+        status_interval: Seconds from one look at `/status` to the next; None never looks.
+        linger: Seconds for which a session outlives its last watcher, 0 or more, so that a page
+            that is loaded again spends no code.
+        max_watchers: How many watchers one instance may have, at least 1; None for no limit.
+
+    Raises:
+        ValueError: An argument is out of range.
+        TypeError: An argument is of the wrong type.
+    """
+
+    def __init__(
+        self,
+        *,
+        interval: float = 15.0,
+        max_rounds: int = 3,
+        status_interval: float | None = 2.0,
+        linger: float = 2.0,
+        max_watchers: int | None = None,
+    ) -> None:
+        self._interval = _settings.check_interval(interval)
+        self._max_rounds = _settings.check_count("max_rounds", max_rounds, at_least=1)
+        if status_interval is not None:
+            status_interval = _settings.check_seconds("status_interval", status_interval)
+        self._status_interval = status_interval
+        self._linger = linger if linger == 0 else _settings.check_seconds("linger", linger)
+        if max_watchers is not None:
+            max_watchers = _settings.check_count("max_watchers", max_watchers, at_least=1)
+        self._max_watchers = max_watchers
+        self._sessions: dict[bytes, _Session] = {}
+        self._tasks: TaskGroup | None = None
+
+    async def __aenter__(self) -> Self:
+        tasks = anyio.create_task_group()
+        await tasks.__aenter__()
+        self._tasks = tasks
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        tasks, self._tasks = self._running_tasks(), None
+        for session in self._sessions.values():
+            session.close()
+        tasks.cancel_scope.cancel()
+        # The task group is not told of an exception of the user's, which it would wrap in a group.
+        await tasks.__aexit__(None, None, None)
+
+    def watch(self, client: AsyncPlugChat) -> Watcher:
+        """Watch the session of a client's instance, and start it if nobody does yet.
+
+        Args:
+            client: A client for the instance. The hub uses it as it is now: it may be closed as
+                soon as it was made by `for_token()`, not if the connections are its own.
+
+        Returns:
+            A context manager that gives an asynchronous iterator of states: the present one at
+            once, then each later one. A slow watcher sees the latest, and none in between. The
+            iterator ends when the hub is closed, not when the session is over, since somebody may
+            restart it.
+
+        Raises:
+            RuntimeError: The hub is closed.
+            TooManyWatchers: On entering, the instance has `max_watchers` already.
+        """
+        self._running_tasks()
+        own = copy.copy(client)
+        return Watcher(lambda: self._join(own), linger=self._linger)
+
+    def restart(self, client: AsyncPlugChat) -> None:
+        """Start a session anew after it has ended; before that, do nothing.
+
+        Args:
+            client: A client for the instance.
+
+        Raises:
+            RuntimeError: The hub is closed.
+        """
+        tasks = self._running_tasks()
+        session = self._sessions.get(client.instance_key)
+        if session is None or not session.is_over:
+            return
+        if session.watchers:
+            self._start(tasks, session, copy.copy(client))
+        else:
+            del self._sessions[client.instance_key]
+
+    def _join(self, client: AsyncPlugChat) -> _Session:
+        tasks = self._running_tasks()
+        session = self._sessions.get(client.instance_key)
+        if session is None or session.was_left:
+            session = self._sessions[client.instance_key] = _Session()
+            self._start(tasks, session, client)
+        if self._max_watchers is not None and session.watchers >= self._max_watchers:
+            raise TooManyWatchers(
+                f"this instance has {self._max_watchers} watchers already, which is the hub's limit"
+            )
+        session.join()
+        return session
+
+    def _start(self, tasks: TaskGroup, session: _Session, client: AsyncPlugChat) -> None:
+        session.begin()
+        tasks.start_soon(self._run, session, client)
+
+    async def _run(self, session: _Session, client: AsyncPlugChat) -> None:
+        with session.scope:
+            session.end(await self._pair(session, client))
+        if session.was_left and self._sessions.get(client.instance_key) is session:
+            del self._sessions[client.instance_key]
+
+    async def _pair(self, session: _Session, client: AsyncPlugChat) -> PairingState:
+        try:
+            pairing = client.pairing(
+                interval=self._interval,
+                max_rounds=self._max_rounds,
+                status_interval=self._status_interval,
+            )
+            outcome = await pairing.wait(lambda code: session.show(ShowingCode(qr=code)))
+        except PlugChatError as error:
+            return Failed(code=error.code, message=str(error))
+        except Exception:  # one tenant's broken client must not end the sessions of all others
+            logger.exception("a pairing session broke")
+            return Failed(code="internal_error", message="the session broke: see the server's log")
+        if outcome is PairingOutcome.EXPIRED:
+            return Expired()
+        return Connected(already=outcome is PairingOutcome.ALREADY_CONNECTED)
+
+    def _running_tasks(self) -> TaskGroup:
+        if self._tasks is None:
+            raise RuntimeError(_CLOSED)
+        return self._tasks
+
+
+class Watcher:
+    """See the states of one session: context manager and iterator in one."""
+
+    def __init__(self, join: Callable[[], _Session], *, linger: float) -> None:
+        self._join = join
+        self._linger = linger
+        self._session: _Session | None = None
+        self._seen: PairingState | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = self._join()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._session is not None:
+            self._session.leave(self._linger)
+            self._session = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> PairingState:
+        if self._session is None:
+            raise RuntimeError("enter the watcher first: `async with hub.watch(client) as states`")
+        self._seen = await self._session.next_state(self._seen)
+        return self._seen
+
+
+class _Session:
+    """The state of one instance, for all who watch it."""
+
+    def __init__(self) -> None:
+        self.watchers = 0
+        self.is_over = False
+        self.scope = anyio.CancelScope()
+        self._is_closed = False
+        self._state: PairingState = Starting()
+        self._changed = anyio.Event()
+
+    @property
+    def was_left(self) -> bool:
+        """Whether it lingered for long enough after its last watcher."""
+        return not self.is_over and self.scope.cancel_called
+
+    def begin(self) -> None:
+        self.is_over = False
+        self.scope = anyio.CancelScope()
+        self.show(Starting())
+
+    def show(self, state: PairingState) -> None:
+        self._state = state
+        self._wake()
+
+    def end(self, state: PairingState) -> None:
+        self.is_over = True
+        self.show(state)
+
+    def close(self) -> None:
+        self._is_closed = True
+        self._wake()
+
+    def join(self) -> None:
+        self.watchers += 1
+        self.scope.deadline = math.inf
+
+    def leave(self, linger: float) -> None:
+        self.watchers -= 1
+        if self.watchers == 0:
+            self.scope.deadline = anyio.current_time() + linger
+
+    async def next_state(self, seen: PairingState | None) -> PairingState:
+        """Wait for a state other than the one seen last."""
+        while self._state is seen and not self._is_closed:
+            await self._changed.wait()
+        if self._is_closed:
+            raise StopAsyncIteration
+        return self._state
+
+    def _wake(self) -> None:
+        # Each change has an event of its own: who is late finds the state, and keeps no queue.
+        self._changed.set()
+        self._changed = anyio.Event()
