@@ -51,10 +51,9 @@ async def following(states: Watcher) -> Any:
 
 async def until(states: Watcher, kind: type[Any]) -> Any:
     """Watch until a state of a kind comes."""
-    async for state in states:
-        if isinstance(state, kind):
-            return state
-    raise AssertionError(f"the hub was closed before {kind.__name__}")
+    while not isinstance(state := await anext(states), kind):
+        pass
+    return state
 
 
 async def test_a_watcher_sees_the_session_from_start_to_scan(sandbox: Sandbox) -> None:

@@ -225,8 +225,8 @@ async def test_a_users_exception_arrives_as_itself() -> None:
     gateway = Gateway()
     with pytest.raises(KeyError):
         async with gateway.pairing() as pairing:
-            async for _ in pairing:
-                raise KeyError("bug")
+            await anext(pairing)
+            raise KeyError("bug")
     assert pairing.outcome is PairingOutcome.CANCELLED
 
 
@@ -317,6 +317,17 @@ async def test_checking_between_two_steps_ends_the_session_at_the_next() -> None
     await anyio.sleep(1)
     assert await pairing.check()
     assert [code async for code in pairing] == []
+
+
+async def test_a_check_that_is_answered_after_the_end_changes_no_outcome() -> None:
+    """It is set once."""
+    gateway = Gateway(scan_at=46, status_latency=5)
+    pairing = gateway.pairing(status_interval=None)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(pairing.wait)
+        await anyio.sleep(44)
+        assert await pairing.check() is False
+    assert pairing.outcome is PairingOutcome.EXPIRED
 
 
 async def test_checking_before_the_first_code() -> None:
