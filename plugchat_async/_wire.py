@@ -189,7 +189,7 @@ class _Reply:
             connected=connected,
             session=self._truth("session"),
             smartphone_connected=self._truth("smartphoneConnected"),
-            error=self._detail(),
+            error=self._clean(*self._sentences[:1]),
         )
 
     def refused(self) -> ResponseError | None:
@@ -228,13 +228,11 @@ class _Reply:
         text = self._explicit_text()
         if text is None and isinstance(self._body, str):
             text = self._body if not _WORD.fullmatch(self._body) else None
-        if not text:
+        if not text or self._declares_failure():
             return None
         if _is_encoded_picture(text):
             return self._picture(_decode_picture(text))
-        if self._declares_failure() or not _could_be_a_code(text):
-            return None
-        return Text(text)
+        return Text(text) if _could_be_a_code(text) else None
 
     def connected_already(self) -> ResponseError | None:
         connected = self._truth("connected")
@@ -243,7 +241,7 @@ class _Reply:
         return self._already_connected() if connected else None
 
     def failed(self) -> ResponseError | None:
-        if isinstance(self._body, dict) and self._body.get("challenge"):
+        if isinstance(self._body, dict) and self._body.get("challenge") is not None:
             return self._error(
                 PasskeyRequired,
                 "this WhatsApp account wants a passkey: confirm it on the phone, then try again",
@@ -265,6 +263,7 @@ class _Reply:
             not self._body
             or self._truth("connected") is False
             or self._says(_NOT_CONNECTED)
+            or self._explicit_text() == ""
             or (
                 isinstance(self._body, dict)
                 and any(key in self._body and not self._body[key] for key in _CODE_KEYS)
@@ -362,7 +361,10 @@ class _Reply:
         return cls(message, status_code=self._answer.status_code, detail=self._detail())
 
     def _detail(self) -> str | None:
-        words = ": ".join(dict.fromkeys(self._sentences))
+        return self._clean(*dict.fromkeys(self._sentences))
+
+    def _clean(self, *sentences: str) -> str | None:
+        words = ": ".join(sentences)
         printable = "".join(char if char.isprintable() else " " for char in words)
         return self._redact(printable)[:_LONGEST_DETAIL] or None
 

@@ -271,6 +271,7 @@ def test_an_instance_that_is_not_connected_has_no_code_yet(body: Any) -> None:
         (200, {"value": False}, QRNotReady),
         (200, {"value": None}, QRNotReady),
         (200, {"value": ""}, QRNotReady),
+        (200, {"value": "  "}, QRNotReady),
         (200, {}, QRNotReady),
         (200, "", QRNotReady),
         (200, " \n", QRNotReady),
@@ -283,6 +284,8 @@ def test_an_instance_that_is_not_connected_has_no_code_yet(body: Any) -> None:
         (200, "<html><body><h1>502 Bad Gateway</h1></body></html>", ServerError),
         (200, "  <!DOCTYPE html><title>Just a moment</title>", ServerError),
         (200, {"challenge": {"publicKey": "x"}}, PasskeyRequired),
+        (200, {"challenge": {}, "value": None}, PasskeyRequired),
+        (200, {"challenge": None, "value": None}, QRNotReady),
         (400, {"challenge": "x"}, PasskeyRequired),
         (400, {"error": "your client-token is not configured"}, AuthenticationError),
         (
@@ -313,6 +316,7 @@ def test_an_instance_that_is_not_connected_has_no_code_yet(body: Any) -> None:
         (200, {"foo": 1}, UnexpectedResponse),
         (200, {"value": 7}, UnexpectedResponse),
         (200, {"error": "Something broke", "value": LINK}, UnexpectedResponse),
+        (200, {"error": "Something broke", "value": PNG_BASE64}, UnexpectedResponse),
         (200, {"value": "x" * 3000}, UnexpectedResponse),
         (200, "[1, 2]", UnexpectedResponse),
         (200, "7", UnexpectedResponse),
@@ -494,6 +498,11 @@ def test_a_body_that_could_not_be_read_says_why(read_answer: Any) -> None:
         ),
         (200, {"connected": "true", "session": "?"}, InstanceStatus(connected=True)),
         (200, {"connected": 0, "error": None}, InstanceStatus(connected=False)),
+        (
+            200,
+            {"connected": True, "error": "One.", "message": "Two."},
+            InstanceStatus(connected=True, error="One."),
+        ),
         (
             400,
             {"error": "You are already connected."},
