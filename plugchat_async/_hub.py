@@ -88,6 +88,7 @@ class PairingHub:
         tasks, self._tasks = self._running_tasks(), None
         for session in self._sessions.values():
             session.close()
+        self._sessions.clear()
         tasks.cancel_scope.cancel()
         # The task group is not told of an exception of the user's, which it would wrap in a group.
         await tasks.__aexit__(None, None, None)
@@ -112,6 +113,22 @@ class PairingHub:
         self._running_tasks()
         own = copy.copy(client)
         return Watcher(lambda: self._join(own), linger=self._linger)
+
+    def state(self, client: AsyncPlugChat) -> PairingState | None:
+        """Look at the present state without watching: it starts nothing, and counts for no limit.
+
+        Args:
+            client: A client for the instance.
+
+        Returns:
+            What a watcher would see at once; None where there is no session.
+
+        Raises:
+            RuntimeError: The hub is closed.
+        """
+        self._running_tasks()
+        session = self._sessions.get(client.instance_key)
+        return None if session is None or session.was_left else session.state
 
     def restart(self, client: AsyncPlugChat) -> None:
         """Start a session anew after it has ended; before that, do nothing.
@@ -218,7 +235,7 @@ class _Session:
         self.is_over = False
         self.scope = anyio.CancelScope()
         self._is_closed = False
-        self._state: PairingState = Starting()
+        self.state: PairingState = Starting()
         self._changed = anyio.Event()
 
     @property
@@ -232,7 +249,7 @@ class _Session:
         self.show(Starting())
 
     def show(self, state: PairingState) -> None:
-        self._state = state
+        self.state = state
         self._wake()
 
     def end(self, state: PairingState) -> None:
@@ -254,11 +271,11 @@ class _Session:
 
     async def next_state(self, seen: PairingState | None) -> PairingState:
         """Wait for a state other than the one seen last."""
-        while self._state is seen and not self._is_closed:
+        while self.state is seen and not self._is_closed:
             await self._changed.wait()
         if self._is_closed:
             raise StopAsyncIteration
-        return self._state
+        return self.state
 
     def _wake(self) -> None:
         # Each change has an event of its own: who is late finds the state, and keeps no queue.

@@ -10,7 +10,6 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 _JPEG_END = b"\xff\xd9"
 _GIF = (b"GIF87a", b"GIF89a")
-_GIF_END = b"\x00;"
 
 
 def media_type(data: bytes) -> MediaType | None:
@@ -32,10 +31,9 @@ def is_whole(data: bytes) -> bool:
         case "image/png":
             return _png_is_whole(data)
         case "image/jpeg":
-            # Entropy-coded data never contains the end marker: each 0xFF in it is followed by 0x00.
-            return data.rstrip(b"\x00\r\n").endswith(_JPEG_END)
+            return _jpeg_is_whole(data)
         case "image/gif":
-            return data.endswith(_GIF_END)
+            return _gif_is_whole(data)
         case "image/webp":
             return len(data) >= int.from_bytes(data[4:8], "little") + 8
         case _:
@@ -43,6 +41,7 @@ def is_whole(data: bytes) -> bool:
 
 
 def _png_is_whole(data: bytes) -> bool:
+    """Walk from chunk to chunk: length, type, content, checksum."""
     position = len(_PNG)
     while position + 12 <= len(data):
         length = int.from_bytes(data[position : position + 4], "big")
@@ -51,3 +50,31 @@ def _png_is_whole(data: bytes) -> bool:
         if kind == b"IEND":
             return position <= len(data)
     return False
+
+
+def _jpeg_is_whole(data: bytes) -> bool:
+    """Walk from segment to segment up to the scan, past any thumbnail with an end of its own."""
+    position = 2
+    while data[position : position + 1] == b"\xff" and data[position + 1 : position + 2] != b"\xda":
+        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+    # In the scan each 0xFF is followed by 0x00, so that its end can't be mistaken.
+    return data.find(_JPEG_END, position) != -1
+
+
+def _gif_is_whole(data: bytes) -> bool:
+    """Walk from block to block, each with its table of colours and its chain of sub-blocks."""
+    position = _past_colours(data, flags_at=10, position=13)
+    while (kind := data[position : position + 1]) in {b"!", b","}:
+        if kind == b"!":
+            position += 2
+        else:
+            position = _past_colours(data, flags_at=position + 9, position=position + 10) + 1
+        while size := int.from_bytes(data[position : position + 1], "big"):
+            position += 1 + size
+        position += 1
+    return kind == b";"
+
+
+def _past_colours(data: bytes, *, flags_at: int, position: int) -> int:
+    flags = int.from_bytes(data[flags_at : flags_at + 1], "big")
+    return position + 3 * 2 ** ((flags & 0b111) + 1) if flags & 0b1000_0000 else position

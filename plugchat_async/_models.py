@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,15 +18,13 @@ from pydantic import (
 from . import _render
 from ._errors import UnexpectedResponse
 from ._image_formats import MediaType
+from ._image_reader import read_payload
 
 if TYPE_CHECKING:
     from segno import QRCode as Symbol
 
 # "WhatsApp invalidates a QR code every 20 s": the API's documentation of both QR endpoints.
 LIFE = timedelta(seconds=20)
-
-# A code is a few hundred pixels wide; an image of more than this is a bomb, not a code.
-_MAX_PIXELS = 4096 * 4096
 
 
 def _now() -> datetime:
@@ -91,6 +88,7 @@ class QRCode(_Perishable):
         Raises:
             ValueError: The payload is too long for any QR symbol, or `border` is negative.
         """
+        _check_border(border)
         return _render.svg(self._symbol(), border=border)
 
     def png(self, *, scale: int = 8, border: int = 4) -> bytes:
@@ -108,6 +106,7 @@ class QRCode(_Perishable):
             ValueError: The payload is too long for any QR symbol, `scale` is less than 1, or
                 `border` is negative.
         """
+        _check_border(border)
         if scale < 1:
             raise ValueError(f"scale must be at least 1 pixel a module, not {scale}")
         return _render.png(self._symbol(), scale=scale, border=border)
@@ -137,6 +136,7 @@ class QRCode(_Perishable):
         Raises:
             ValueError: The payload is too long for any QR symbol, or `border` is negative.
         """
+        _check_border(border)
         return _render.terminal(self._symbol(), border=border, color=color)
 
     def _symbol(self) -> Symbol:
@@ -182,45 +182,13 @@ class QRImage(_Perishable):
             ImportError: The extra `[decode]` is not installed.
             UnexpectedResponse: No QR code can be read in the image.
         """
-        try:
-            import zxingcpp
-            from PIL import Image
-        except ImportError as error:
-            raise ImportError(
-                "reading a code out of an image needs the extra:"
-                " pip install 'plugchat-async[decode]'"
-            ) from error
-
-        try:
-            with Image.open(io.BytesIO(self.data)) as image:
-                width, height = image.size
-                found = (
-                    zxingcpp.read_barcodes(
-                        image.convert("L"),
-                        zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode),
-                        text_mode=zxingcpp.TextMode.Plain,
-                    )
-                    if width * height <= _MAX_PIXELS
-                    else []
-                )
-        except (
-            OSError,
-            SyntaxError,
-            ValueError,
-            Image.DecompressionBombError,
-            Image.DecompressionBombWarning,  # an error where warnings are
-        ) as error:
-            raise _unreadable() from error
-        if not found or not found[0].text:
-            raise _unreadable()
-        return QRCode(payload=found[0].text, fetched_at=self.fetched_at, expires_at=self.expires_at)
-
-
-def _unreadable() -> UnexpectedResponse:
-    return UnexpectedResponse(
-        "no QR code can be read in the image that the API sent; ask for another one",
-        status_code=200,
-    )
+        payload = read_payload(self.data)
+        if payload is None:
+            raise UnexpectedResponse(
+                "no QR code can be read in the image that the API sent: ask for another one",
+                status_code=200,
+            )
+        return QRCode(payload=payload, fetched_at=self.fetched_at, expires_at=self.expires_at)
 
 
 class InstanceStatus(BaseModel):
@@ -241,6 +209,11 @@ class InstanceStatus(BaseModel):
         default=None, validation_alias=AliasChoices("smartphone_connected", "smartphoneConnected")
     )
     error: str | None = None
+
+
+def _check_border(border: int) -> None:
+    if border < 0:
+        raise ValueError(f"border must be at least 0 modules, not {border}")
 
 
 def _data_uri(media_type: str, data: bytes) -> str:

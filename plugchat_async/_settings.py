@@ -21,6 +21,9 @@ BASE_URL_VARIABLE = "PLUGCHAT_BASE_URL"
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
 
+# A name or an address: httpx also takes what no resolver does, blanks and all.
+_HOST = re.compile(r"[\w.:-]+")
+
 # "Ask for a new code every 10 to 20 s": beyond 20 s the code on show is dead.
 _LONGEST_INTERVAL = 20.0
 _HIGHEST_PORT = 65535
@@ -85,6 +88,8 @@ def read_base_url(base_url: str | None, *, allow_insecure_http: bool) -> str | N
         return None
     if not isinstance(base_url, str):
         raise TypeError(f"base_url must be a str, not {type(base_url).__name__}")
+    if not isinstance(allow_insecure_http, bool):
+        raise TypeError("allow_insecure_http must be a bool")
     return _check_base_url(base_url.strip(), allow_insecure_http=allow_insecure_http)
 
 
@@ -98,7 +103,7 @@ def _check_base_url(base_url: str, *, allow_insecure_http: bool) -> str:
     if url is None:
         # Raised out here, without httpx's own error as a context, which quotes the URL.
         raise ValueError("base_url is not a URL")
-    if url.scheme not in {"http", "https"} or not url.host:
+    if url.scheme not in {"http", "https"} or not _HOST.fullmatch(url.host):
         raise ValueError("base_url must begin with https:// (or http://) and a host")
     if url.port is not None and not 0 < url.port <= _HIGHEST_PORT:
         raise ValueError(f"base_url: its port must be between 1 and {_HIGHEST_PORT}")

@@ -199,6 +199,41 @@ async def test_a_restart_before_the_end_does_nothing(sandbox: Sandbox) -> None:
     assert codes_asked(sandbox) == 1
 
 
+async def test_the_present_state_can_be_seen_without_watching(sandbox: Sandbox) -> None:
+    """It starts nothing, holds nothing alive, and is what a watcher sees."""
+    async with PairingHub(linger=2) as hub:
+        assert hub.state(sandbox.client()) is None
+        async with hub.watch(sandbox.client()) as states:
+            assert hub.state(sandbox.client()) == Starting()
+            shown = await until(states, ShowingCode)
+            assert hub.state(sandbox.client()) is shown
+            assert hub.state(sandbox.client("another")) is None
+        await anyio.sleep(1)
+        assert hub.state(sandbox.client()) is shown
+        await anyio.sleep(1.5)
+        assert hub.state(sandbox.client()) is None
+        assert codes_asked(sandbox) == 1
+
+
+async def test_a_session_that_ended_can_still_be_seen(sandbox: Sandbox) -> None:
+    """Until it is restarted."""
+    async with PairingHub() as hub:
+        async with hub.watch(sandbox.client()) as states:
+            await until(states, Expired)
+        assert hub.state(sandbox.client()) == Expired()
+        hub.restart(sandbox.client())
+        assert hub.state(sandbox.client()) is None
+
+
+async def test_a_hub_that_is_entered_again_starts_empty(sandbox: Sandbox) -> None:
+    """As when an app's tests run its lifespan more than once."""
+    hub = PairingHub()
+    for _ in range(2):
+        async with hub, hub.watch(sandbox.client()) as states:
+            await until(states, ShowingCode)
+    assert codes_asked(sandbox) == 2
+
+
 async def test_tenants_never_see_each_others_states(sandbox: Sandbox) -> None:
     """The instance is told by base URL and token."""
     async with (
@@ -296,6 +331,8 @@ async def test_a_hub_that_is_not_open_says_so(sandbox: Sandbox) -> None:
             hub.watch(sandbox.client())
         with pytest.raises(RuntimeError, match="async with PairingHub"):
             hub.restart(sandbox.client())
+        with pytest.raises(RuntimeError, match="async with PairingHub"):
+            hub.state(sandbox.client())
         with pytest.raises(RuntimeError, match="async with PairingHub"):
             await hub.__aexit__(None, None, None)
         async with PairingHub() as hub:

@@ -18,7 +18,15 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # The house, from the ground up: a module imports from the floors below its own.
 FLOORS = [
-    {"_version", "_errors", "_image_formats", "_render", "_credentials", "_settings"},
+    {
+        "_version",
+        "_errors",
+        "_image_formats",
+        "_image_reader",
+        "_render",
+        "_credentials",
+        "_settings",
+    },
     {"_models"},
     {"_pairing_state"},
     {"_wire", "_connections"},

@@ -1,0 +1,271 @@
+"""Every drawing is read back by a real decoder: to exactly the payload, on any background."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import traceback
+from typing import TYPE_CHECKING, TypeAlias
+from xml.etree import ElementTree as ET
+
+import pytest
+import resvg_py
+import zxingcpp
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageOps
+
+from plugchat_async import QRCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Painter: TypeAlias = Callable[..., Image.Image]
+
+LEGACY = "2@" + ",".join(base64.b64encode(bytes(range(n, n + 45))).decode() for n in range(4))
+LINK = "https://wa.me/settings/linked_devices#" + base64.b64encode(bytes(range(150))).decode()
+LETTERS = "".join(chr(code) for code in range(33, 127)) * 22
+ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def read(picture: Image.Image) -> list[str]:
+    """Read the codes in a picture, dark on light only, each character as it is."""
+    found = zxingcpp.read_barcodes(
+        picture,
+        zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode),
+        try_invert=False,
+        text_mode=zxingcpp.TextMode.Plain,
+    )
+    return [code.text for code in found]
+
+
+def on(background: str, file: bytes) -> Image.Image:
+    """Lay a PNG file on a page."""
+    with Image.open(io.BytesIO(file)) as image:
+        picture = image.convert("RGBA")
+    page = ImageOps.expand(Image.new("RGBA", picture.size, background), 40, background)
+    page.alpha_composite(picture, (40, 40))
+    return page.convert("L")
+
+
+def rasterise(svg: str) -> bytes:
+    """Turn an SVG into a PNG, transparent where nothing was drawn."""
+    return resvg_py.svg_to_bytes(svg_string=svg, skip_system_fonts=True)
+
+
+def png_in(uri: str) -> bytes:
+    """Take the file out of a data URI."""
+    label, _, encoded = uri.partition(",")
+    assert label == "data:image/png;base64"
+    return base64.b64decode(encoded, validate=True)
+
+
+DRAWINGS: dict[str, Callable[[QRCode, Painter], Image.Image]] = {
+    "svg on white": lambda code, _: on("white", rasterise(code.svg())),
+    "svg on black": lambda code, _: on("black", rasterise(code.svg())),
+    "png on black": lambda code, _: on("black", code.png()),
+    "data uri": lambda code, _: on("white", png_in(code.data_uri())),
+    "dark terminal": lambda code, paint: paint(code.terminal(), theme="dark"),
+    "light terminal": lambda code, paint: paint(code.terminal(), theme="light"),
+    "dark terminal without colour": lambda code, paint: paint(
+        code.terminal(color=False), theme="dark"
+    ),
+}
+
+# Long codes take their time; these two are drawn like others on the list.
+SAME_AS_ANOTHER = {"svg on white", "data uri"}
+
+every_drawing = pytest.mark.parametrize("drawing", DRAWINGS)
+
+
+@every_drawing
+@pytest.mark.parametrize("payload", [LEGACY, LINK], ids=["legacy", "link"])
+def test_both_forms_of_a_code_can_be_scanned(
+    drawing: str, payload: str, paint_terminal: Painter
+) -> None:
+    """The codes that WhatsApp gives out today, in every drawing, on every background."""
+    assert read(DRAWINGS[drawing](QRCode(payload=payload), paint_terminal)) == [payload]
+
+
+@pytest.mark.parametrize("drawing", [name for name in DRAWINGS if name not in SAME_AS_ANOTHER])
+@pytest.mark.parametrize("length", [1, 2, 17, 240, 500, 1000, 1999, 2000])
+def test_a_code_of_any_length_can_be_scanned(
+    drawing: str, length: int, paint_terminal: Painter
+) -> None:
+    """From one character to 2,000."""
+    payload = LETTERS[:length]
+    assert read(DRAWINGS[drawing](QRCode(payload=payload), paint_terminal)) == [payload]
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    drawing=st.sampled_from(sorted(DRAWINGS)),
+    payload=st.one_of(
+        st.text(alphabet="0123456789", min_size=1, max_size=60),
+        st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=126), min_size=1),
+        st.text(alphabet=st.characters(max_codepoint=255), min_size=1),
+        st.text(alphabet=st.characters(min_codepoint=0x3040, max_codepoint=0x9FFF), min_size=1),
+        st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1),
+    ),
+)
+@example(drawing="png on black", payload="ação, ou não")
+@example(drawing="png on black", payload="\xb4")  # Latin-1 of which no reader is told
+@example(drawing="png on black", payload="\x91\x93")  # Latin-1 that looks like kanji
+@example(drawing="png on black", payload="\u30d7\u3099")  # UTF-8 that looks like kanji
+@example(drawing="png on black", payload="\uff0c\uff3c\uff4e")  # kanji that some misread
+@example(drawing="png on black", payload="ç" * 700)
+def test_a_code_in_any_alphabet_can_be_scanned(
+    paint_terminal: Painter, drawing: str, payload: str
+) -> None:
+    """Nothing is taken for another charset, by the writer or by the reader."""
+    assert read(DRAWINGS[drawing](QRCode(payload=payload), paint_terminal)) == [payload]
+
+
+@pytest.mark.parametrize(
+    ("payload", "begins"),
+    [("ação", rb"]Q2\000026a"), ("電話", rb"]Q2\000026"), (LINK, b"]Q1https")],
+)
+def test_a_symbol_names_the_charset_of_what_is_not_ascii(payload: str, begins: bytes) -> None:
+    """A reader needs no luck: UTF-8 is ECI 26, and plain ASCII does without."""
+    with Image.open(io.BytesIO(QRCode(payload=payload).png())) as image:
+        (code,) = zxingcpp.read_barcodes(image, text_mode=zxingcpp.TextMode.HexECI)
+    assert bytes.fromhex(code.text).startswith(begins)
+
+
+# SVG
+
+
+def test_an_svg_can_stand_inside_a_page() -> None:
+    """It is one element in its namespace, without names that could clash with the page's."""
+    svg = QRCode(payload=LINK).svg()
+    root = ET.fromstring(svg)
+    assert svg.startswith("<svg ")
+    assert svg.endswith("</svg>")
+    for element in root.iter():
+        assert element.tag.startswith("{http://www.w3.org/2000/svg}")
+        assert not {"id", "class", "style"} & set(element.attrib)
+    assert LINK not in svg
+
+
+def test_an_svg_without_a_border_scans_on_white() -> None:
+    """The surroundings are its quiet zone."""
+    assert read(on("white", rasterise(QRCode(payload=LINK).svg(border=0)))) == [LINK]
+
+
+# PNG
+
+
+@pytest.mark.parametrize(
+    ("scale", "border", "side"), [(8, 4, 8 * 29), (1, 4, 29), (3, 0, 3 * 21), (3, 10, 3 * 41)]
+)
+def test_a_png_has_the_size_that_was_asked_for(scale: int, border: int, side: int) -> None:
+    """21 modules of `scale` pixels, and the border on both sides, in black and white."""
+    with Image.open(io.BytesIO(QRCode(payload="x").png(scale=scale, border=border))) as image:
+        assert image.size == (side, side)
+        assert {colour for _, colour in image.convert("RGB").getcolors() or []} == {
+            (0, 0, 0),
+            (255, 255, 255),
+        }
+
+
+@pytest.mark.parametrize("scale", [2, 3, 16])
+def test_a_png_of_any_scale_can_be_scanned(scale: int) -> None:
+    """From a thumbnail to a poster."""
+    assert read(on("black", QRCode(payload=LINK).png(scale=scale))) == [LINK]
+
+
+# Terminal
+
+
+@pytest.mark.parametrize("color", [True, False])
+@pytest.mark.parametrize("border", [0, 1, 2, 5])
+@pytest.mark.parametrize("payload", ["x", LINK])
+def test_all_lines_of_a_terminal_s_drawing_are_equally_wide(
+    payload: str, border: int, color: bool
+) -> None:
+    """The drawing is a block of half-block characters, with no newline at its end."""
+    lines = ESCAPE.sub("", QRCode(payload=payload).terminal(border=border, color=color)).split("\n")
+    width = len(lines[0])
+    assert {len(line) for line in lines} == {width}
+    assert len(lines) == (width + 1) // 2
+    assert set("".join(lines)) <= set(" ▀▄█")
+
+
+def test_a_border_is_counted_in_modules() -> None:
+    """One character is one module wide, and two high."""
+    drawings = [QRCode(payload="x").terminal(border=border, color=False) for border in (0, 2)]
+    widths = [len(drawing.split("\n")[0]) for drawing in drawings]
+    assert widths == [21, 25]
+
+
+def test_the_half_line_that_is_left_over_is_light() -> None:
+    """A symbol has an odd number of rows, and what fills the last line is no part of it."""
+    last = QRCode(payload="x").terminal(border=0, color=False).split("\n")[-1]
+    assert set(last) == {"█", "▄"}
+
+
+def test_without_colour_there_is_no_escape_sequence() -> None:
+    """Pipes and dumb terminals get plain characters."""
+    assert "\x1b" not in QRCode(payload=LINK).terminal(color=False)
+
+
+def test_with_colour_each_line_sets_both_colours_and_resets_them() -> None:
+    """A line that is torn out of the drawing leaves the terminal as it was."""
+    for line in QRCode(payload=LINK).terminal().split("\n"):
+        assert ESCAPE.findall(line) == ["\x1b[30;47;107m", "\x1b[0m"]
+        assert line.startswith("\x1b[30;47;107m")
+        assert line.endswith("\x1b[0m")
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_a_terminal_without_bright_colours_shows_a_code_that_scans(
+    paint_terminal: Painter, theme: str
+) -> None:
+    """It ignores the bright white and keeps the white before it."""
+    drawing = QRCode(payload=LINK).terminal().replace(";107", "")
+    assert read(paint_terminal(drawing, theme=theme)) == [LINK]
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_a_code_scans_between_lines_of_text(paint_terminal: Painter, theme: str) -> None:
+    """Its border keeps the neighbours off, in a window just as wide as it is."""
+    drawing = QRCode(payload=LINK).terminal()
+    columns = len(ESCAPE.sub("", drawing).split("\n")[0])
+    screen = f"{'Scan this code:':M<{columns}}\n{drawing}\n{'It lives 20 s':M<{columns}}"
+    assert read(paint_terminal(screen, columns=columns, theme=theme)) == [LINK]
+
+
+# Refusals
+
+
+def test_a_payload_too_long_for_any_symbol_is_a_clear_error() -> None:
+    """The error is ours: it says how long, and shows the payload nowhere, not even in locals."""
+    code = QRCode(payload=LETTERS * 4)
+    for draw in (code.svg, code.png, code.data_uri, code.terminal):
+        with pytest.raises(ValueError, match="8272 bytes is too long for any QR symbol") as caught:
+            draw()
+        assert caught.value.__context__ is None
+        rendered = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+        assert "self = QRCode(" in "".join(rendered.format())
+        assert LETTERS[:12] not in "".join(rendered.format())
+
+
+def test_the_length_that_counts_is_that_in_bytes() -> None:
+    """1,000 emoji are too long, and the error tells why."""
+    with pytest.raises(ValueError, match="4000 bytes"):
+        QRCode(payload="🤝" * 1000).svg()
+
+
+@pytest.mark.parametrize("method", ["svg", "png", "terminal"])
+def test_a_negative_border_is_refused(method: str) -> None:
+    """There is no such thing."""
+    with pytest.raises(ValueError, match="border"):
+        getattr(QRCode(payload="x"), method)(border=-1)
+
+
+@pytest.mark.parametrize("scale", [0, -8])
+def test_a_scale_below_one_pixel_is_refused(scale: int) -> None:
+    """There is no such picture."""
+    with pytest.raises(ValueError, match="scale must be at least 1"):
+        QRCode(payload="x").png(scale=scale)
