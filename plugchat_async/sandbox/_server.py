@@ -24,7 +24,8 @@ except ImportError as error:
         "Serving the sandbox needs Uvicorn: pip install 'plugchat-async[sandbox]'"
     ) from error
 
-# uvicorn.Server closes within 0.3 s, and gives a peer that reads nothing one second more.
+# Uvicorn looks every 0.1 s whether to stop; a request that never ends gets no more than this.
+_GRACE = 0.5
 _LONGEST_STOP = 3.0
 
 
@@ -41,7 +42,6 @@ async def serve(application: ASGIApp, *, host: str, port: int) -> AsyncGenerator
             lifespan="off",
             # Uvicorn's loggers belong to the process, and may serve another server in it.
             log_config=None,
-            timeout_graceful_shutdown=0,
         )
     )
     thread = threading.Thread(
@@ -51,13 +51,17 @@ async def serve(application: ASGIApp, *, host: str, port: int) -> AsyncGenerator
     try:
         yield _base_url(listener)
     finally:
-        server.should_exit = True
         with anyio.CancelScope(shield=True):
             # A limiter of its own: blocked threads elsewhere don't hold up the end.
-            await anyio.to_thread.run_sync(
-                thread.join, _LONGEST_STOP, limiter=anyio.CapacityLimiter(1)
-            )
+            await anyio.to_thread.run_sync(_stop, server, thread, limiter=anyio.CapacityLimiter(1))
         listener.close()
+
+
+def _stop(server: uvicorn.Server, thread: threading.Thread) -> None:
+    server.should_exit = True
+    thread.join(_GRACE)
+    server.force_exit = True
+    thread.join(_LONGEST_STOP)
 
 
 def _listen(host: str, port: int) -> socket.socket:
