@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
@@ -156,13 +157,14 @@ _DEEPEST = 3
 class _Reply:
     """One answer under questions. Each method answers one, or None to hand on to the next."""
 
-    __slots__ = ("_answer", "_body", "_redact", "_sentences")
-
     def __init__(self, answer: Answer, redact: Redact) -> None:
         self._answer = answer
         self._redact = redact
         self._body = _parse(answer.content)
-        self._sentences = tuple(_sentences(self._body))
+
+    @cached_property
+    def _sentences(self) -> tuple[str, ...]:
+        return tuple(_sentences(self._body))
 
     def redirected(self) -> ResponseError | None:
         if not 300 <= self._answer.status_code < 400:
@@ -299,14 +301,16 @@ class _Reply:
         return next((value.strip() for value in values if isinstance(value, str)), None)
 
     def _declares_failure(self) -> bool:
-        if not isinstance(self._body, dict) or self._says(_NOT_CONNECTED):
+        if not isinstance(self._body, dict):
             return False
         status = self._body.get("status")
-        return (
-            bool(self._body.get("error") or self._body.get("errors"))
+        failure = (
+            self._body.get("error")
+            or self._body.get("errors")
             or status is False
-            or (isinstance(status, str) and _FAILURE.fullmatch(status) is not None)
+            or (isinstance(status, str) and _FAILURE.fullmatch(status))
         )
+        return bool(failure) and not self._says(_NOT_CONNECTED)
 
     def _picture(self, data: bytes | None) -> Picture | ResponseError:
         kind = media_type(data) if data else None
@@ -423,7 +427,7 @@ def _could_be_a_code(text: str) -> bool:
     return (
         bool(text)
         and text.isprintable()
-        and not any(char.isspace() for char in text)
+        and " " not in text
         and text[0] not in '<{["'
         and not _ERROR_WORD.fullmatch(text)
         and len(text.encode()) <= _LONGEST_PAYLOAD
