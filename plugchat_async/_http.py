@@ -147,7 +147,8 @@ class Exchange:
                 except UnreadableBody as error:
                     content, unreadable = b"", str(error)
                 finally:
-                    await close(response)
+                    if not response.is_closed:  # it is, where it was read to the end
+                        await close(response)
         except (TimeoutError, failures.timeout) as error:
             raise RequestTimeout(
                 f"no complete answer from {call.endpoint.path} within {self._timeout:g} s: check"
