@@ -51,6 +51,11 @@ class Connections(Protocol):
     failures: Failures
     is_closed: bool
 
+    @property
+    def keeps_requests(self) -> bool:
+        """Whether a request may be sent again as it was, since nobody else has a hand in it."""
+        ...
+
     async def acquire(self) -> httpx.AsyncClient:
         """Wait for a turn, first come, first served."""
         ...
@@ -66,6 +71,8 @@ class Connections(Protocol):
 
 class Pool:
     """Own up to `max_connections` connections, and reuse the one that was used last."""
+
+    keeps_requests = True
 
     def __init__(self, max_connections: int) -> None:
         self.failures = _HTTPX_FAILURES
@@ -101,6 +108,9 @@ class Pool:
 
 class BroughtAlong:
     """Share a client that somebody else owns, with the pool, hooks and limits it has."""
+
+    # Its hooks, cookies and authentication may change each request.
+    keeps_requests = False
 
     def __init__(self, client: AsyncHTTPClient) -> None:
         family = _family(client)

@@ -243,6 +243,20 @@ async def test_a_client_for_another_token_shares_everything_else(
     assert [header["Client-Token"] for header in headers] == ["shared", "shared"]
 
 
+async def test_a_request_is_built_once_over_our_own_pool_and_never_kept_otherwise(
+    router: respx.MockRouter,
+) -> None:
+    """The hooks of a client brought along may change each request, so each is a new one."""
+    router.get("https://app.plugchat.com.br/api/whatsapp/qr-code").respond(json=CODE)
+    async with AsyncPlugChat(TOKEN) as own, httpx.AsyncClient() as http_client:
+        brought = AsyncPlugChat(TOKEN, http_client=http_client)
+        for client, kept in ((own, 1), (brought, 0)):
+            await client.qr_code()
+            await client.qr_code()
+            assert len(client._prepared) == kept
+        assert own.for_token("another")._prepared == {}
+
+
 async def test_closing_a_client_for_another_token_closes_itself_alone(
     router: respx.MockRouter,
 ) -> None:
