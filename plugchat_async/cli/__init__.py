@@ -1,0 +1,45 @@
+"""The command `plugchat`; needs the extra `[cli]`."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import sys
+from contextlib import suppress
+from importlib.util import find_spec
+
+from ._exit_codes import ExitCode
+from ._texts import texts
+
+__all__ = ["main"]
+
+_BROUGHT_BY_THE_EXTRA = ("rich", "starlette", "typer", "uvicorn")
+
+
+def main() -> None:
+    """Run the command with the arguments of this process, and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # An old code page lacks some letters of the sentences; codes are checked apart.
+            stream.reconfigure(errors="replace")
+    # What libraries log is none of the command's words, and would tear a code on the screen.
+    logging.getLogger().addHandler(logging.NullHandler())
+    _follow_the_window()
+    if any(find_spec(name) is None for name in _BROUGHT_BY_THE_EXTRA):
+        sys.stderr.write(texts().needs_extra + "\n")
+        sys.exit(ExitCode.FAILURE)
+    try:
+        from ._application import application
+
+        application(prog_name="plugchat")
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)
+
+
+def _follow_the_window() -> None:
+    """Forget the size that the window had when some program exported it: it may have changed."""
+    with suppress(OSError):  # standard output is no terminal, and has no size of its own
+        os.get_terminal_size(sys.stdout.fileno())
+        for variable in ("COLUMNS", "LINES"):
+            os.environ.pop(variable, None)

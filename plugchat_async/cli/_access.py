@@ -1,0 +1,50 @@
+"""How a command reaches PlugChat: the options that all of them share, and the client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from plugchat_async import AsyncPlugChat, _settings
+
+from ._exit_codes import ExitCode
+from ._failures import Failure
+from ._texts import texts
+from ._token import find_token
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Hold what the options say."""
+
+    token_file: Path | None
+    base_url: str | None
+    allow_insecure_http: bool
+    timeout: float
+
+    def client(self) -> AsyncPlugChat:
+        """Make the client; it may ask for the token at the terminal.
+
+        Raises:
+            Failure: The base URL or the token can't be used.
+        """
+        self._check_base_url()
+        return AsyncPlugChat(
+            find_token(self.token_file),
+            base_url=self.base_url,
+            timeout=self.timeout,
+            allow_insecure_http=self.allow_insecure_http,
+        )
+
+    def _check_base_url(self) -> None:
+        try:
+            _settings.read_base_url(self.base_url, allow_insecure_http=True)
+        except ValueError:
+            raise Failure(texts().base_url_unusable, ExitCode.USAGE) from None
+        try:
+            _settings.read_base_url(self.base_url, allow_insecure_http=self.allow_insecure_http)
+        except ValueError:
+            raise Failure(texts().base_url_insecure, ExitCode.USAGE) from None

@@ -1,0 +1,157 @@
+"""The commands and their options. What each does is imported when it is called."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plugchat_async import __version__
+
+from ._access import Access
+from ._failures import reported
+from ._options import AllowInsecureHTTP, AsJSON, BaseURL, Debug, Timeout, TokenFile
+
+application = typer.Typer(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"plugchat {__version__}")
+        raise typer.Exit
+
+
+@application.callback()
+def plugchat(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Link a WhatsApp number through PlugChat.
+
+    Try it without an account: plugchat demo
+    """
+
+
+@application.command()
+def demo(
+    *,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Take seconds in place of half a minute.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """See a phone being linked, on this machine alone.
+
+    It starts a PlugChat of its own, asks it for codes over HTTP, shows them, and lets a phone scan
+    the second one. It needs no account, and no key pressed.
+    """
+    from . import _demo
+
+    with reported(debug=debug):
+        _demo.run(_demo.FAST if fast else _demo.USUAL)
+
+
+@application.command()
+def sandbox(
+    *,
+    host: Annotated[
+        str, typer.Option(metavar="HOST", help="Listen on this address.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option(
+            metavar="PORT",
+            min=0,
+            max=65535,
+            show_default=False,
+            help="Listen on this port; without it, on a free one.",
+        ),
+    ] = 0,
+    scan_after: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=0, help="Let a phone scan each code after so long."),
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Serve a PlugChat of your own, to try your programs on.
+
+    It prints what to set so that they reach it, then each call that comes. Ctrl-C stops it.
+    """
+    from . import _sandbox
+
+    with reported(debug=debug):
+        _sandbox.run(host, port, scan_after)
+
+
+@application.command()
+def qr(
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Save the code as FILE, which ends in .png or .svg."),
+    ] = None,
+    as_json: AsJSON = False,
+    token_file: TokenFile = None,
+    base_url: BaseURL = None,
+    allow_insecure_http: AllowInsecureHTTP = False,
+    timeout: Timeout = 10.0,
+    debug: Debug = False,
+) -> None:
+    """Show one code, to be scanned within 20 seconds.
+
+    Exit codes: 0 done, 1 failure, 2 usage, 3 connected already.
+    """
+    from . import _qr
+
+    with reported(debug=debug, as_json=as_json):
+        _qr.run(Access(token_file, base_url, allow_insecure_http, timeout), output, as_json=as_json)
+
+
+@application.command()
+def image(
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Save the image as FILE. Without it, write it to a pipe."
+        ),
+    ] = None,
+    token_file: TokenFile = None,
+    base_url: BaseURL = None,
+    allow_insecure_http: AllowInsecureHTTP = False,
+    timeout: Timeout = 10.0,
+    debug: Debug = False,
+) -> None:
+    """Save one code as the image that PlugChat draws.
+
+    Exit codes: 0 done, 1 failure, 2 usage, 3 connected already.
+    """
+    from . import _image
+
+    with reported(debug=debug):
+        _image.run(Access(token_file, base_url, allow_insecure_http, timeout), output)
+
+
+@application.command()
+def status(
+    *,
+    as_json: AsJSON = False,
+    token_file: TokenFile = None,
+    base_url: BaseURL = None,
+    allow_insecure_http: AllowInsecureHTTP = False,
+    timeout: Timeout = 10.0,
+    debug: Debug = False,
+) -> None:
+    """Tell whether a phone is linked. It spends no code."""
+    from . import _status
+
+    with reported(debug=debug, as_json=as_json):
+        _status.run(Access(token_file, base_url, allow_insecure_http, timeout), as_json=as_json)

@@ -1,0 +1,77 @@
+"""How a failure ends a command: one sentence what happened, one what to do, an exit code."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from plugchat_async import AlreadyConnected, PlugChatError, ResponseError
+
+from ._exit_codes import ExitCode
+from ._messages import say
+from ._texts import texts
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from ._texts import Sentences
+
+
+class Failure(Exception):
+    """End the command.
+
+    Args:
+        sentences: What happened, and what to do.
+        exit_code: What to tell the process that started this one.
+    """
+
+    def __init__(
+        self, sentences: Sentences, exit_code: ExitCode = ExitCode.FAILURE, **names: object
+    ) -> None:
+        self.happened = sentences.happened.format(**names)
+        self.to_do = sentences.to_do.format(**names)
+        self.exit_code = exit_code
+        super().__init__(self.happened)
+
+
+@contextmanager
+def reported(*, debug: bool, as_json: bool = False) -> Generator[None]:
+    """Report what fails inside, and exit.
+
+    Args:
+        debug: Write a traceback first. It shows no values of variables, hence no secret.
+        as_json: Write what PlugChat refused to standard output as well, as one JSON object.
+    """
+    try:
+        yield
+    except (Failure, PlugChatError) as error:
+        if debug:
+            traceback.print_exception(error)
+        if isinstance(error, Failure):
+            _report(error)
+            raise typer.Exit(error.exit_code) from None
+        failure = _explain(error)
+        if as_json:
+            failed = {"code": error.code, "message": failure.happened}
+            typer.echo(json.dumps({"failed": failed}, ensure_ascii=False))
+        _report(failure, error)
+        raise typer.Exit(failure.exit_code) from None
+
+
+def _explain(error: PlugChatError) -> Failure:
+    if isinstance(error.__cause__, ImportError):
+        return Failure(texts().decoder_missing)
+    is_connected = isinstance(error, AlreadyConnected)
+    exit_code = ExitCode.ALREADY_CONNECTED if is_connected else ExitCode.FAILURE
+    return Failure(texts().failures[error.code], exit_code)
+
+
+def _report(failure: Failure, error: PlugChatError | None = None) -> None:
+    code = "" if error is None else f" [{error.code}]"
+    say((f"{texts().error}: ", "bold red"), f"{failure.happened} {failure.to_do}", (code, "dim"))
+    if isinstance(error, ResponseError) and error.detail:
+        say((texts().detail.format(detail=error.detail), "dim"))

@@ -1,0 +1,81 @@
+"""`plugchat qr`: one code, on the terminal, in a file or as JSON."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import anyio
+import typer
+from rich.padding import Padding
+
+from ._drawing import Drawing, is_encodable, standard_output
+from ._exit_codes import ExitCode
+from ._failures import Failure
+from ._files import replacing, say_saved
+from ._messages import say
+from ._texts import texts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from plugchat_async import AsyncPlugChat, QRCode
+
+    from ._access import Access
+
+# A prompt of two lines follows the code, and must not push it out of the window.
+_ROWS_OF_A_PROMPT = 2
+_MARGIN = 1
+
+
+def run(access: Access, output: Path | None, *, as_json: bool) -> None:
+    """Fetch a code, and give it in the form that was asked for."""
+    if output is not None:
+        code = _save(access, output)
+        say_saved(output, code)
+    else:
+        code = anyio.run(_fetch, access.client())
+    if as_json:
+        typer.echo(code.model_dump_json())
+    elif output is None:
+        _draw(code, standard_output())
+
+
+def _save(access: Access, output: Path) -> QRCode:
+    suffix = output.suffix.lower()
+    if suffix not in {".png", ".svg"}:
+        raise Failure(texts().output_suffix, ExitCode.USAGE, path=output)
+    with replacing(output) as file:
+        code = anyio.run(_fetch, access.client())
+        file.write(code.png() if suffix == ".png" else code.svg().encode())
+    return code
+
+
+async def _fetch(client: AsyncPlugChat) -> QRCode:
+    async with client:
+        return await client.qr_code()
+
+
+def _draw(code: QRCode, console: Console) -> None:
+    if not is_encodable(console):
+        raise Failure(texts().not_encodable, encoding=console.encoding)
+    drawing = Drawing(code, console)
+    if console.is_terminal:
+        _check_window(drawing)
+    say((texts().scan_this, "bold"))
+    until = f"{code.expires_at.astimezone():%H:%M:%S}"
+    say(texts().lives_for.format(seconds=round(code.expires_in), until=until))
+    if drawing.has_colors:
+        console.print(Padding(drawing, (0, _MARGIN), expand=False))
+    else:
+        say((texts().inverted_on_light, "dim"))
+        typer.echo(drawing.text)
+
+
+def _check_window(drawing: Drawing) -> None:
+    width, height = shutil.get_terminal_size()
+    columns, rows = drawing.columns + 2 * _MARGIN, drawing.rows + _ROWS_OF_A_PROMPT
+    if width < columns or height < rows:
+        raise Failure(texts().too_small, columns=columns, rows=rows, width=width, height=height)

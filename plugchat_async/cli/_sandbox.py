@@ -1,0 +1,60 @@
+"""`plugchat sandbox`: a PlugChat of one's own, until Ctrl-C."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import anyio
+import typer
+
+from . import _record
+from ._failures import Failure
+from ._phone import SandboxWithPhone
+from ._texts import texts
+
+if TYPE_CHECKING:
+    from plugchat_async.sandbox import Sandbox
+
+_TOKEN = "sandbox-token"  # noqa: S105 - any will do
+_SECONDS_BETWEEN_LOOKS = 0.2
+
+
+def run(host: str, port: int, scan_after: float | None) -> None:
+    """Serve until interrupted."""
+    anyio.run(_serve, host, port, scan_after)
+
+
+async def _serve(host: str, port: int, scan_after: float | None) -> None:
+    sandbox = SandboxWithPhone(scan_after)
+    async with AsyncExitStack() as stack:
+        _introduce(await _listen(stack, sandbox, host, port), scan_after)
+        told = 0
+        while True:
+            for call in sandbox.calls[told:]:
+                typer.echo(_record.line(call))
+                told += 1
+            if sandbox.scan_what_is_due():
+                typer.echo(f"{'':10}{texts().sandbox_scanned}")
+            await anyio.sleep(_SECONDS_BETWEEN_LOOKS)
+
+
+async def _listen(stack: AsyncExitStack, sandbox: Sandbox, host: str, port: int) -> str:
+    try:
+        return await stack.enter_async_context(sandbox.serve(host, port))
+    except (OSError, UnicodeError) as error:
+        # The reason, without the address that the socket module adds to it in parentheses.
+        reason = str(getattr(error, "strerror", error)).partition(" (")[0]
+        raise Failure(texts().sandbox_port, host=host, port=port, reason=reason) from error
+
+
+def _introduce(base_url: str, scan_after: float | None) -> None:
+    words = texts()
+    phone = words.sandbox_no_phone if scan_after is None else words.sandbox_phone
+    typer.echo(
+        f"{words.sandbox_serves}\n\n"
+        f"  export PLUGCHAT_BASE_URL={base_url}\n"
+        f"  export PLUGCHAT_TOKEN={_TOKEN}\n"
+        "  plugchat qr\n\n"
+        f"{phone.format(seconds=scan_after)}\n{words.sandbox_stop}\n"
+    )

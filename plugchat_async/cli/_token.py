@@ -1,0 +1,72 @@
+"""Where the token comes from: a file, the environment, or whoever sits at the terminal.
+
+Never an argument, which every user of the machine could read in the list of processes.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import stat
+import sys
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from plugchat_async import _settings
+
+from ._exit_codes import ExitCode
+from ._failures import Failure
+from ._messages import warn
+from ._texts import texts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def find_token(token_file: Path | None) -> SecretStr:
+    """Find the token.
+
+    Args:
+        token_file: The file that holds it; None looks into the environment, then asks.
+
+    Raises:
+        Failure: There is none, or it can't be one.
+    """
+    token = _from_file(token_file) if token_file else _from_environment() or _from_terminal()
+    if token is None:
+        raise Failure(texts().no_token, ExitCode.USAGE)
+    try:
+        return _settings.check_token(token)
+    except ValueError:
+        raise Failure(texts().token_unusable, ExitCode.USAGE) from None
+
+
+def _from_file(path: Path) -> SecretStr:
+    try:
+        with path.open(encoding="utf-8") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            token = SecretStr(file.read())
+    except OSError as error:
+        reason = error.strerror
+    except UnicodeDecodeError:
+        reason = "UTF-8"
+    else:
+        if os.name == "posix" and mode & (stat.S_IRGRP | stat.S_IROTH):
+            warn(texts().file_is_readable_by_others.format(path=path))
+        return token
+    raise Failure(texts().token_file_unreadable, ExitCode.USAGE, path=path, reason=reason)
+
+
+def _from_environment() -> SecretStr | None:
+    token = SecretStr(os.environ.get(_settings.TOKEN_VARIABLE, "").strip())
+    return token or None
+
+
+def _from_terminal() -> SecretStr | None:
+    if not sys.stdin.isatty():
+        return None
+    try:
+        return SecretStr(getpass.getpass(texts().token_prompt))
+    except EOFError:
+        return None

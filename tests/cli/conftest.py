@@ -1,0 +1,110 @@
+"""What the command's tests share: runs in this process, a served sandbox, and real terminals."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+import zxingcpp
+from anyio.from_thread import start_blocking_portal
+
+from plugchat_async import AsyncPlugChat, cli
+from plugchat_async.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from PIL.Image import Image
+
+
+@pytest.fixture(autouse=True)
+def _a_plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("LC_MESSAGES", "LANG", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("LC_ALL", "en_US.UTF-8")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", root.handlers.copy())
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """Tell how a command ended."""
+
+    exit_code: int
+    bytes: bytes
+    err: str
+
+    @property
+    def out(self) -> str:
+        """Standard output as text."""
+        return self.bytes.decode()
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> Callable[..., Ran]:
+    """Run the command in this process; `window` makes standard output a terminal of that size."""
+
+    def run(*arguments: str, window: tuple[int, int] | None = None) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["plugchat", *arguments])
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: window is not None)
+        for variable, value in zip(("COLUMNS", "LINES"), window or (), strict=False):
+            monkeypatch.setenv(variable, str(value))
+        # In a thread of its own: on CPython 3.11 a cancelled coroutine confuses coverage about the
+        # frames below it (https://github.com/coveragepy/coveragepy/issues/2124).
+        with ThreadPoolExecutor(1) as threads, pytest.raises(SystemExit) as ended:
+            threads.submit(cli.main).result()
+        out, err = capsysbinary.readouterr()
+        return Ran(int(ended.value.code or 0), out, err.decode())
+
+    return run
+
+
+@pytest.fixture
+def token() -> str:
+    """Give the token that the served sandbox lets in."""
+    return "F3A9-the-token-of-a-tenant-7C21"
+
+
+@pytest.fixture
+def sandbox(token: str, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """Let commands that run in this process reach a sandbox, without a socket."""
+    sandbox = Sandbox(tokens=[token])
+    transport = httpx.ASGITransport(sandbox)
+    client = partial(AsyncPlugChat, http_client=httpx.AsyncClient(transport=transport))
+    monkeypatch.setattr("plugchat_async.cli._access.AsyncPlugChat", client)
+    monkeypatch.setenv("PLUGCHAT_BASE_URL", "http://sandbox.localhost/api/whatsapp")
+    monkeypatch.setenv("PLUGCHAT_TOKEN", token)
+    return sandbox
+
+
+@pytest.fixture
+def served(token: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """Serve a sandbox over a socket to other processes, whose environment points at it."""
+    sandbox = Sandbox(tokens=[token])
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(sandbox.serve()) as base_url,
+    ):
+        monkeypatch.setenv("PLUGCHAT_BASE_URL", base_url)
+        monkeypatch.setenv("PLUGCHAT_TOKEN", token)
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def read_codes() -> Callable[[Image], list[str]]:
+    """Give a reader that takes codes dark on light only, as many phones do."""
+
+    def read(picture: Image) -> list[str]:
+        formats = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
+        return [code.text for code in zxingcpp.read_barcodes(picture, formats, try_invert=False)]
+
+    return read

@@ -1,0 +1,92 @@
+"""Codes in characters: what a camera sees is what was drawn, wherever Rich puts it."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from rich.align import Align
+from rich.console import Console
+from rich.panel import Panel
+
+from plugchat_async import QRCode
+from plugchat_async.cli._drawing import Drawing, is_encodable, standard_output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PIL.Image import Image
+    from rich.console import RenderableType
+
+CODE = QRCode(payload="https://wa.me/settings/linked_devices#" + "aB3/" * 50)
+
+
+def terminal(**environment: str) -> Console:
+    """Give a console that is a terminal of 100 columns."""
+    environment = {"TERM": "xterm-256color", **environment}
+    return Console(file=io.StringIO(), force_terminal=True, width=100, _environ=environment)
+
+
+def printed(console: Console, renderable: RenderableType) -> str:
+    """Print on a console, and take what was written."""
+    assert isinstance(console.file, io.StringIO)
+    console.print(renderable)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("around", [lambda drawing: drawing, Align.center, Align.right, Panel.fit])
+def test_a_drawing_is_read_wherever_it_stands(
+    paint_terminal: Callable[..., Image],
+    read_codes: Callable[[Image], list[str]],
+    around: Callable[[Drawing], RenderableType],
+    theme: str,
+) -> None:
+    """On both themes, aligned and framed."""
+    console = terminal()
+    text = printed(console, around(Drawing(CODE, console)))
+    assert read_codes(paint_terminal(text, columns=100, theme=theme)) == [CODE.payload]
+
+
+def test_both_whites_reach_the_terminal() -> None:
+    """One that lacks the bright white keeps the other."""
+    console = terminal()
+    text = printed(console, Drawing(CODE, console))
+    assert text.count("\x1b[30;47;107m") == text.count("\x1b[0m") == text.count("\n")
+    assert text == CODE.terminal() + "\n"
+
+
+def test_its_size_counts_what_is_seen() -> None:
+    """Escape sequences take no room."""
+    drawing, plain = Drawing(CODE, terminal()), CODE.terminal(color=False).split("\n")
+    assert (drawing.columns, drawing.rows) == (len(plain[0]), len(plain))
+
+
+@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": "unknown"}])
+def test_without_colours_it_is_drawn_light_on_dark(environment: dict[str, str]) -> None:
+    """For those who asked for none, and for terminals that have none."""
+    drawing = Drawing(CODE, terminal(**environment))
+    assert not drawing.has_colors
+    assert drawing.text == CODE.terminal(color=False)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "has_half_blocks"),
+    [("utf-8", True), ("cp437", True), ("cp1252", False), ("ascii", False)],
+)
+def test_half_blocks_need_an_encoding_that_has_them(
+    encoding: str, *, has_half_blocks: bool
+) -> None:
+    """The code page of old consoles does, that of Windows' pipes does not."""
+    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    assert is_encodable(Console(file=file)) is has_half_blocks
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_only_a_terminal_is_one(monkeypatch: pytest.MonkeyPatch, *, is_terminal: bool) -> None:
+    """No variable of the environment makes a pipe a terminal."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
+    assert standard_output().is_terminal is is_terminal

@@ -1,0 +1,77 @@
+"""`plugchat image`: into a file, or through a pipe, and never onto a terminal."""
+
+from __future__ import annotations
+
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from plugchat_async import QRImage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from plugchat_async.sandbox import Sandbox
+    from tests.cli.conftest import Ran
+
+    Run = Callable[..., Ran]
+
+
+def payload(data: bytes, media_type: str = "image/png") -> str:
+    """Read the code in an image."""
+    return QRImage.model_validate({"data": data, "media_type": media_type}).decode().payload
+
+
+@pytest.mark.parametrize("name", ["code.png", "CODE.PNG", "code"])
+def test_into_a_file(run: Run, sandbox: Sandbox, tmp_path: Path, name: str) -> None:
+    """For its owner only; how long it lives is said on standard error."""
+    path = tmp_path / name
+    ran = run("image", "--output", str(path))
+    assert (ran.exit_code, ran.out) == (0, "")
+    assert ran.err.startswith(f"Saved to {path}. It can be scanned for 20 s: until ")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert sandbox.scan(payload(path.read_bytes()))
+
+
+def test_a_name_that_says_something_else(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
+    """It is warned of, and the file is what was asked for."""
+    path = tmp_path / "code.png"
+    sandbox.answer_next("image_jpeg")
+    ran = run("image", "--output", str(path))
+    assert ran.exit_code == 0
+    assert ran.err.startswith(f"Warning: The image is image/jpeg, which the name {path} does not")
+    assert sandbox.scan(payload(path.read_bytes(), "image/jpeg"))
+
+
+def test_through_a_pipe(run: Run, sandbox: Sandbox) -> None:
+    """The image and nothing else."""
+    ran = run("image")
+    assert (ran.exit_code, ran.err) == (0, "")
+    assert sandbox.scan(payload(ran.bytes))
+
+
+def test_not_onto_a_terminal(run: Run, sandbox: Sandbox) -> None:
+    """Exit code 2, before a code is spent."""
+    ran = run("image", window=(80, 50))
+    assert (ran.exit_code, ran.out) == (2, "")
+    assert "--output FILE" in ran.err
+    assert sandbox.calls == ()
+
+
+def test_a_missing_folder_is_said_before_any_call(
+    run: Run, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Exit code 2, and no code spent."""
+    ran = run("image", "--output", str(tmp_path / "nowhere" / "code.png"))
+    assert ran.exit_code == 2
+    assert "No such file or directory" in ran.err
+    assert sandbox.calls == ()
+
+
+def test_already_connected_leaves_no_file(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Exit code 3."""
+    sandbox.answer_next("already_connected")
+    assert run("image", "--output", str(tmp_path / "code.png")).exit_code == 3
+    assert list(tmp_path.iterdir()) == []

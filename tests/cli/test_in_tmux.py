@@ -1,0 +1,171 @@
+"""The command as people meet it: in a real terminal, read by a camera."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from PIL.Image import Image
+
+    from plugchat_async.sandbox import Sandbox
+
+    OpenTerminal = Callable[[int, int], "Terminal"]
+    ReadScreen = Callable[[str], list[str]]
+
+pytestmark = pytest.mark.tmux
+
+# What the sandbox issues: one of WhatsApp's two forms, around a reference and three keys.
+PAYLOAD = re.compile(r"(https://wa\.me/settings/linked_devices#|2@)[\w+/=]+(,[\w+/]{43}=){3}")
+
+
+class Terminal:
+    """A real terminal: a shell inside tmux."""
+
+    def __init__(self, name: str, columns: int, rows: int) -> None:
+        self._tmux = ["tmux", "-L", name, "-f", "/dev/null"]
+        self.columns = columns
+        shell = "env PS1='$ ' bash --norc --noprofile"
+        self._call("new-session", "-d", "-x", str(columns), "-y", str(rows), shell)
+        self.wait_for("$")
+
+    def type(self, *keys: str) -> None:
+        """Press keys, by tmux's names."""
+        self._call("send-keys", *keys)
+
+    def call(self, *arguments: str, environment: dict[str, str] | None = None) -> None:
+        """Enter the command `plugchat` with arguments."""
+        variables = [f"{name}={value}" for name, value in (environment or {}).items()]
+        line = ["env", *variables, sys.executable, "-P", "-m", "plugchat_async", *arguments]
+        self.type("clear; " + shlex.join(line), "Enter")
+
+    def screen(self) -> str:
+        """Capture what stands on the screen, with its colours."""
+        return self._call("capture-pane", "-e", "-p").rstrip("\n")
+
+    def tell(self, variable: str) -> str:
+        """Ask for a variable of tmux's."""
+        return self._call("display-message", "-p", f"#{{{variable}}}").strip()
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Drag the window to another size."""
+        self._call("resize-window", "-x", str(columns), "-y", str(rows))
+
+    def wait_for(self, words: str) -> str:
+        """Wait until words stand on the screen, and capture it."""
+        return self.wait_until(lambda screen: words in screen)
+
+    def wait_until(self, is_seen: Callable[[str], object]) -> str:
+        """Wait until something is seen on the screen, and capture it."""
+        deadline = time.monotonic() + 15
+        while not is_seen(screen := self.screen()):
+            assert time.monotonic() < deadline, f"never seen on this screen:\n{screen}"
+            time.sleep(0.05)
+        return screen
+
+    def close(self) -> None:
+        """End the shell and its tmux."""
+        self._call("kill-server")
+
+    def _call(self, *arguments: str) -> str:
+        done = subprocess.run([*self._tmux, *arguments], capture_output=True, text=True, check=True)
+        return done.stdout
+
+
+@pytest.fixture
+def open_terminal(tmp_path: Path) -> Iterator[Callable[[int, int], Terminal]]:
+    """Open real terminals, and close them at the end."""
+    terminals: list[Terminal] = []
+
+    def open_terminal(columns: int, rows: int) -> Terminal:
+        name = f"plugchat-{tmp_path.parent.name}-{tmp_path.name}-{len(terminals)}"
+        terminals.append(Terminal(name, columns, rows))
+        return terminals[-1]
+
+    yield open_terminal
+    for terminal in terminals:
+        terminal.close()
+
+
+@pytest.fixture
+def read_screen(
+    paint_terminal: Callable[..., Image], read_codes: Callable[[Image], list[str]]
+) -> ReadScreen:
+    """Read the codes on a screen, which both themes have to show alike."""
+
+    def read(screen: str) -> list[str]:
+        dark, light = (read_codes(paint_terminal(screen, theme=t)) for t in ("dark", "light"))
+        assert dark == light
+        return dark
+
+    return read
+
+
+def test_a_demo_on_a_terminal(open_terminal: OpenTerminal, read_screen: ReadScreen) -> None:
+    """Two codes that scan, one after the other, then a page that says it is done."""
+    terminal = open_terminal(80, 50)
+    terminal.call("demo", "--fast")
+    payloads = []
+    for number in (1, 2):
+        [payload] = read_screen(terminal.wait_for(f"Code {number} of 3"))
+        assert PAYLOAD.fullmatch(payload)
+        payloads.append(payload)
+    assert payloads[0] != payloads[1]
+    assert read_screen(terminal.wait_for("Linked: the phone scanned code 2 of 3.")) == []
+
+
+def test_a_demo_that_is_resized_and_interrupted(
+    open_terminal: OpenTerminal, read_screen: ReadScreen
+) -> None:
+    """The code gives way and comes back; Ctrl-C leaves the terminal as it was, exit code 130."""
+    terminal = open_terminal(80, 24)
+    terminal.call("demo")
+    terminal.wait_for("It needs 61 x 34 characters and has 80 x 24.")
+    for columns, rows in ((200, 60), (130, 35), (80, 34)):
+        terminal.resize(columns, rows)
+        terminal.wait_until(read_screen)
+    assert (terminal.tell("alternate_on"), terminal.tell("cursor_flag")) == ("1", "0")
+    terminal.type("C-c")
+    terminal.wait_until(lambda _: terminal.tell("alternate_on") == "0")
+    terminal.type("echo exit code $?", "Enter")
+    screen = terminal.wait_for("exit code 130")
+    assert terminal.tell("cursor_flag") == "1"
+    assert "Traceback" not in screen
+    assert "\x1b[" not in screen
+
+
+def test_a_code_on_a_terminal_whose_user_types_the_token(
+    served: Sandbox, token: str, open_terminal: OpenTerminal, read_screen: ReadScreen
+) -> None:
+    """The token is not echoed; what a camera reads links the phone."""
+    terminal = open_terminal(80, 50)
+    base_url = os.environ["PLUGCHAT_BASE_URL"]
+    terminal.call("qr", environment={"PLUGCHAT_BASE_URL": base_url, "PLUGCHAT_TOKEN": ""})
+    terminal.wait_for("Token (not shown):")
+    terminal.type(token, "Enter")
+    screen = terminal.wait_until(lambda screen: re.search(r"█[^█]*\n\$", screen))
+    assert token not in screen
+    [payload] = read_screen(screen)
+    assert served.scan(payload)
+
+
+def test_ctrl_c_at_the_prompt(open_terminal: OpenTerminal) -> None:
+    """Exit code 130, no traceback, and keys are echoed again."""
+    terminal = open_terminal(80, 24)
+    terminal.call("status", environment={"PLUGCHAT_TOKEN": ""})
+    terminal.wait_for("Token (not shown):")
+    terminal.type("C-c")
+    terminal.type("echo exit code $?", "Enter")
+    screen = terminal.wait_for("exit code 130")
+    assert "echo exit code $?" in screen
+    assert "Traceback" not in screen

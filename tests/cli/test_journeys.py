@@ -1,0 +1,62 @@
+"""The command as scripts meet it: processes and sockets."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from plugchat_async.sandbox import Sandbox
+
+# With -P, what is installed is run, and not the folder that the tests are started in.
+PLUGCHAT = [sys.executable, "-P", "-m", "plugchat_async"]
+
+
+def test_a_sandbox_process_serves_other_processes(tmp_path: Path) -> None:
+    """What it prints is copied into their environment; Ctrl-C ends it with 130, and in silence."""
+    with subprocess.Popen(
+        [*PLUGCHAT, "sandbox", "--scan-after", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as sandbox:
+        assert sandbox.stdout is not None
+        assert sandbox.stderr is not None
+        environment = dict(os.environ)
+        while len(environment) < len(os.environ) + 2:
+            name, _, value = (
+                sandbox.stdout.readline().strip().removeprefix("export ").partition("=")
+            )
+            if value:
+                environment[name] = value
+        picture = tmp_path / "code.png"
+        saved = subprocess.run(
+            [*PLUGCHAT, "qr", "--output", str(picture)],
+            env=environment,
+            capture_output=True,
+            check=False,
+        )
+        assert (saved.returncode, saved.stdout) == (0, b"")
+        assert picture.exists()
+        for line in iter(sandbox.stdout.readline, "          the phone scanned the code\n"):
+            assert line
+        sandbox.send_signal(signal.SIGINT)
+        assert sandbox.wait(5) == 130
+        assert sandbox.stderr.read() == ""
+
+
+def test_a_reader_that_leaves_early(served: Sandbox) -> None:
+    """`plugchat qr | head -1` ends without a traceback."""
+    with subprocess.Popen(
+        [*PLUGCHAT, "qr"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.wait(15) == 1
+        assert "Traceback" not in process.stderr.read()

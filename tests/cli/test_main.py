@@ -1,0 +1,132 @@
+"""The entry: what is there before the extra is, and what a process is told at the end."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import runpy
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+import plugchat_async
+from plugchat_async import cli
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.cli.conftest import Ran
+
+    Run = Callable[..., Ran]
+
+COMMANDS = ("demo", "sandbox", "qr", "image", "status")
+
+
+@pytest.mark.parametrize("missing", ["rich", "starlette", "typer", "uvicorn"])
+def test_without_the_extra_one_line_says_what_to_install(
+    run: Run, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    """No traceback, exit code 1."""
+    monkeypatch.setitem(sys.modules, missing, None)
+    ran = run("demo")
+    assert ran.exit_code == 1
+    assert ran.out == ""
+    assert ran.err == "plugchat needs the extra: pip install 'plugchat-async[cli]'\n"
+
+
+def test_without_the_extra_brazilians_read_it_in_portuguese(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The language is known before anything else is."""
+    monkeypatch.setitem(sys.modules, "typer", None)
+    monkeypatch.setenv("LC_ALL", "pt_BR.UTF-8")
+    assert run().err == "plugchat precisa do extra: pip install 'plugchat-async[cli]'\n"
+
+
+def test_the_size_of_a_terminal_is_its_own(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a program exported before does not follow the window when it is resized."""
+    monkeypatch.setattr(sys.stdout, "fileno", lambda: 1)
+    monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((80, 24)))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("LINES", "60")
+    run("--version")
+    assert {"COLUMNS", "LINES"}.isdisjoint(os.environ)
+
+
+def test_ctrl_c_while_the_command_is_still_loading(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 130, and not a word."""
+
+    def interrupt(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("plugchat_async.cli._application.application", interrupt)
+    ran = run("demo")
+    assert (ran.exit_code, ran.out, ran.err) == (130, "", "")
+
+
+def test_standard_output_need_not_be_a_text_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Embedders replace it by what only has to write."""
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", written)
+    monkeypatch.setattr(sys, "argv", ["plugchat", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert not ended.value.code
+    assert written.getvalue() == f"plugchat {plugchat_async.__version__}\n"
+
+
+def test_the_package_can_be_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`python -m plugchat_async` is the command, and importing its module runs nothing."""
+    monkeypatch.setattr(sys, "argv", ["plugchat", "--version"])
+    importlib.import_module("plugchat_async.__main__")
+    assert capsys.readouterr().out == ""
+    monkeypatch.delitem(sys.modules, "plugchat_async.__main__")
+    with pytest.raises(SystemExit):
+        runpy.run_module("plugchat_async", run_name="__main__")
+    assert capsys.readouterr().out == f"plugchat {plugchat_async.__version__}\n"
+
+
+def test_importing_the_sdk_imports_no_part_of_the_command() -> None:
+    """Rich and Typer are for those who asked for them."""
+    program = (
+        "import sys, plugchat_async\n"
+        "names = {'plugchat_async.cli', 'typer', 'starlette', 'uvicorn'}\n"
+        "sys.exit(', '.join(names & sys.modules.keys()) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program], capture_output=True, check=False, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("arguments", [[], *([command] for command in COMMANDS)])
+def test_help_fits_80_columns(run: Run, arguments: list[str]) -> None:
+    """Each screen names what it can do, in lines that do not wrap."""
+    ran = run(*arguments, "--help", window=(80, 24))
+    assert ran.exit_code == 0
+    assert max(map(len, ran.out.splitlines())) <= 80
+    assert ran.out.startswith(" ".join(["Usage: plugchat", *arguments]))
+    assert ran.out == run(*arguments, "-h", window=(80, 24)).out
+
+
+def test_the_commands_are_listed(run: Run) -> None:
+    """The first look at the command is its help."""
+    ran = run(window=(80, 24))
+    assert ran.exit_code == 2
+    assert all(f"  {command} " in ran.out + ran.err for command in COMMANDS)
+
+
+@pytest.mark.parametrize("arguments", [["qr", "--frob"], ["pair-all"], ["qr", "a-token"]])
+def test_a_wrong_call_is_a_usage_error(run: Run, arguments: list[str]) -> None:
+    """Exit code 2; a token is never taken as an argument."""
+    ran = run(*arguments)
+    assert ran.exit_code == 2
+    assert ran.out == ""
+    assert "Traceback" not in ran.err

@@ -1,0 +1,28 @@
+"""Options that are wrong are told before anything is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.cli.conftest import Ran
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "soon"])
+def test_a_timeout_is_a_positive_number_of_seconds(run: Callable[..., Ran], seconds: str) -> None:
+    """Exit code 2, naming the option."""
+    ran = run("status", "--timeout", seconds)
+    assert ran.exit_code == 2
+    assert "--timeout" in ran.err
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "http"])
+def test_a_port_is_between_0_and_65535(run: Callable[..., Ran], port: str) -> None:
+    """Exit code 2, naming the option."""
+    ran = run("sandbox", "--port", port)
+    assert ran.exit_code == 2
+    assert "--port" in ran.err

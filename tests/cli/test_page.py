@@ -1,0 +1,135 @@
+"""A page at every size of the window: a whole code that scans, or the size that one takes."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import pytest
+from rich.console import Console
+
+from plugchat_async import QRCode
+from plugchat_async.cli._drawing import Drawing
+from plugchat_async.cli._page import Countdown, Page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PIL.Image import Image
+
+# Drawn 61 x 31, as the codes of WhatsApp are.
+CODE = QRCode(payload="https://wa.me/settings/linked_devices#" + "aB3/" * 50, round=2, rounds=3)
+
+HEADING = "A PlugChat on this machine: http://127.0.0.1:54321/api/whatsapp"
+NOTE = "The sandbox's phone is about to scan this one."
+
+WITH_ALL_WORDS = [(61, 44), (80, 50), (200, 60)]
+SIDE_BY_SIDE = [(126, 31), (130, 35), (200, 43)]
+WITH_FEW_WORDS = [(61, 34), (80, 43), (125, 43)]
+TOO_SMALL = [(80, 24), (60, 60), (80, 33), (125, 33), (126, 30)]
+
+
+def draw(columns: int, rows: int, code: QRCode | None = CODE) -> str:
+    """Draw a page on a terminal of a size."""
+    console = Console(
+        file=io.StringIO(),
+        force_terminal=True,
+        width=columns,
+        height=rows,
+        _environ={"TERM": "xterm-256color"},
+    )
+    page = Page(
+        heading=HEADING,
+        drawing=None if code is None else Drawing(code, console),
+        countdown=None if code is None else Countdown.of(code, left=7.2, total=15),
+        note=NOTE,
+        size=(columns, rows),
+    )
+    with console.capture() as capture:
+        console.print(page, end="")
+    return capture.get()
+
+
+@pytest.mark.parametrize("language", ["en_US", "pt_BR"])
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize(("columns", "rows"), [*WITH_ALL_WORDS, *SIDE_BY_SIDE, *WITH_FEW_WORDS])
+def test_a_code_is_whole_and_scans(
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+    paint_terminal: Callable[..., Image],
+    read_codes: Callable[[Image], list[str]],
+    columns: int,
+    rows: int,
+    theme: str,
+    language: str,
+) -> None:
+    """On both themes, in both languages, and never in more rows than the window has."""
+    monkeypatch.setenv("LC_ALL", language)
+    text = draw(columns, rows)
+    assert text.count("\n") <= rows
+    assert read_codes(paint_terminal(text, columns=columns, theme=theme)) == [CODE.payload]
+
+
+@pytest.mark.parametrize(("columns", "rows"), TOO_SMALL)
+def test_a_code_is_never_torn(columns: int, rows: int) -> None:
+    """The page says what is needed and what there is, and the countdown goes on."""
+    text = draw(columns, rows)
+    assert "█" not in text
+    assert f"It needs 61 x 34 characters and has {columns} x {rows}." in text
+    assert "Code 2 of 3" in text
+    assert NOTE in text
+    assert text.count("\n") <= rows
+
+
+def test_a_small_code_still_leaves_the_words_their_room() -> None:
+    """A line that broke would push the code out of the window."""
+    tiny = QRCode(payload="2@", round=1, rounds=3)
+    assert "It needs 61 x 16 characters" in draw(60, 50, tiny)
+    assert "Code 1 of 3" in draw(61, 16, tiny)
+
+
+@pytest.mark.parametrize("size", [*WITH_ALL_WORDS, *SIDE_BY_SIDE])
+def test_the_words_say_what_to_do_and_how_to_stop(size: tuple[int, int]) -> None:
+    """Where there is room for them."""
+    text = draw(*size)
+    for words in ("Link a phone", "Linked devices", "Code 2 of 3", NOTE, "Ctrl-C to stop"):
+        assert words in text
+
+
+def test_the_way_through_whatsapp_stays_where_words_are_few() -> None:
+    """One line in place of four."""
+    assert "On the phone: WhatsApp > Settings > Linked devices > Link a device" in draw(80, 34)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 60)])
+def test_before_the_first_code(size: tuple[int, int]) -> None:
+    """Where the codes come from, and what is being done."""
+    text = draw(*size, code=None)
+    assert HEADING in text
+    assert NOTE in text
+
+
+@pytest.mark.parametrize(
+    ("round", "left", "lifetime", "cells_left"),
+    [
+        (1, 15.0, "a new one in 15 s", 20),
+        (2, 14.01, "a new one in 15 s", 19),
+        (2, 7.5, "a new one in 8 s", 10),
+        (3, 7.5, "expires in 8 s", 10),
+        (3, 0.1, "expires in 1 s", 1),
+        (3, 0.0, "expires in 0 s", 0),
+    ],
+)
+def test_the_countdown(round: int, left: float, lifetime: str, cells_left: int) -> None:  # noqa: A002 - the code's own
+    """Seconds are rounded up: what says 1 is still alive."""
+    code = QRCode(payload="2@code", round=round, rounds=3)
+    countdown = Countdown.of(code, left=left, total=15.0)
+    assert countdown == Countdown(f"Code {round} of 3", lifetime, cells_left)
+
+
+def test_pages_that_look_the_same_are_equal() -> None:
+    """So that they are drawn once."""
+    page = Page(heading=HEADING, drawing=None, countdown=None, note=NOTE, size=(80, 24))
+    other = Page(heading=HEADING, drawing=None, countdown=None, note=NOTE, size=(80, 25))
+    assert page == Page(heading=HEADING, drawing=None, countdown=None, note=NOTE, size=(80, 24))
+    assert page != other

@@ -1,0 +1,166 @@
+"""`plugchat qr`: a code on the terminal, through a pipe, in a file, as JSON; never a torn one."""
+
+from __future__ import annotations
+
+import io
+import re
+import stat
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from plugchat_async import QRCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from plugchat_async.sandbox import Sandbox
+    from tests.cli.conftest import Ran
+
+    Run = Callable[..., Ran]
+    ReadCodes = Callable[[Image.Image], list[str]]
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("window", [(63, 33), (80, 50), (200, 60)])
+def test_on_a_terminal(
+    *,
+    run: Run,
+    sandbox: Sandbox,
+    paint_terminal: Callable[..., Image.Image],
+    read_codes: ReadCodes,
+    window: tuple[int, int],
+    theme: str,
+) -> None:
+    """It scans on both themes; what to open on the phone is said on standard error."""
+    ran = run("qr", window=window)
+    assert ran.exit_code == 0
+    assert ran.err.splitlines()[0] == (
+        "On the phone: WhatsApp > Settings > Linked devices > Link a device"
+    )
+    assert re.search(r"scanned for (19|20) s: until \d\d:\d\d:\d\d\.$", ran.err, re.MULTILINE)
+    [payload] = read_codes(paint_terminal(ran.out, columns=window[0], theme=theme))
+    assert sandbox.scan(payload)
+
+
+@pytest.mark.parametrize("window", [(62, 50), (80, 32), (80, 24)])
+def test_a_window_that_is_too_small(run: Run, sandbox: Sandbox, window: tuple[int, int]) -> None:
+    """No torn code, but the size that it takes, and another way."""
+    ran = run("qr", window=window)
+    assert (ran.exit_code, ran.out) == (1, "")
+    width, height = window
+    assert f"window of 63 x 33 characters; this one has {width} x {height}." in ran.err
+    assert "--output code.png" in ran.err
+    assert len(sandbox.calls) == 1
+
+
+def painted(ran: Ran, paint_terminal: Callable[..., Image.Image], theme: str) -> Image.Image:
+    """Paint a code without escape sequences."""
+    assert "\x1b" not in ran.out
+    return paint_terminal(ran.out, columns=80, theme=theme)
+
+
+def test_through_a_pipe(
+    run: Run,
+    sandbox: Sandbox,
+    paint_terminal: Callable[..., Image.Image],
+    read_codes: ReadCodes,
+) -> None:
+    """The code and nothing else, without escape sequences."""
+    ran = run("qr")
+    assert ran.exit_code == 0
+    [payload] = read_codes(painted(ran, paint_terminal, "dark"))
+    assert sandbox.scan(payload)
+    assert set(ran.out) <= set(" ▀▄█\n")
+    assert "On a light one, use --output code.png" in ran.err
+
+
+@pytest.mark.parametrize(("variable", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_without_colours(
+    *,
+    run: Run,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    paint_terminal: Callable[..., Image.Image],
+    read_codes: ReadCodes,
+    variable: str,
+    value: str,
+) -> None:
+    """On a terminal as through a pipe."""
+    monkeypatch.setenv(variable, value)
+    [payload] = read_codes(painted(run("qr", window=(80, 50)), paint_terminal, "dark"))
+    assert sandbox.scan(payload)
+
+
+@pytest.mark.parametrize("name", ["code.png", "code.PNG"])
+def test_into_a_png(
+    run: Run, sandbox: Sandbox, tmp_path: Path, read_codes: ReadCodes, name: str
+) -> None:
+    """For its owner only."""
+    path = tmp_path / name
+    ran = run("qr", "--output", str(path))
+    assert (ran.exit_code, ran.out) == (0, "")
+    assert ran.err.startswith(f"Saved to {path}.")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with Image.open(path) as image:
+        [payload] = read_codes(image)
+    assert sandbox.scan(payload)
+
+
+def test_into_an_svg(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
+    """A file that browsers open; what it shows is what JSON says beside it."""
+    path = tmp_path / "code.svg"
+    code = QRCode.model_validate_json(run("qr", "--json", "--output", str(path)).out)
+    assert path.read_text() == code.svg()
+    assert sandbox.scan(code.payload)
+
+
+@pytest.mark.parametrize("name", ["code.jpg", "code", ".png"])
+def test_a_name_that_says_no_format(run: Run, sandbox: Sandbox, tmp_path: Path, name: str) -> None:
+    """Exit code 2, before a code is spent."""
+    ran = run("qr", "--output", str(tmp_path / name))
+    assert ran.exit_code == 2
+    assert "ends in neither .png nor .svg" in ran.err
+    assert sandbox.calls == ()
+
+
+def test_a_missing_folder_is_said_before_any_call(
+    run: Run, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Exit code 2, before a code is spent."""
+    ran = run("qr", "--output", str(tmp_path / "nowhere" / "code.png"))
+    assert ran.exit_code == 2
+    assert sandbox.calls == ()
+
+
+def test_as_json(run: Run, sandbox: Sandbox) -> None:
+    """One object on one line, which the model reads back."""
+    ran = run("qr", "--json")
+    assert (ran.exit_code, ran.err, ran.out.count("\n")) == (0, "", 1)
+    code = QRCode.model_validate_json(ran.out)
+    assert 15 < code.expires_in <= 20
+    assert sandbox.scan(code.payload)
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_already_connected(run: Run, sandbox: Sandbox, options: list[str]) -> None:
+    """Exit code 3, with a sentence, and a word for scripts that want one."""
+    sandbox.answer_next("already_connected")
+    ran = run("qr", *options)
+    assert ran.exit_code == 3
+    assert "connected to a phone already" in ran.err
+    assert ("already_connected" in ran.out) is bool(options)
+
+
+def test_an_encoding_without_half_blocks(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No torn code, but another way."""
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="cp1252"))
+    ran = run("qr")
+    assert ran.exit_code == 1
+    assert "cp1252, lacks half blocks. Save the code with --output code.png" in ran.err
+    assert len(sandbox.calls) == 1

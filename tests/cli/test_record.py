@@ -1,0 +1,12 @@
+"""A call on one line."""
+
+from __future__ import annotations
+
+from plugchat_async.cli import _record
+from plugchat_async.sandbox import Call
+
+
+def test_a_call_is_one_line_without_its_token() -> None:
+    """When, what, and how it was answered, in columns."""
+    call = Call("/qr-code", 12.34, "a-token", 200, "already_connected")
+    assert _record.line(call) == "  12.3 s  GET /qr-code        200  already_connected"

@@ -1,0 +1,166 @@
+"""The screen, in virtual time: redrawn in place on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from rich.console import Console
+
+from plugchat_async import NetworkError, QRCode
+from plugchat_async.cli._screen import open_screen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PIL.Image import Image
+
+pytestmark = pytest.mark.anyio
+
+PAYLOAD = "https://wa.me/settings/linked_devices#" + "aB3/" * 50
+FIRST = QRCode(payload="2@first", round=1, rounds=2)
+LAST = QRCode(payload=PAYLOAD, round=2, rounds=2)
+
+ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"
+HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+HOME = "\x1b[H"
+
+
+@pytest.fixture
+def anyio_backend(virtual_time: tuple[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:
+    """Let minutes pass in milliseconds."""
+    return virtual_time
+
+
+class Terminal(Console):
+    """A terminal of 80 x 50 that keeps what is written."""
+
+    def __init__(self, *, encoding: str = "utf-8", **environment: str) -> None:
+        self.written = io.BytesIO()
+        super().__init__(
+            file=io.TextIOWrapper(self.written, encoding=encoding),
+            force_terminal=True,
+            width=80,
+            height=50,
+            _environ={"TERM": "xterm-256color", **environment},
+        )
+
+    def frames(self) -> list[str]:
+        """List what was drawn so far, a page each."""
+        return self.written.getvalue().decode().split(HOME)[1:]
+
+
+async def test_codes_are_drawn_in_place(
+    paint_terminal: Callable[..., Image], read_codes: Callable[[Image], list[str]]
+) -> None:
+    """Each page is complete, and holds one code that scans."""
+    terminal = Terminal()
+    async with open_screen(terminal, heading="heading") as screen:
+        await anyio.sleep(0.05)
+        assert "Asking for a code..." in terminal.frames()[-1]
+        screen.show(FIRST, seconds=15, note="note")
+        assert read_codes(paint_terminal(terminal.frames()[-1], columns=80)) == ["2@first"]
+        screen.show(LAST, seconds=15, note="another note")
+        assert read_codes(paint_terminal(terminal.frames()[-1], columns=80)) == [PAYLOAD]
+        assert "another note" in terminal.frames()[-1]
+        screen.note("scanned")
+        assert read_codes(paint_terminal(terminal.frames()[-1], columns=80)) == [PAYLOAD]
+        assert "scanned" in terminal.frames()[-1]
+
+
+async def test_the_countdown_goes_on_by_itself() -> None:
+    """A page is drawn when a person could see a difference, and only then."""
+    terminal = Terminal()
+    async with open_screen(terminal, heading="heading") as screen:
+        screen.show(LAST, seconds=10, note="note")
+        await anyio.sleep(3.05)
+        assert "expires in 7 s" in terminal.frames()[-1]
+        await anyio.sleep(100)
+        assert "expires in 0 s" in terminal.frames()[-1]
+    # One without a code, then the bar's 20 cells and 10 seconds, which mostly change together.
+    assert len(terminal.frames()) <= 32
+
+
+async def test_a_window_that_changes_its_size_is_filled_anew() -> None:
+    """Too small, the code gives way to words, and comes back."""
+    terminal = Terminal()
+    async with open_screen(terminal, heading="heading") as screen:
+        screen.show(LAST, seconds=15, note="note")
+        terminal.height = 24
+        await anyio.sleep(0.15)
+        assert "This window is too small for the code" in terminal.frames()[-1]
+        terminal.height = 50
+        await anyio.sleep(0.15)
+        assert "█" in terminal.frames()[-1]
+
+
+async def test_a_terminal_is_left_as_it_was() -> None:
+    """Its first page, and its cursor."""
+    terminal = Terminal()
+    async with open_screen(terminal, heading="heading"):
+        written = terminal.written.getvalue().decode()
+        assert (ENTER in written, HIDE_CURSOR in written) == (True, True)
+    written = terminal.written.getvalue().decode()
+    assert written.index(ENTER) < written.index(LEAVE)
+    assert written.index(HIDE_CURSOR) < written.index(SHOW_CURSOR)
+
+
+async def test_a_failure_arrives_as_itself() -> None:
+    """In no group, with its cause, and with the terminal as it was."""
+    terminal = Terminal()
+    cause = OSError("refused")
+    with pytest.raises(NetworkError, match="nobody") as caught:
+        async with open_screen(terminal, heading="heading"):
+            raise NetworkError("nobody there") from cause
+    assert caught.value.__cause__ is cause
+    assert terminal.written.getvalue().decode().rstrip().endswith(LEAVE)
+
+
+async def test_a_cancelled_screen_leaves_the_terminal_as_it_was() -> None:
+    """That is what Ctrl-C comes to."""
+    terminal = Terminal()
+    with anyio.move_on_after(5):
+        async with open_screen(terminal, heading="heading"):
+            await anyio.sleep_forever()
+    written = terminal.written.getvalue().decode()
+    assert written.rindex(SHOW_CURSOR) > written.rindex(HIDE_CURSOR)
+    assert LEAVE in written
+
+
+async def test_no_color_keeps_the_place_and_drops_the_colours() -> None:
+    """The cursor still moves, nothing is coloured."""
+    terminal = Terminal(NO_COLOR="1")
+    async with open_screen(terminal, heading="heading") as screen:
+        screen.show(LAST, seconds=15, note="note")
+        assert LAST.terminal(color=False).split("\n")[5] in terminal.frames()[-1]
+    written = terminal.written.getvalue().decode()
+    assert "\x1b[3" not in written
+    assert "107m" not in written
+
+
+@pytest.mark.parametrize("console", [Console(file=io.StringIO()), Terminal(TERM="dumb")])
+async def test_elsewhere_codes_are_plain_lines(
+    capsys: pytest.CaptureFixture[str], console: Console
+) -> None:
+    """In a log, through a pipe, or where a terminal can do nothing else."""
+    async with open_screen(console, heading="heading") as screen:
+        screen.show(FIRST, seconds=15, note="note")
+        screen.note("scanned")
+    assert capsys.readouterr().out == (
+        "heading\n\nCode 1 of 2, a new one in 15 s.\n"
+        f"{FIRST.terminal(color=False)}\nnote\nscanned\n"
+    )
+
+
+async def test_an_encoding_without_half_blocks_tears_no_code(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A sentence stands in for it, on a terminal too."""
+    async with open_screen(Terminal(encoding="cp1252"), heading="heading") as screen:
+        screen.show(FIRST, seconds=15, note="note")
+    assert capsys.readouterr().out == (
+        "heading\n\nCode 1 of 2, a new one in 15 s.\n"
+        "The code can't be drawn: the terminal's encoding, cp1252, lacks half blocks.\nnote\n"
+    )

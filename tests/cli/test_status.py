@@ -1,0 +1,93 @@
+"""`plugchat status`: a line or two, or one JSON object."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from plugchat_async import InstanceStatus
+from plugchat_async.cli._status import _in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from plugchat_async.sandbox import Sandbox
+    from tests.cli.conftest import Ran
+
+    Run = Callable[..., Ran]
+
+
+def test_not_connected(run: Run, sandbox: Sandbox) -> None:
+    """It says what to do about it, and spends no code."""
+    ran = run("status")
+    assert (ran.exit_code, ran.err) == (0, "")
+    assert ran.out == "Not connected: no phone is linked.\nShow a code to scan: plugchat qr\n"
+    assert [call.endpoint for call in sandbox.calls] == ["/status"]
+
+
+def test_connected(run: Run, sandbox: Sandbox) -> None:
+    """One line."""
+    code = run("qr", "--json").out
+    assert sandbox.scan(json.loads(code)["payload"])
+    assert run("status").out == "Connected: a phone is linked.\n"
+
+
+def test_a_session_to_restore(run: Run, sandbox: Sandbox) -> None:
+    """It is not connected, and why."""
+    sandbox.answer_next("session_lost")
+    assert run("status").out.startswith("Not connected: the session has to be restored.\n")
+
+
+@pytest.mark.parametrize(
+    ("is_online", "words"),
+    [
+        (None, "Connected: a phone is linked."),
+        (False, "Connected: a phone is linked, but it is offline."),
+    ],
+)
+def test_a_phone_that_is_offline(words: str, *, is_online: bool | None) -> None:
+    """Only where the API says so."""
+    status = InstanceStatus(connected=True, smartphone_connected=is_online)
+    assert _in_words(status) == words
+
+
+def test_json(run: Run, sandbox: Sandbox) -> None:
+    """All that the API told, and nothing else on standard output."""
+    assert json.loads(run("status", "--json").out) == {
+        "connected": False,
+        "session": False,
+        "smartphone_connected": False,
+        "error": "You are not connected.",
+    }
+    assert len(sandbox.calls) == 1
+
+
+def test_a_failure_as_json(run: Run, sandbox: Sandbox) -> None:
+    """Exit code 1, and a stable word."""
+    sandbox.answer_next("subscription_required")
+    ran = run("status", "--json")
+    assert ran.exit_code == 1
+    assert json.loads(ran.out)["failed"]["code"] == "subscription_required"
+
+
+def test_an_option_goes_before_the_environment(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    """`--base-url` and `--timeout` reach the client; the token is in no word of the failure."""
+    monkeypatch.setenv("PLUGCHAT_BASE_URL", "http://127.0.0.1:1/api")
+    sandbox.answer_next("forbidden")
+    ran = run("status", "--base-url", "http://user@127.0.0.1/", "--timeout", "3")
+    assert ran.exit_code == 2
+    assert token not in ran.err
+
+
+def test_a_refused_token_is_not_repeated(run: Run, sandbox: Sandbox, token: str) -> None:
+    """The API's own words repeat it; ours, and a traceback, do not."""
+    sandbox.answer_next("forbidden")
+    ran = run("status", "--debug")
+    assert ran.exit_code == 1
+    assert "PlugChat said: Client-Token [redacted] not allowed" in ran.err
+    assert "Traceback" in ran.err
+    assert token not in ran.err

@@ -1,0 +1,117 @@
+"""Where the token comes from, in which order, and what is said where there is none."""
+
+from __future__ import annotations
+
+import getpass
+import io
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from plugchat_async.cli._failures import Failure
+from plugchat_async.cli._token import find_token
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def token_file(tmp_path: Path, token: str) -> Path:
+    """Give a file that only its owner can read."""
+    path = tmp_path / "token"
+    path.write_text(f"  {token}\n")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture
+def sit_at_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make standard input a terminal."""
+    monkeypatch.setattr(sys, "stdin", type("Terminal", (), {"isatty": lambda _: True})())
+
+
+def test_a_file(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    token_file: Path,
+    token: str,
+) -> None:
+    """What is named in the call goes before the environment; blanks around it are dropped."""
+    monkeypatch.setenv("PLUGCHAT_TOKEN", "another")
+    assert find_token(token_file).get_secret_value() == token
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])
+def test_a_file_that_others_can_read_is_warned_of(
+    capsys: pytest.CaptureFixture[str], token_file: Path, token: str, mode: int
+) -> None:
+    """It is used all the same, and the warning says how to close it."""
+    token_file.chmod(mode)
+    assert find_token(token_file).get_secret_value() == token
+    assert capsys.readouterr().err == (
+        f"Warning: Other users can read {token_file}. Close it with: chmod 600 {token_file}\n"
+    )
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    """Exit code 2, and the reason."""
+    with pytest.raises(Failure, match="No such file") as caught:
+        find_token(tmp_path / "nothing")
+    assert caught.value.exit_code == 2
+
+
+def test_a_file_that_is_no_text(token_file: Path) -> None:
+    """A picture, or a key store, is no token."""
+    token_file.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(Failure, match="UTF-8"):
+        find_token(token_file)
+
+
+def test_the_environment(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    """`PLUGCHAT_TOKEN` holds it."""
+    monkeypatch.setenv("PLUGCHAT_TOKEN", f" {token} ")
+    assert find_token(None).get_secret_value() == token
+
+
+@pytest.mark.usefixtures("sit_at_the_terminal")
+def test_whoever_sits_at_the_terminal_is_asked(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    """An empty variable is none."""
+    monkeypatch.setenv("PLUGCHAT_TOKEN", " ")
+    monkeypatch.setattr(getpass, "getpass", lambda prompt: f"{prompt and token}\n")
+    assert find_token(None).get_secret_value() == token
+
+
+@pytest.mark.usefixtures("sit_at_the_terminal")
+def test_nothing_is_said_at_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-D is no token."""
+
+    def end_of_file(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr(getpass, "getpass", end_of_file)
+    with pytest.raises(Failure, match="There is no token"):
+        find_token(None)
+
+
+def test_no_token_and_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The three ways to give one, and exit code 2."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    with pytest.raises(Failure, match="There is no token") as caught:
+        find_token(None)
+    assert caught.value.exit_code == 2
+    ways = ("PLUGCHAT_TOKEN", "--token-file", "terminal")
+    assert all(way in caught.value.to_do for way in ways)
+
+
+@pytest.mark.parametrize("unusable", ["", "to\x07ken", "tokén"])
+def test_what_can_be_no_token_is_refused_without_being_shown(
+    token_file: Path, unusable: str
+) -> None:
+    """An empty file, a control character, a letter outside ASCII."""
+    token_file.write_text(unusable, encoding="utf-8")
+    with pytest.raises(Failure, match="empty, or has characters") as caught:
+        find_token(token_file)
+    assert caught.value.exit_code == 2
+    assert not unusable or unusable not in f"{caught.value.happened} {caught.value.to_do}"
