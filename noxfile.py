@@ -17,6 +17,7 @@ nox.options.sessions = ["tests", "types", "lint"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
+IN_REAL_PROGRAMS = "*_in_browser.py,*_in_tmux.py"
 
 
 def install_wheel(session: nox.Session, *groups: str, extras: str = "all") -> None:
@@ -47,7 +48,8 @@ def tests(session: nox.Session) -> None:
     pytest(session, *session.posargs)
     session.run("coverage", "combine")
     if not session.posargs:
-        session.run("coverage", "report")
+        # What needs a terminal or a browser is covered by the session of its own.
+        session.run("coverage", "report", f"--omit={IN_REAL_PROGRAMS}")
 
 
 @nox.session(python=PYTHONS[0])
@@ -64,3 +66,21 @@ def lint(session: nox.Session) -> None:
     session.install(*nox.project.dependency_groups(PROJECT, "lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
+
+
+@nox.session(python=PYTHONS[0])
+def journeys(session: nox.Session) -> None:
+    """Drive a real terminal (tmux) and a real browser (Chromium) through the package."""
+    install_wheel(session, "tests", "browser")
+    session.run("coverage", "erase")
+    pytest(session, "-m", "browser or tmux", *session.posargs)
+    session.run("coverage", "combine")
+    if not session.posargs:
+        session.run("coverage", "report", f"--include={IN_REAL_PROGRAMS}")
+
+
+@nox.session(python=PYTHONS[0])
+def bench(session: nox.Session) -> None:
+    """Print ratios against the alternatives, measured in one run."""
+    install_wheel(session)
+    session.run("python", "tests/benchmarks/broadcast.py", *session.posargs)
