@@ -39,7 +39,13 @@ FLOORS = [
 
 
 @pytest.mark.parametrize(
-    "name", ["plugchat_async", "plugchat_async.sandbox", "plugchat_async.testing"]
+    "name",
+    [
+        "plugchat_async",
+        "plugchat_async.fastapi",
+        "plugchat_async.sandbox",
+        "plugchat_async.testing",
+    ],
 )
 def test_every_public_name_is_there_and_listed_in_order(name: str) -> None:
     """`__all__` is sorted, and each of its names can be imported."""

@@ -119,14 +119,16 @@ async def test_a_failure_that_persists_ends_the_stream() -> None:
         await anext(stream)
 
 
-async def test_leaving_early_is_prompt() -> None:
-    """Leaving the loop ends the stream with no further call, and no wait."""
+@pytest.mark.parametrize(("leave_at", "asked"), [(1, [0]), (2, [0, 15]), (9, [0, 15, 30])])
+async def test_leaving_early_is_prompt(leave_at: int, asked: list[float]) -> None:
+    """Leaving the loop ends the stream with no further call."""
     gateway = Gateway()
     async with aclosing(rounds(gateway.fetch, interval=15, max_rounds=3)) as stream:
-        async for _ in stream:
-            break
+        async for code in stream:
+            if code.round == leave_at:
+                break
     await anyio.sleep(100)
-    assert gateway.asked == [0]
+    assert gateway.asked == asked
 
 
 async def test_cancellation_between_rounds_is_prompt() -> None:
