@@ -1,0 +1,94 @@
+"""A complete FastAPI app in which each tenant links a WhatsApp number of their own.
+
+    pip install 'plugchat-async[fastapi]' uvicorn
+    TENANT_TOKENS='{"acme": "token of acme", "globex": "token of globex"}' \
+        uvicorn multi_tenant_app:app --timeout-graceful-shutdown 1
+
+Then open http://127.0.0.1:8000. Streams of events stay open as long as somebody looks, so without
+the time-out uvicorn would not stop before the last window is closed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated, TypedDict
+
+from fastapi import Cookie, Depends, FastAPI, HTTPException, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from plugchat_async import AsyncPlugChat
+from plugchat_async.fastapi import pairing_router
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+# In your app: the tenants' tokens are in its database, encrypted.
+TOKENS: dict[str, str] = json.loads(os.environ["TENANT_TOKENS"])
+
+# In your app: its own login. This stub knows whose a session's cookie is, and lets anybody in.
+SESSIONS: dict[str, str] = {}
+
+
+class State(TypedDict):
+    """Hold what lives as long as the app."""
+
+    plugchat: AsyncPlugChat
+
+
+@asynccontextmanager
+async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
+    """Open one client: all tenants share its connections, its time-outs and its retries."""
+    # Its own token is never sent, since every request takes its tenant's.
+    async with AsyncPlugChat(token="a tenant's") as plugchat:  # noqa: S106 - no secret
+        yield {"plugchat": plugchat}
+
+
+def require_login(session: Annotated[str, Cookie()] = "") -> str:
+    """Tell whose request this is, or refuse it."""
+    if session not in SESSIONS:
+        raise HTTPException(401, "log in first")
+    return SESSIONS[session]
+
+
+def get_client(request: Request, tenant: Annotated[str, Depends(require_login)]) -> AsyncPlugChat:
+    """Give the client of this request's tenant, at the cost of a small object."""
+    plugchat: AsyncPlugChat = request.state.plugchat
+    return plugchat.for_token(TOKENS[tenant])
+
+
+app = FastAPI(lifespan=lifespan)
+app.include_router(
+    pairing_router(get_client, dependencies=[Depends(require_login)]),
+    prefix="/whatsapp",
+)
+
+
+@app.get("/")
+async def welcome() -> HTMLResponse:
+    """Let the visitor say who they are."""
+    buttons = "".join(
+        f'<form method="post" action="login/{number}"><button>Log in as {number}</button></form>'
+        for number in TOKENS
+    )
+    return HTMLResponse(f'<!doctype html><html lang="en"><title>Log in</title>{buttons}')
+
+
+@app.post("/login/{tenant}")
+async def log_in(tenant: str) -> RedirectResponse:
+    """Begin a session, and go on to the page that links a phone."""
+    if tenant not in TOKENS:
+        raise HTTPException(404)
+    session = secrets.token_urlsafe()
+    SESSIONS[session] = tenant
+    response = RedirectResponse("../whatsapp", status_code=303)
+    response.set_cookie("session", session, httponly=True, samesite="lax")
+    return response
+
+
+@app.get("/status")
+async def status(client: Annotated[AsyncPlugChat, Depends(get_client)]) -> dict[str, bool]:
+    """Tell whether this tenant's phone is linked: the rest of the app uses the same dependency."""
+    return {"connected": (await client.status()).connected}

@@ -1,0 +1,51 @@
+"""Which hub the routes use, and for how long it is open."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from plugchat_async import PairingHub
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from fastapi import FastAPI
+
+# A page on which one phone is linked has a few viewers; more than this is a loop or an attack.
+_MAX_WATCHERS = 100
+
+
+class AppHub:
+    """Hold the hub that was given, or one of the app's own while the app runs."""
+
+    def __init__(self, given: PairingHub | None) -> None:
+        self._hub = given
+
+    @property
+    def hub(self) -> PairingHub:
+        """The hub to use now.
+
+        Raises:
+            RuntimeError: There is none, since the app's lifespan does not run.
+        """
+        if self._hub is None:
+            raise RuntimeError(
+                "the pairing page has no hub: it opens one in the lifespan of the app, which does"
+                " not run for an app that is mounted, nor for a test client that is not entered."
+                " Pass hub=... and enter that hub in the lifespan of the outer app"
+            )
+        return self._hub
+
+    @asynccontextmanager
+    async def lifespan(self, _app: FastAPI) -> AsyncGenerator[None]:
+        """Open a hub for as long as the app runs, unless there is one."""
+        if self._hub is not None:
+            yield
+            return
+        async with PairingHub(max_watchers=_MAX_WATCHERS) as hub:
+            self._hub = hub
+            try:
+                yield
+            finally:
+                self._hub = None

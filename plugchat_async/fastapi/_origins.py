@@ -1,0 +1,25 @@
+"""Who may press the button: a page of this origin, and none of another."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Header, HTTPException
+
+
+def require_same_origin(
+    host: Annotated[str, Header(include_in_schema=False)] = "",
+    origin: Annotated[str | None, Header(include_in_schema=False)] = None,
+    sec_fetch_site: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> None:
+    """Refuse, as a dependency, what a page of another origin made a browser send.
+
+    A browser says by `Sec-Fetch-Site` where a request comes from, or, over plain http, by
+    `Origin`. What says neither is no browser, hence nobody's page made it.
+    """
+    if sec_fetch_site is not None:
+        is_ours = sec_fetch_site in {"same-origin", "none"}
+    else:
+        # The scheme is left out: a proxy that ends TLS hides the one that the browser sees.
+        is_ours = origin is None or urlsplit(origin).netloc.lower() == host.lower()
+    if not is_ours:
+        raise HTTPException(403, "this has to come from the pairing page itself")

@@ -1,0 +1,110 @@
+"""The routes: the page, its events, its button, its symbol."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
+from typing import Annotated, TypeAlias
+
+from fastapi import APIRouter, Depends, HTTPException, Request, Response, params
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from plugchat_async import AsyncPlugChat, PairingHub, ShowingCode, TooManyWatchers, Watcher
+
+from ._app_hub import AppHub
+from ._events import Drawings, event
+from ._origins import require_same_origin
+from ._page import PairingPage
+
+ClientDependency: TypeAlias = (
+    Callable[..., AsyncPlugChat]
+    | Callable[..., Awaitable[AsyncPlugChat]]
+    | Callable[..., Iterator[AsyncPlugChat]]
+    | Callable[..., AsyncIterator[AsyncPlugChat]]
+)
+
+# Until some of the windows that fill the limit may have been closed.
+_SECONDS_UNTIL_THERE_MAY_BE_ROOM = 10
+
+_NOT_KEPT = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def pairing_router(
+    get_client: ClientDependency,
+    *,
+    dependencies: Sequence[params.Depends],
+    hub: PairingHub | None = None,
+) -> APIRouter:
+    """Make the page on which a tenant links a phone, to be included with a prefix.
+
+    | route | what it is |
+    |---|---|
+    | `GET {prefix}` | the live page |
+    | `GET {prefix}/events` | events: `starting`, `code`, `connected`, `expired`, `failed` |
+    | `POST {prefix}/restart` | the button after an ending: 204, or 403 for another origin |
+    | `GET {prefix}/qr.svg` | the code on show: 404 where there is none; it starts no session |
+
+    A stream of events stays open for as long as somebody looks, and uvicorn waits for it when it is
+    told to stop, without end by itself, and before it closes the app's lifespan: nothing in an
+    app can cut that short. Run `uvicorn --timeout-graceful-shutdown 1`, and it stops within 2 s;
+    the pages connect again by themselves.
+
+    Args:
+        get_client: A dependency that returns the client of this request's tenant. It may be closed
+            after the request where it was made by `for_token()`. One with `yield` is held for
+            as long as the page is open.
+        dependencies: What each request has to pass, such as a login. Whoever opens the page can
+            link a phone, so there is no default; `dependencies=[]` leaves it open to everyone.
+        hub: A hub that is shared with other parts of the app, and open while the app runs; it is
+            not closed. None gives the router a hub of its own, with the usual settings and at most
+            100 watchers an instance, for as long as the app runs. A mounted app has no lifespan,
+            so there it takes a hub of the outer app's.
+
+    Returns:
+        The router. Watchers beyond the hub's limit get 503 with `Retry-After`.
+    """
+    app_hub = AppHub(hub)
+    drawings = Drawings()
+    pairing_page = PairingPage()
+    router = APIRouter(dependencies=dependencies, lifespan=app_hub.lifespan)
+
+    @router.get("", include_in_schema=False, dependencies=[Depends(get_client)])
+    @router.get("/", include_in_schema=False, dependencies=[Depends(get_client)])
+    async def page(request: Request) -> Response:
+        return pairing_page.response(request.headers.get("accept-language", ""), _NOT_KEPT)
+
+    async def watch(
+        client: Annotated[AsyncPlugChat, Depends(get_client)], response: Response
+    ) -> AsyncIterator[Watcher]:
+        response.headers.update(_NOT_KEPT)
+        async with AsyncExitStack() as stack:
+            try:
+                watcher = await stack.enter_async_context(app_hub.hub.watch(client))
+            except TooManyWatchers as error:
+                raise HTTPException(
+                    503, str(error), {"Retry-After": str(_SECONDS_UNTIL_THERE_MAY_BE_ROOM)}
+                ) from error
+            yield watcher
+
+    @router.get("/events", response_class=EventSourceResponse)
+    async def events(
+        watcher: Annotated[Watcher, Depends(watch)],
+    ) -> AsyncIterator[ServerSentEvent]:
+        async for state in watcher:
+            yield await event(state, drawings)
+
+    @router.post("/restart", status_code=204, dependencies=[Depends(require_same_origin)])
+    async def restart(client: Annotated[AsyncPlugChat, Depends(get_client)]) -> None:
+        app_hub.hub.restart(client)
+
+    @router.get("/qr.svg", response_class=Response)
+    async def qr_svg(client: Annotated[AsyncPlugChat, Depends(get_client)]) -> Response:
+        state = app_hub.hub.state(client)
+        if not isinstance(state, ShowingCode) or state.qr.is_expired:
+            raise HTTPException(404, "no code is on show", _NOT_KEPT)
+        return Response(await drawings.svg(state.qr), media_type="image/svg+xml", headers=_NOT_KEPT)
+
+    return router

@@ -1,0 +1,174 @@
+// The server's events say what to show; the connection's own troubles are told beside it.
+
+const words = JSON.parse(document.getElementById("words").textContent);
+const page = document.querySelector("main");
+const [symbol, timer, ring, seconds, status, headline, advice, again, error, link] = [
+  "symbol", "timer", "ring", "seconds", "status", "headline", "advice", "again", "error", "link",
+].map((id) => document.getElementById(id));
+
+// The page may be reached with or without a slash at its end, behind any prefix.
+const address = (name) => `${location.pathname.replace(/\/+$/, "")}/${name}`;
+
+const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
+// What is written again is read out again.
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+// What is on show.
+
+function show(state, said, values = {}) {
+  page.dataset.state = state;
+  for (const part of page.querySelectorAll("[data-in]")) {
+    // Drawings have the attribute, and not the property of the same name.
+    part.toggleAttribute("hidden", !part.dataset.in.split(" ").includes(state));
+  }
+  write(headline, fill(said.headline, values));
+  write(advice, fill(said.advice, values));
+  write(again, said.button ?? "");
+  document.title = again.hidden ? words.title : `${headline.textContent} – ${words.title}`;
+}
+
+const views = {
+  starting() {
+    show("starting", words.starting);
+  },
+  code(code) {
+    const drawing = new DOMParser().parseFromString(code.svg, "image/svg+xml").documentElement;
+    symbol.replaceChildren(drawing);
+    symbol.setAttribute("aria-label", fill(words.symbol, code));
+    countdown = { ends: Date.now() + 1000 * code.expires_in, livesFor: code.lives_for };
+    show("code", words.code, code);
+    tick();
+  },
+  connected({ already }) {
+    close();
+    show("connected", already ? words.already_connected : words.connected);
+  },
+  expired() {
+    show("expired", words.expired);
+  },
+  failed({ code }) {
+    write(error, fill(words.word_of_error, { code }));
+    const said = words.failures[code] ?? words.failures.internal_error;
+    show("failed", { ...said, ...words.failed });
+  },
+};
+
+// How long the code lives.
+
+let countdown;
+
+function tick() {
+  if (page.dataset.state !== "code") return;
+  const left = Math.max(0, (countdown.ends - Date.now()) / 1000);
+  const values = { seconds: Math.ceil(left) };
+  write(seconds, fill(words.seconds, values));
+  timer.setAttribute("aria-label", fill(words.seconds_left, values));
+  timer.classList.toggle("ending", left <= 5);
+  ring.style.setProperty("--left", left / countdown.livesFor);
+  if (left === 0) outlive();
+}
+
+// A code that outlived itself is not to be scanned. Either the next one is late, or the connection
+// died without a word, which a new one finds out.
+function outlive() {
+  symbol.replaceChildren();
+  show("stale", words.stale);
+  clearTimeout(retry);
+  retry = setTimeout(open, 5000);
+}
+
+setInterval(tick, 250);
+
+// The connection.
+
+let source;
+let retry;
+let pause = 1;
+
+function close() {
+  clearTimeout(retry);
+  source?.close();
+}
+
+function open() {
+  close();
+  source = new EventSource(address("events"));
+  source.addEventListener("open", () => tellLink(""));
+  source.addEventListener("error", () => {
+    tellLink(navigator.onLine ? "reconnecting" : "offline");
+    // What got an answer other than a stream gives up, and does not say which.
+    if (source.readyState === EventSource.CLOSED) askWhy();
+  });
+  for (const [name, view] of Object.entries(views)) {
+    source.addEventListener(name, (event) => {
+      pause = 1;
+      clearTimeout(retry);
+      view(JSON.parse(event.data));
+    });
+  }
+}
+
+function openLater(after) {
+  clearTimeout(retry);
+  retry = setTimeout(open, 1000 * after);
+}
+
+function tellLink(trouble) {
+  page.dataset.link = trouble;
+  write(link, words.link[trouble] ?? "");
+}
+
+async function askWhy() {
+  const stop = new AbortController();
+  try {
+    const answer = await fetch(address("events"), { redirect: "manual", signal: stop.signal });
+    if (isRefusal(answer)) return refuse();
+    const seconds = Number(answer.headers.get("Retry-After"));
+    if (answer.status === 503 && seconds > 0) {
+      tellLink("");
+      show("busy", words.busy);
+      return openLater(seconds);
+    }
+  } catch {
+    // No answer at all: that is what the link's line says.
+  } finally {
+    stop.abort();
+  }
+  openLater(pause);
+  pause = Math.min(2 * pause, 30);
+}
+
+// A login that ran out answers by itself, or leads to its form.
+function isRefusal(answer) {
+  return answer.type === "opaqueredirect" || [401, 403].includes(answer.status);
+}
+
+function refuse() {
+  close();
+  tellLink("");
+  show("refused", words.refused);
+}
+
+again.addEventListener("click", async () => {
+  if (page.dataset.state === "refused") return location.reload();
+  status.focus();
+  try {
+    const answer = await fetch(address("restart"), { method: "POST", redirect: "manual" });
+    if (isRefusal(answer)) return refuse();
+  } catch {
+    tellLink(navigator.onLine ? "reconnecting" : "offline");
+    return;
+  }
+  // A stream says at its start what is on show: also where another window was faster.
+  views.starting();
+  open();
+});
+
+addEventListener("offline", () => tellLink("offline"));
+addEventListener("online", () => page.dataset.link && open());
+addEventListener("pageshow", (event) => event.persisted && open());
+
+open();

@@ -1,0 +1,107 @@
+"""What the page's tests share: an app over a socket, its events, and a phone that sees symbols."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import time
+from contextlib import ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import resvg_py
+import uvicorn
+import zxingcpp
+from PIL import Image
+
+from plugchat_async.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from contextlib import AbstractContextManager
+
+    from fastapi import FastAPI
+
+
+@pytest.fixture
+def sandbox() -> Sandbox:
+    """Give a PlugChat."""
+    return Sandbox()
+
+
+@pytest.fixture
+def serving() -> Callable[..., AbstractContextManager[str]]:
+    """Give a way to serve an app over a socket; it is a context manager that gives the URL."""
+    return _serving
+
+
+@contextmanager
+def _serving(app: FastAPI, **settings: Any) -> Generator[str]:
+    # From a thread, and over a socket: httpx reads an app's answer to its end, which events lack.
+    usual = {"port": 0, "log_config": None, "ws": "none", "timeout_graceful_shutdown": 0}
+    server = uvicorn.Server(uvicorn.Config(app, **{**usual, **settings}))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.005)
+        host, port = server.servers[0].sockets[0].getsockname()
+        yield f"http://{host}:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def serve() -> Generator[Callable[..., str]]:
+    """Give a way to serve apps until the end of the test; it returns the URL."""
+    with ExitStack() as stack:
+        yield lambda app, **settings: stack.enter_context(_serving(app, **settings))
+
+
+class Events:
+    """Read the events of one stream."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.response = response
+        self._lines = response.iter_lines()
+
+    def until(self, name: str) -> Any:
+        """Read on to the next event of a name, and give its data."""
+        while next(self._lines) != f"event: {name}":
+            pass
+        return json.loads(next(self._lines).removeprefix("data: "))
+
+
+@pytest.fixture
+def listen() -> Generator[Callable[..., Events]]:
+    """Give a way to open streams of events, as a browser does."""
+    with ExitStack() as stack:
+        client = stack.enter_context(httpx.Client(limits=httpx.Limits(), timeout=10))
+        listening = []  # what is dropped closes its connection
+
+        def listen(url: str, **options: Any) -> Events:
+            response = stack.enter_context(client.stream("GET", url, **options))
+            listening.append(Events(response))
+            return listening[-1]
+
+        yield listen
+
+
+@pytest.fixture(scope="session")
+def read_symbol() -> Callable[[str], str]:
+    """Give a phone's camera: it reads the text off an SVG."""
+
+    def read_symbol(svg: str) -> str:
+        picture = Image.open(io.BytesIO(resvg_py.svg_to_bytes(svg_string=svg)))
+        with closing(picture):
+            (code,) = zxingcpp.read_barcodes(
+                picture.convert("L"),
+                zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode),
+                try_invert=False,
+            )
+        return code.text
+
+    return read_symbol

@@ -1,0 +1,67 @@
+"""Which hub the routes use, and for how long it is open."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+import pytest
+from fastapi import FastAPI
+
+from plugchat_async import PairingHub, TooManyWatchers
+from plugchat_async.fastapi._app_hub import AppHub
+from plugchat_async.sandbox import Sandbox
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_hub_of_its_own_lives_as_long_as_the_app(sandbox: Sandbox) -> None:
+    """An app that runs again, as in tests, gets a new one."""
+    client, app_hub = sandbox.client(), AppHub(None)
+    for _ in range(2):
+        async with app_hub.lifespan(FastAPI()):
+            hub = app_hub.hub
+            assert hub.state(client) is None
+        with pytest.raises(RuntimeError, match="closed"):
+            hub.state(client)
+
+
+async def test_its_own_hub_has_a_limit(sandbox: Sandbox) -> None:
+    """A hundred windows of one instance, and not one more."""
+    app_hub = AppHub(None)
+    async with app_hub.lifespan(FastAPI()), AsyncExitStack() as stack:
+        client = sandbox.client()
+        for _ in range(100):
+            await stack.enter_async_context(app_hub.hub.watch(client))
+        with pytest.raises(TooManyWatchers):
+            await stack.enter_async_context(app_hub.hub.watch(client))
+
+
+async def test_where_no_lifespan_runs_the_error_says_what_to_do() -> None:
+    """As in an app that is mounted."""
+    app_hub = AppHub(None)
+    with pytest.raises(RuntimeError, match="Pass hub="):
+        _ = app_hub.hub
+    with pytest.raises(ZeroDivisionError):
+        async with app_hub.lifespan(FastAPI()):
+            raise ZeroDivisionError
+    with pytest.raises(RuntimeError, match="Pass hub="):
+        _ = app_hub.hub
+
+
+async def test_a_router_that_is_included_twice_has_one_hub() -> None:
+    """The app runs its lifespan twice, one inside of the other."""
+    app_hub = AppHub(None)
+    async with app_hub.lifespan(FastAPI()):
+        hub = app_hub.hub
+        async with app_hub.lifespan(FastAPI()):
+            assert app_hub.hub is hub
+        assert app_hub.hub is hub
+
+
+async def test_a_hub_that_was_given_is_used_and_left_open(sandbox: Sandbox) -> None:
+    """Its owner opens and closes it."""
+    async with PairingHub() as hub:
+        app_hub = AppHub(hub)
+        async with app_hub.lifespan(FastAPI()):
+            assert app_hub.hub is hub
+        assert app_hub.hub.state(sandbox.client()) is None

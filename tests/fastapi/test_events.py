@@ -1,0 +1,92 @@
+"""What the browser is told of each state."""
+
+from __future__ import annotations
+
+import gc
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import anyio
+import pytest
+
+from plugchat_async import Connected, Expired, Failed, PairingState, QRCode, ShowingCode, Starting
+from plugchat_async.fastapi._events import Code, Drawings, event
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize(
+    ("state", "name", "data"),
+    [
+        (Starting(), "starting", {}),
+        (Connected(already=True), "connected", {"already": True}),
+        (Connected(already=False), "connected", {"already": False}),
+        (Expired(), "expired", {}),
+        (Failed(code="x", message="y"), "failed", {"code": "x", "message": "y"}),
+    ],
+    ids=["starting", "already connected", "connected", "expired", "failed"],
+)
+async def test_each_state_is_an_event(state: PairingState, name: str, data: Any) -> None:
+    """With what the page needs of it; the browser comes back within a second."""
+    told = await event(state, Drawings())
+    assert (told.event, told.data, told.retry) == (name, data, 1000)
+
+
+async def test_a_code_is_told_by_its_symbol_and_what_is_left_of_it(read_symbol: Any) -> None:
+    """The seconds are those at the moment of sending; the text stays here."""
+    fetched_at = datetime.now(UTC) - timedelta(seconds=5)
+    code = QRCode(payload="2@a,b,c", fetched_at=fetched_at, round=2, rounds=3)
+    told = await event(ShowingCode(qr=code), Drawings())
+    assert told.event == "code"
+    assert isinstance(told.data, Code)
+    assert (told.data.round, told.data.rounds, told.data.lives_for) == (2, 3, 20)
+    assert told.data.expires_in == pytest.approx(15, abs=1)
+    assert read_symbol(told.data.svg) == "2@a,b,c"
+    assert "2@a" not in told.data.model_dump_json()
+
+
+class Counted(QRCode):
+    """Count how often a code is drawn."""
+
+    drawn: list[int] = []  # noqa: RUF012 - pydantic copies it
+
+    def svg(self, *, border: int = 4) -> str:
+        self.drawn.append(border)
+        return super().svg(border=border)
+
+    def __hash__(self) -> int:
+        return hash(self.payload)
+
+
+async def test_a_code_is_drawn_once_for_all_who_ask_at_once() -> None:
+    """Who comes while it is drawn waits for the same drawing."""
+    drawings, code = Drawings(), Counted(payload="2@a,b,c")
+    told = []
+
+    async def ask() -> None:
+        told.append(await drawings.svg(code))
+
+    async with anyio.create_task_group() as viewers:
+        for _ in range(100):
+            viewers.start_soon(ask)
+    assert len(code.drawn) == 1
+    assert told == [code.svg()] * 100
+
+
+async def test_a_viewer_that_leaves_does_not_take_the_drawing_along() -> None:
+    """The next one draws it, and nobody waits for ever."""
+    drawings, code = Drawings(), Counted(payload="2@a,b,c")
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await drawings.svg(code)
+    assert scope.cancelled_caught
+    assert await drawings.svg(code) == code.svg()
+
+
+async def test_drawings_go_with_their_codes() -> None:
+    """No picture of a dead code is kept."""
+    drawings = Drawings()
+    for number in range(10):
+        await drawings.svg(QRCode(payload=f"2@{number}"))
+    gc.collect()
+    assert len(drawings._drawings) <= 1

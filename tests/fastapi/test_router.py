@@ -1,0 +1,427 @@
+"""The routes over a socket: who gets in, what they see, and when they are gone."""
+
+from __future__ import annotations
+
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import httpx
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request, Response
+
+from plugchat_async import AsyncPlugChat, PairingHub, QRCode
+from plugchat_async.fastapi import pairing_router
+from plugchat_async.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
+ROUTES = [
+    ("GET", "/whatsapp"),
+    ("GET", "/whatsapp/"),
+    ("GET", "/whatsapp/events"),
+    ("POST", "/whatsapp/restart"),
+    ("GET", "/whatsapp/qr.svg"),
+]
+
+
+@asynccontextmanager
+async def opened(hub: PairingHub) -> AsyncGenerator[None]:
+    """Hold a hub open, as an app's lifespan does."""
+    async with hub:
+        yield
+
+
+def app_with(
+    sandbox: Sandbox, hub: PairingHub | None = None, *, dependencies: Any = (), **settings: Any
+) -> FastAPI:
+    """Make an app with the page, for tenants that say who they are by a header."""
+
+    def get_client(tenant: Annotated[str, Header()] = "tenant-a") -> AsyncPlugChat:
+        return sandbox.client(tenant)
+
+    lifespan = None if hub is None else lambda _: opened(hub)
+    app = FastAPI(lifespan=lifespan, **settings)
+    app.include_router(
+        pairing_router(get_client, dependencies=dependencies, hub=hub), prefix="/whatsapp"
+    )
+    return app
+
+
+def codes_asked(sandbox: Sandbox) -> int:
+    """Count how many codes were spent."""
+    return sum(call.endpoint == "/qr-code" for call in sandbox.calls)
+
+
+def quick(**settings: Any) -> PairingHub:
+    """Make a hub whose sessions are over in no time."""
+    return PairingHub(**{"interval": 0.2, "status_interval": 0.05, "linger": 0.2, **settings})
+
+
+# What a viewer sees.
+
+
+def test_a_phone_is_linked_from_the_page(
+    sandbox: Sandbox, serve: Any, listen: Any, read_symbol: Any
+) -> None:
+    """The router opens a hub of its own, and tells each state by an event."""
+    url = serve(app_with(sandbox))
+    assert httpx.get(f"{url}/whatsapp").status_code == 200
+    events = listen(f"{url}/whatsapp/events")
+    code = events.until("code")
+    assert (code["round"], code["rounds"], code["lives_for"]) == (1, 3, 20)
+    assert 15 < code["expires_in"] <= 20
+    assert sandbox.scan(read_symbol(code["svg"]))
+    assert events.until("connected") == {"already": False}
+
+
+def test_a_phone_that_is_linked_already(sandbox: Sandbox, serve: Any, listen: Any) -> None:
+    """The page is told so, without a code."""
+    sandbox.answer_next("already_connected")
+    events = listen(serve(app_with(sandbox)) + "/whatsapp/events")
+    assert events.until("connected") == {"already": True}
+
+
+def test_after_the_last_round_the_button_starts_again(
+    sandbox: Sandbox, serve: Any, listen: Any
+) -> None:
+    """And not before it is pressed, by whichever window."""
+    url = serve(app_with(sandbox, quick()))
+    events, another = listen(f"{url}/whatsapp/events"), listen(f"{url}/whatsapp/events")
+    assert events.until("expired") == {}
+    another.until("expired")
+    time.sleep(0.5)
+    assert codes_asked(sandbox) == 3
+    assert httpx.post(f"{url}/whatsapp/restart").status_code == 204
+    for viewer in (events, another):
+        assert viewer.until("code")["round"] == 1
+
+
+def test_a_failure_is_told_with_its_word_and_the_button_tries_again(
+    sandbox: Sandbox, serve: Any, listen: Any
+) -> None:
+    """The stream goes on, so that a restart is seen."""
+    sandbox.answer_next("unauthorized")
+    url = serve(app_with(sandbox))
+    events = listen(f"{url}/whatsapp/events")
+    failed = events.until("failed")
+    assert failed["code"] == "authentication_error"
+    assert failed["message"]
+    httpx.post(f"{url}/whatsapp/restart")
+    assert events.until("code")["round"] == 1
+
+
+def test_a_late_viewer_is_told_what_is_left_of_the_code(
+    sandbox: Sandbox, serve: Any, listen: Any
+) -> None:
+    """The same symbol, with fewer seconds, and no further code spent."""
+    url = serve(app_with(sandbox))
+    early = listen(f"{url}/whatsapp/events").until("code")
+    time.sleep(0.5)
+    late = listen(f"{url}/whatsapp/events").until("code")
+    assert late["svg"] == early["svg"]
+    assert late["expires_in"] <= early["expires_in"] - 0.5
+    assert codes_asked(sandbox) == 1
+
+
+def test_tenants_see_their_own_codes(sandbox: Sandbox, serve: Any, listen: Any) -> None:
+    """Also where they look at the same moment."""
+    url = serve(app_with(sandbox))
+    symbols = {
+        listen(f"{url}/whatsapp/events", headers={"tenant": tenant}).until("code")["svg"]
+        for tenant in ("a", "b", "a")
+    }
+    assert len(symbols) == 2
+
+
+def test_the_symbol_is_drawn_once_a_code_and_not_once_a_viewer(
+    sandbox: Sandbox, serve: Any, listen: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fifty viewers and the picture's address share one drawing."""
+    drawn = []
+    draw = QRCode.svg
+
+    def counted(code: QRCode) -> str:
+        drawn.append(code.round)
+        return draw(code)
+
+    monkeypatch.setattr(QRCode, "svg", counted)
+    url = serve(app_with(sandbox, quick(interval=2, status_interval=None)))
+    viewers = [listen(f"{url}/whatsapp/events") for _ in range(50)]
+    symbols = {viewer.until("code")["svg"] for viewer in viewers}
+    assert {httpx.get(f"{url}/whatsapp/qr.svg").text} == symbols
+    assert drawn == [1]
+    assert {viewer.until("code")["round"] for viewer in viewers} == {2}
+    assert drawn == [1, 2]
+
+
+def test_the_code_on_show_as_a_picture(
+    sandbox: Sandbox, serve: Any, listen: Any, read_symbol: Any
+) -> None:
+    """It starts nothing by itself; while somebody looks, it is the code that they see."""
+    url = serve(app_with(sandbox, quick(interval=5)))
+    picture = f"{url}/whatsapp/qr.svg"
+    assert httpx.get(picture).status_code == 404
+    assert codes_asked(sandbox) == 0
+    events = listen(f"{url}/whatsapp/events")
+    code = events.until("code")
+    response = httpx.get(picture)
+    assert response.headers["content-type"] == "image/svg+xml"
+    assert response.text == code["svg"]
+    assert httpx.get(picture, headers={"tenant": "b"}).status_code == 404
+    assert sandbox.scan(read_symbol(response.text))
+    events.until("connected")
+    assert httpx.get(picture).status_code == 404
+
+
+def test_a_code_that_outlived_itself_is_no_picture(
+    sandbox: Sandbox, serve: Any, listen: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the next one is late."""
+    url = serve(app_with(sandbox))
+    listen(f"{url}/whatsapp/events").until("code")
+    monkeypatch.setattr(QRCode, "is_expired", True)
+    assert httpx.get(f"{url}/whatsapp/qr.svg").status_code == 404
+
+
+def test_nothing_that_leaves_holds_the_token_or_the_text_of_a_code(
+    serve: Any, listen: Any, read_symbol: Any
+) -> None:
+    """The browser gets the symbol, and no more."""
+    sandbox = Sandbox(tokens=["tenant-a"])
+    url = serve(app_with(sandbox))
+    events = listen(f"{url}/whatsapp/events")
+    code = events.until("code")
+    payload = read_symbol(code["svg"])
+    page = httpx.get(f"{url}/whatsapp")
+    left = f"{page.headers}{page.text}{events.response.headers}{code}"
+    for secret in ("tenant-a", payload, payload.partition(",")[0], payload[-20:]):
+        assert secret not in left
+
+
+# Who gets in.
+
+
+def refuse() -> None:
+    """Refuse, as a login does."""
+    raise HTTPException(401, "log in first")
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_every_route_asks_for_what_the_app_asks_for(
+    sandbox: Sandbox, serve: Any, method: str, path: str
+) -> None:
+    """Nobody passes who is not let in, and nothing is started for them."""
+    url = serve(app_with(sandbox, dependencies=[Depends(refuse)]))
+    assert httpx.request(method, url + path).status_code == 401
+    assert sandbox.calls == ()
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_a_client_that_cannot_be_had_is_fastapis_own_error(
+    serve: Any, method: str, path: str
+) -> None:
+    """It comes as a response, before any stream or page."""
+
+    async def get_client() -> AsyncPlugChat:
+        raise HTTPException(402, "no plan with WhatsApp")
+
+    app = FastAPI()
+    app.include_router(pairing_router(get_client, dependencies=[]), prefix="/whatsapp")
+    response = httpx.request(method, serve(app) + path)
+    assert response.status_code == 402
+    assert response.json() == {"detail": "no plan with WhatsApp"}
+
+
+def test_the_client_may_come_from_any_kind_of_dependency(
+    sandbox: Sandbox, serve: Any, listen: Any
+) -> None:
+    """Such as one that closes it when the request is over."""
+
+    async def get_client() -> AsyncGenerator[AsyncPlugChat]:
+        async with sandbox.client().for_token("tenant-a") as client:
+            yield client
+
+    app = FastAPI()
+    app.include_router(pairing_router(get_client, dependencies=[]), prefix="/whatsapp")
+    assert listen(serve(app) + "/whatsapp/events").until("code")["round"] == 1
+
+
+def test_the_choice_to_leave_the_page_open_is_written_out(sandbox: Sandbox) -> None:
+    """Whoever opens the page can link a phone."""
+    with pytest.raises(TypeError, match="dependencies"):
+        pairing_router(sandbox.client)  # type: ignore[call-arg]
+
+
+def test_a_button_of_another_origin_is_refused(sandbox: Sandbox, serve: Any, listen: Any) -> None:
+    """Another site's page can't spend codes."""
+    sandbox.answer_next("unauthorized")
+    url = serve(app_with(sandbox))
+    listen(f"{url}/whatsapp/events").until("failed")
+    asked = len(sandbox.calls)
+    elsewhere = {"origin": "https://elsewhere.example"}
+    assert httpx.post(f"{url}/whatsapp/restart", headers=elsewhere).status_code == 403
+    time.sleep(0.1)
+    assert len(sandbox.calls) == asked
+
+
+def test_viewers_beyond_the_limit_are_told_to_come_back(
+    sandbox: Sandbox, serve: Any, listen: Any
+) -> None:
+    """Before a stream starts; the others go on, and so does another tenant."""
+    url = serve(app_with(sandbox, PairingHub(max_watchers=2)))
+    viewers = [listen(f"{url}/whatsapp/events") for _ in range(2)]
+    with httpx.Client() as client:
+        for _ in range(500):
+            refused = client.get(f"{url}/whatsapp/events")
+            assert refused.status_code == 503
+            assert int(refused.headers["retry-after"]) > 0
+    assert listen(f"{url}/whatsapp/events", headers={"tenant": "b"}).until("code")
+    assert [viewer.until("code")["round"] for viewer in viewers] == [1, 1]
+
+
+def test_nothing_is_kept_and_nothing_is_told_on(sandbox: Sandbox, serve: Any, listen: Any) -> None:
+    """Neither by a browser's cache, nor by one in between, nor in a `Referer`."""
+    url = serve(app_with(sandbox))
+    events = listen(f"{url}/whatsapp/events")
+    events.until("code")
+    assert events.response.headers["content-type"].startswith("text/event-stream")
+    picture = httpx.get(f"{url}/whatsapp/qr.svg")
+    for response in (httpx.get(f"{url}/whatsapp"), events.response, picture):
+        assert "no-store" in response.headers["cache-control"]
+        assert response.headers["referrer-policy"] == "no-referrer"
+        assert response.headers["x-content-type-options"] == "nosniff"
+
+
+# Where the page may live.
+
+
+@pytest.mark.parametrize("path", ["/whatsapp", "/whatsapp/"])
+def test_the_page_is_there_with_and_without_a_slash(
+    sandbox: Sandbox, serve: Any, path: str
+) -> None:
+    """Without a redirect, which a proxy in front might get wrong."""
+    url = serve(app_with(sandbox))
+    assert httpx.get(url + path).status_code == 200
+
+
+def test_the_page_names_no_address(sandbox: Sandbox, serve: Any) -> None:
+    """So that it works behind any prefix of a proxy: the script goes by its own address."""
+    page = httpx.get(serve(app_with(sandbox), root_path="/panel") + "/whatsapp").text
+    assert "/panel" not in page
+    assert "/whatsapp" not in page
+
+
+def test_a_router_in_a_router_and_two_in_an_app(sandbox: Sandbox, serve: Any, listen: Any) -> None:
+    """Each has a hub of its own, beside the lifespan of the app; one twice shares one."""
+    opened_by_app = []
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        opened_by_app.append(True)
+        yield
+
+    app = FastAPI(lifespan=lifespan)
+    tenants = APIRouter(prefix="/tenants")
+    router = pairing_router(lambda: sandbox.client("a"), dependencies=[])
+    tenants.include_router(router, prefix="/whatsapp")
+    app.include_router(tenants)
+    app.include_router(router, prefix="/again")
+    app.include_router(
+        pairing_router(lambda: sandbox.client("a"), dependencies=[]), prefix="/other"
+    )
+    url = serve(app)
+    codes = [
+        listen(f"{url}/{path}/events").until("code")["svg"]
+        for path in ("tenants/whatsapp", "again", "other")
+    ]
+    assert opened_by_app == [True]
+    assert codes[0] == codes[1] != codes[2]
+
+
+def test_a_mounted_app_takes_the_outer_apps_hub(sandbox: Sandbox, serve: Any, listen: Any) -> None:
+    """A mounted app has no lifespan."""
+    hub = PairingHub()
+    outer = FastAPI(lifespan=lambda _: opened(hub))
+    inner = FastAPI()
+    inner.include_router(
+        pairing_router(sandbox.client, dependencies=[], hub=hub), prefix="/whatsapp"
+    )
+    outer.mount("/panel", inner)
+    url = serve(outer)
+    assert httpx.get(f"{url}/panel/whatsapp").status_code == 200
+    assert listen(f"{url}/panel/whatsapp/events").until("code")["round"] == 1
+
+
+@pytest.mark.asyncio
+async def test_a_hub_that_was_given_is_not_closed_with_the_app(sandbox: Sandbox) -> None:
+    """It is shared: its owner closes it."""
+    client = sandbox.client()
+    async with PairingHub() as hub:
+        app = FastAPI()
+        app.include_router(pairing_router(lambda: client, dependencies=[], hub=hub), prefix="/w")
+        async with app.router.lifespan_context(app):
+            pass
+        async with hub.watch(client) as states:
+            await anext(states)
+
+
+def test_the_routes_are_described_for_other_front_ends(sandbox: Sandbox) -> None:
+    """A native app shows the code by itself; the page is none of an API."""
+    paths = app_with(sandbox).openapi()["paths"]
+    assert set(paths) == {"/whatsapp/events", "/whatsapp/restart", "/whatsapp/qr.svg"}
+
+
+# When viewers are gone.
+
+
+async def untouched(
+    request: Request, call_next: Callable[[Request], Awaitable[Response]]
+) -> Response:
+    """Pass a request on, as most middleware does."""
+    return await call_next(request)
+
+
+@pytest.mark.parametrize("behind_middleware", [False, True])
+def test_a_browser_that_vanishes_is_gone_within_a_second(
+    sandbox: Sandbox, serve: Any, listen: Any, behind_middleware: bool
+) -> None:
+    """Its place is free for another viewer, also behind middleware that wraps the stream."""
+    app = app_with(sandbox, PairingHub(max_watchers=1))
+    if behind_middleware:
+        app.middleware("http")(untouched)
+    url = serve(app)
+    vanishing = listen(f"{url}/whatsapp/events")
+    vanishing.until("code")
+    with httpx.Client(base_url=url) as client:
+        assert client.get("/whatsapp/events").status_code == 503
+        vanishing.response.close()
+        vanished_at = time.monotonic()
+        statuses = (listen(f"{url}/whatsapp/events").response.status_code for _ in range(10_000))
+        assert 200 in statuses
+        assert time.monotonic() - vanished_at < 1
+    assert codes_asked(sandbox) == 1
+
+
+def test_the_poller_ends_after_the_last_viewer(sandbox: Sandbox, serve: Any, listen: Any) -> None:
+    """After the linger nothing is asked any more."""
+    url = serve(app_with(sandbox, quick(interval=5, linger=0.2)))
+    viewer = listen(f"{url}/whatsapp/events")
+    viewer.until("code")
+    viewer.response.close()
+    time.sleep(0.5)
+    asked = len(sandbox.calls)
+    time.sleep(0.3)
+    assert len(sandbox.calls) == asked
+
+
+def test_uvicorn_stops_within_two_seconds_with_viewers_connected(
+    sandbox: Sandbox, serving: Any, listen: Any
+) -> None:
+    """With the setting that the documentation names; the hub is closed, and asks no more."""
+    with serving(app_with(sandbox), timeout_graceful_shutdown=1) as url:
+        for _ in range(20):
+            listen(f"{url}/whatsapp/events").until("code")
+        stopping_at = time.monotonic()
+    assert time.monotonic() - stopping_at < 2

@@ -1,0 +1,120 @@
+"""The documentation's multi-tenant app, run by uvicorn as its docstring says."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.to_thread
+import httpx
+import pytest
+import resvg_py
+import zxingcpp
+from PIL import Image
+
+from plugchat_async.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+TOKENS = {"acme": "the-token-of-acme", "globex": "the-token-of-globex"}
+
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyncio"])]
+
+
+@contextmanager
+def example(plugchat_url: str) -> Generator[str]:
+    """Run the app as a process of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "uvicorn", "multi_tenant_app:app", f"--port={port}"]
+    process = subprocess.Popen(
+        [*command, "--timeout-graceful-shutdown=1"],
+        cwd=EXAMPLES,
+        env={
+            **os.environ,
+            "PLUGCHAT_BASE_URL": plugchat_url,
+            "TENANT_TOKENS": json.dumps(TOKENS),
+        },
+    )
+    try:
+        yield f"http://127.0.0.1:{port}"
+        stopping_at = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+        assert time.monotonic() - stopping_at < 2
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def logged_in(url: str, tenant: str) -> Generator[httpx.Client]:
+    """Come in as a browser does."""
+    with httpx.Client(base_url=url, follow_redirects=True, timeout=10) as browser:
+        page = browser.post(f"/login/{tenant}")
+        assert page.url.path == "/whatsapp"
+        assert page.headers["content-type"].startswith("text/html")
+        yield browser
+
+
+def read(svg: str) -> str:
+    """Read a symbol as a phone's camera would."""
+    picture = Image.open(io.BytesIO(resvg_py.svg_to_bytes(svg_string=svg))).convert("L")
+    formats = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
+    (code,) = zxingcpp.read_barcodes(picture, formats, try_invert=False)
+    return code.text
+
+
+def link(url: str, sandbox: Sandbox) -> None:
+    """Link the phone of each tenant, in turn, from their own page."""
+    wait_until_it_listens(url)
+    assert httpx.get(f"{url}/whatsapp").status_code == 401
+    assert httpx.post(f"{url}/login/nobody").status_code == 404
+    assert "Log in as acme" in httpx.get(url).text
+    with (
+        logged_in(url, "acme") as acme,
+        logged_in(url, "globex") as globex,
+        acme.stream("GET", "/whatsapp/events") as events,
+    ):
+        told = (line for line in events.iter_lines() if line.startswith(("event: ", "data: ")))
+        assert data_of("code", told)["rounds"] == 3
+        assert sandbox.scan(read(acme.get("/whatsapp/qr.svg").text))
+        assert data_of("connected", told) == {"already": False}
+        assert acme.get("/status").json() == {"connected": True}
+        assert globex.get("/status").json() == {"connected": False}
+        assert globex.get("/whatsapp/qr.svg").status_code == 404
+    assert {call.token for call in sandbox.calls} == set(TOKENS.values())
+
+
+def wait_until_it_listens(url: str) -> None:
+    """Give uvicorn the time to start."""
+    transport = httpx.HTTPTransport(retries=8)  # 0, 0.5, 1, 2, … seconds apart
+    with httpx.Client(transport=transport) as client:
+        client.get(url)
+
+
+def data_of(name: str, told: Any) -> Any:
+    """Read on to the data of an event."""
+    while next(told) != f"event: {name}":
+        pass
+    return json.loads(next(told).removeprefix("data: "))
+
+
+async def test_two_tenants_of_the_example() -> None:
+    """Each sees their own code, and uvicorn stops in time."""
+    sandbox = Sandbox(tokens=TOKENS.values())
+    async with sandbox.serve() as plugchat_url:
+        with example(plugchat_url) as url:
+            await anyio.to_thread.run_sync(link, url, sandbox)

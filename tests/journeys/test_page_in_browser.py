@@ -1,0 +1,500 @@
+"""The live page in Chromium: what a customer's end user sees, hears and presses.
+
+Photographs of each state go to the folder that `PLUGCHAT_PHOTOGRAPHS` names:
+
+    PLUGCHAT_PHOTOGRAPHS=docs/images pytest -m browser -k photograph tests/journeys
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+import re
+import shutil
+import threading
+import time
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import uvicorn
+import zxingcpp
+from anyio.from_thread import start_blocking_portal
+from fastapi import Depends, FastAPI, HTTPException
+from PIL import Image
+
+from plugchat_async import AsyncPlugChat, PairingHub
+from plugchat_async.fastapi import pairing_router
+from plugchat_async.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Generator
+
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+
+pytestmark = pytest.mark.browser
+
+QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
+QUICK = {"interval": 1.0, "status_interval": 0.1, "linger": 0.5}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Generator[Browser]:
+    """Give Debian's Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+    arguments += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=arguments
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def sandbox() -> Sandbox:
+    """Give a PlugChat."""
+    return Sandbox()
+
+
+@pytest.fixture
+def plugchat_url(sandbox: Sandbox) -> Generator[str]:
+    """Serve that PlugChat."""
+    with start_blocking_portal() as portal:
+        with portal.wrap_async_context_manager(sandbox.serve()) as base_url:
+            yield base_url
+
+
+class Site:
+    """Hold an app with the page, that can be stopped, and locked."""
+
+    def __init__(self, plugchat_url: str, **settings: Any) -> None:
+        self.is_locked = False
+        self.hub = PairingHub(**settings)
+        self.app = FastAPI(lifespan=self._lifespan)
+        self._port = 0
+        self._plugchat_url = plugchat_url
+        router = pairing_router(
+            lambda: self._client, dependencies=[Depends(self._require_login)], hub=self.hub
+        )
+        self.app.include_router(router, prefix="/whatsapp")
+
+    @asynccontextmanager
+    async def _lifespan(self, _: FastAPI) -> AsyncGenerator[None]:
+        client = AsyncPlugChat("tenant-a", base_url=self._plugchat_url)
+        async with client as self._client, self.hub:
+            yield
+
+    def _require_login(self) -> None:
+        if self.is_locked:
+            raise HTTPException(401)
+
+    @contextmanager
+    def running(self) -> Generator[str]:
+        """Serve the app; again on the port that it had."""
+        server = uvicorn.Server(
+            uvicorn.Config(self.app, port=self._port, log_config=None, timeout_graceful_shutdown=0)
+        )
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        try:
+            while not server.started:
+                time.sleep(0.005)
+            _, self._port = server.servers[0].sockets[0].getsockname()
+            yield f"http://127.0.0.1:{self._port}/whatsapp"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture
+def site(plugchat_url: str) -> Generator[Callable[..., str]]:
+    """Give a way to serve the page; called with the hub's settings, it returns the page's URL."""
+    with ExitStack() as stack:
+        yield lambda **settings: stack.enter_context(Site(plugchat_url, **settings).running())
+
+
+@pytest.fixture
+def window(browser: Browser) -> Generator[Callable[..., Page]]:
+    """Give a way to open windows, each as another person; they must write nothing to the console.
+
+    Chromium itself writes there what the network or the server refused, so a test of that says so.
+    """
+    contexts: list[BrowserContext] = []
+    written: list[str] = []
+
+    def window(url: str, *, is_refused: bool = False, **options: Any) -> Page:
+        contexts.append(browser.new_context(**{"locale": "en-US", **options}))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: written.append(str(error)))
+
+        def write(message: ConsoleMessage) -> None:
+            if not (is_refused and message.text.startswith("Failed to load resource")):
+                written.append(message.text)
+
+        page.on("console", write)
+        page.goto(url)
+        return page
+
+    yield window
+    for context in contexts:
+        context.close()
+    assert written == []
+
+
+def wait_for(page: Page, state: str) -> None:
+    """Wait until the page shows a state."""
+    page.locator(f"main[data-state={state}]").wait_for(timeout=10_000)
+
+
+def read(page: Page) -> str:
+    """Read the code on the screen as a phone's camera would: as it is, never inverted."""
+    picture = Image.open(io.BytesIO(page.screenshot(animations="disabled")))
+    (code,) = zxingcpp.read_barcodes(picture, QR, try_invert=False)
+    return code.text
+
+
+def codes_asked(sandbox: Sandbox) -> int:
+    """Count how many codes were spent."""
+    return sum(call.endpoint == "/qr-code" for call in sandbox.calls)
+
+
+# The whole way.
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_phone_scans_the_screen_and_the_page_tells(
+    sandbox: Sandbox, site: Any, window: Any, theme: str
+) -> None:
+    """The symbol on the screen is the code that PlugChat gave; nothing is loaded again."""
+    page = window(site(status_interval=0.1), color_scheme=theme)
+    wait_for(page, "code")
+    page.evaluate("window.wasNotReloaded = true")
+    assert page.locator("#headline").inner_text() == "Code 1 of 3"
+    assert sandbox.scan(read(page))
+    wait_for(page, "connected")
+    assert page.locator(".check").is_visible()
+    assert page.locator("#headline").inner_text() == "WhatsApp is linked"
+    assert page.evaluate("window.wasNotReloaded")
+
+
+def test_three_rounds_then_the_button_then_a_new_code(
+    sandbox: Sandbox, site: Any, window: Any
+) -> None:
+    """Nothing is asked until it is pressed."""
+    page = window(site(**QUICK))
+    seen = []
+    for number in (1, 2, 3):
+        page.get_by_text(f"Code {number} of 3").wait_for()
+        seen.append(read(page))
+    wait_for(page, "expired")
+    assert len(set(seen)) == 3
+    assert page.locator("#symbol").is_hidden()
+    time.sleep(0.5)
+    assert codes_asked(sandbox) == 3
+    page.get_by_role("button", name="Show a new code").click()
+    wait_for(page, "code")
+    assert sandbox.scan(read(page))
+    wait_for(page, "connected")
+
+
+def test_two_windows_have_one_poller(sandbox: Sandbox, site: Any, window: Any) -> None:
+    """Both see the same codes, and the button of one is the button of both."""
+    url = site(**QUICK)
+    pages = [window(url), window(url)]
+    for page in pages:
+        wait_for(page, "code")
+    assert read(pages[0]) == read(pages[1])
+    for page in pages:
+        wait_for(page, "expired")
+    assert codes_asked(sandbox) == 3
+    pages[0].get_by_role("button").click()
+    for page in pages:
+        wait_for(page, "code")
+    assert codes_asked(sandbox) == 4
+    assert sandbox.scan(read(pages[1]))
+    for page in pages:
+        wait_for(page, "connected")
+
+
+def test_a_page_that_is_loaded_again_shows_the_same_code(
+    sandbox: Sandbox, site: Any, window: Any
+) -> None:
+    """A reload spends no code, and the seconds left go on."""
+    page = window(site())
+    wait_for(page, "code")
+    before = read(page)
+    page.wait_for_timeout(1200)
+    page.reload()
+    wait_for(page, "code")
+    assert read(page) == before
+    assert int(page.locator("#seconds").inner_text().removesuffix(" s")) < 20
+    assert codes_asked(sandbox) == 1
+
+
+def test_another_phone_after_the_first_was_unlinked(
+    sandbox: Sandbox, site: Any, window: Any
+) -> None:
+    """Whoever comes back later finds a way to look again."""
+    page = window(site(status_interval=0.1))
+    wait_for(page, "code")
+    assert sandbox.scan(read(page))
+    wait_for(page, "connected")
+    page.get_by_role("button", name="Check again").click()
+    page.get_by_text("WhatsApp is linked already").wait_for()
+    sandbox.disconnect("tenant-a")
+    page.get_by_role("button", name="Check again").click()
+    wait_for(page, "code")
+    assert sandbox.scan(read(page))
+
+
+# What may go wrong.
+
+
+def test_a_failure_is_told_in_words_and_tried_again(
+    sandbox: Sandbox, site: Any, window: Any
+) -> None:
+    """With what to do, and the stable word for whoever helps."""
+    sandbox.answer_next("unauthorized")
+    page = window(site())
+    wait_for(page, "failed")
+    assert page.get_by_text("access was refused").is_visible()
+    assert "Tell the people who run this site" in page.locator("#advice").inner_text()
+    assert page.locator("#error").inner_text() == "Error: authentication_error"
+    page.get_by_role("button", name="Try again").click()
+    wait_for(page, "code")
+    assert page.locator("#error").is_hidden()
+
+
+def test_the_network_is_cut_and_comes_back(sandbox: Sandbox, site: Any, window: Any) -> None:
+    """The page says so, and goes on by itself."""
+    page = window(site(interval=2), is_refused=True)
+    wait_for(page, "code")
+    page.context.set_offline(True)
+    page.get_by_text("You are offline").wait_for()
+    page.context.set_offline(False)
+    page.locator("main:not([data-link]), main[data-link='']").wait_for()
+    page.get_by_text("Code 3 of 3").wait_for()
+    assert sandbox.scan(read(page))
+    wait_for(page, "connected")
+
+
+def test_the_server_goes_and_comes_back(sandbox: Sandbox, plugchat_url: str, window: Any) -> None:
+    """As when a new version is brought out: nobody has to load the page again."""
+    site = Site(plugchat_url)
+    with site.running() as url:
+        page = window(url, is_refused=True)
+        wait_for(page, "code")
+    page.get_by_text("The connection was lost").wait_for()
+    page.wait_for_timeout(2500)
+    with site.running():
+        page.locator("main[data-link='']").wait_for()
+        wait_for(page, "code")
+        assert sandbox.scan(read(page))
+        wait_for(page, "connected")
+
+
+def test_a_code_that_outlives_itself_is_taken_off(site: Any, window: Any) -> None:
+    """A dead connection may say nothing: the page sees that no code followed, and looks."""
+    page = window("about:blank")
+    page.clock.install()
+    page.goto(site())
+    wait_for(page, "code")
+    page.clock.run_for(21_000)
+    wait_for(page, "stale")
+    assert page.locator("#symbol").is_hidden()
+    assert page.get_by_text("This code has expired").is_visible()
+    page.clock.run_for(5_000)
+    wait_for(page, "code")
+
+
+def test_a_login_that_ran_out(plugchat_url: str, window: Any) -> None:
+    """The stream's end does not say why; the page finds out, and the button loads it again."""
+    site = Site(plugchat_url)
+    with site.running() as url:
+        page = window(url, is_refused=True)
+        wait_for(page, "code")
+        site.is_locked = True
+    with site.running():
+        wait_for(page, "refused")
+        assert page.locator("#headline").inner_text() == "Please sign in again"
+        site.is_locked = False
+        page.get_by_role("button", name="Reload the page").click()
+        wait_for(page, "code")
+
+
+def test_a_login_that_ran_out_before_the_button_was_pressed(plugchat_url: str, window: Any) -> None:
+    """The button's answer tells it, too."""
+    site = Site(plugchat_url, **QUICK)
+    with site.running() as url:
+        page = window(url, is_refused=True)
+        wait_for(page, "expired")
+        site.is_locked = True
+        page.get_by_role("button").click()
+        wait_for(page, "refused")
+
+
+def test_one_window_too_many_waits_for_its_turn(site: Any, window: Any) -> None:
+    """It says why, and goes on when another is closed."""
+    url = site(max_watchers=1)
+    first = window(url)
+    wait_for(first, "code")
+    second = window("about:blank", is_refused=True)
+    second.clock.install()
+    second.goto(url)
+    wait_for(second, "busy")
+    first.close()
+    second.clock.run_for(10_000)
+    wait_for(second, "code")
+
+
+def test_without_javascript_the_page_says_what_it_needs(site: Any, window: Any) -> None:
+    """In words, in place of a wheel that turns without end."""
+    page = window(site(), java_script_enabled=False)
+    assert page.locator("noscript").inner_text().startswith("This page needs JavaScript")
+    assert page.locator("#headline").is_hidden()
+
+
+# For everybody.
+
+
+def test_by_keyboard_alone(sandbox: Sandbox, site: Any, window: Any) -> None:
+    """Tab finds the button, Enter presses it, and the focus stays where things happen."""
+    page = window(site(**QUICK))
+    wait_for(page, "expired")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "again"
+    outline = page.locator("#again").evaluate("button => getComputedStyle(button).outlineStyle")
+    assert outline == "solid"
+    page.keyboard.press("Enter")
+    wait_for(page, "code")
+    assert page.evaluate("document.activeElement.id") == "status"
+    assert sandbox.scan(read(page))
+    wait_for(page, "connected")
+
+
+def test_a_screen_reader_is_told_each_state_once(site: Any, window: Any) -> None:
+    """By a live region that stays where it is; the countdown is no part of it."""
+    page = window(site(**QUICK))
+    page.evaluate(
+        """() => {
+            window.said = [];
+            const status = document.getElementById("status");
+            new MutationObserver(() => said.push(document.getElementById("headline").textContent))
+                .observe(status, {childList: true, characterData: true, subtree: true});
+        }"""
+    )
+    wait_for(page, "expired")
+    said = page.evaluate("said")
+    assert said[-4:] == ["Code 1 of 3", "Code 2 of 3", "Code 3 of 3", "Ready when you are"]
+    assert page.locator("#status").get_attribute("role") == "status"
+    assert page.locator("#status #timer").count() == 0
+
+
+def test_the_symbol_and_the_countdown_have_names(site: Any, window: Any) -> None:
+    """For who does not see them."""
+    page = window(site())
+    wait_for(page, "code")
+    assert page.get_by_role("img", name="QR code for WhatsApp: code 1 of 3").is_visible()
+    timer = page.get_by_role("timer").get_attribute("aria-label")
+    assert re.fullmatch(r"\d+ seconds until this code expires", timer or "")
+
+
+@pytest.mark.parametrize(
+    ("locale", "lang", "headline"),
+    [
+        ("pt-BR", "pt-BR", "Código 1 de 3"),
+        ("pt-PT", "pt-BR", "Código 1 de 3"),
+        ("en-GB", "en", "Code 1 of 3"),
+        ("fr-FR", "en", "Code 1 of 3"),
+    ],
+)
+def test_the_page_speaks_the_browsers_language(
+    site: Any, window: Any, locale: str, lang: str, headline: str
+) -> None:
+    """Portuguese or English, and it says which."""
+    page = window(site(), locale=locale)
+    wait_for(page, "code")
+    assert page.locator("html").get_attribute("lang") == lang
+    assert page.locator("#headline").inner_text() == headline
+
+
+def test_reduced_motion_is_no_motion(site: Any, window: Any) -> None:
+    """Neither while a code is awaited nor while it is on show."""
+    page = window(site(), reduced_motion="reduce")
+    assert page.evaluate("document.getAnimations().length") == 0
+    wait_for(page, "code")
+    page.wait_for_timeout(600)
+    assert page.evaluate("document.getAnimations().length") == 0
+
+
+@pytest.mark.parametrize("path", ["", "/"])
+def test_the_page_finds_its_parts_with_and_without_a_slash(
+    site: Any, window: Any, path: str
+) -> None:
+    """Also the button's."""
+    page = window(site(**QUICK) + path)
+    wait_for(page, "expired")
+    page.get_by_role("button").click()
+    wait_for(page, "code")
+
+
+# Each state, as it looks.
+
+SIZES = {"desktop": (1100, 700), "phone": (390, 844), "narrow": (320, 568)}
+
+
+def bring_into(state: str, page: Page, sandbox: Sandbox) -> None:
+    """Bring a page that was just opened into a state."""
+    if state in {"connected", "offline"}:
+        wait_for(page, "code")
+    if state == "connected":
+        sandbox.scan(read(page))
+    if state == "offline":
+        page.context.set_offline(True)
+        page.get_by_text("offline").or_(page.get_by_text("sem internet")).wait_for()
+    else:
+        wait_for(page, state)
+
+
+@pytest.mark.parametrize("language", ["en", "pt-BR"])
+@pytest.mark.parametrize("state", ["starting", "code", "connected", "expired", "failed", "offline"])
+def test_photograph(sandbox: Sandbox, site: Any, window: Any, state: str, language: str) -> None:
+    """In every theme and size each state fits the screen, is for everybody, and goes on file."""
+    settings = {"interval": 0.1 if state == "expired" else 20, "status_interval": 0.1}
+    if state == "starting":
+        sandbox.answer_next("rate_limited_retry_after", times=3, endpoint="/qr-code")
+    if state == "failed":
+        sandbox.answer_next("unauthorized")
+    page = window(site(**settings), locale=language, is_refused=state == "offline")
+    bring_into(state, page, sandbox)
+    for theme, (size, (width, height)) in itertools.product(("light", "dark"), SIZES.items()):
+        page.emulate_media(color_scheme=theme)
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(400 if state == "code" else 1000)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert accessibility_violations(page) == []
+        folder = os.environ.get("PLUGCHAT_PHOTOGRAPHS")
+        if folder and size != "narrow" and (language == "en" or state == "code"):
+            suffix = "" if language == "en" else f".{language}"
+            name = f"page-{state}-{size}-{theme}{suffix}.png"
+            keep(page.screenshot(full_page=True), Path(folder, name))
+
+
+def accessibility_violations(page: Page) -> list[Any]:
+    """Ask axe-core, with all of its rules."""
+    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
+    found = page.evaluate("axe.run()")["violations"]
+    return [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found]
+
+
+def keep(photograph: bytes, path: Path) -> None:
+    """Save a photograph, in few colours, since it goes into the repository."""
+    picture = Image.open(io.BytesIO(photograph)).convert("RGB")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
