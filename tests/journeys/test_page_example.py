@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,10 +49,8 @@ def example(plugchat_url: str) -> Generator[str]:
     )
     try:
         yield f"http://127.0.0.1:{port}"
-        stopping_at = time.monotonic()
         process.send_signal(signal.SIGTERM)
         process.wait(10)
-        assert time.monotonic() - stopping_at < 2
     finally:
         process.kill()
         process.wait()
