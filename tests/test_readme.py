@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from plugchat_async.sandbox import Sandbox
+from plugchat_async.sandbox import ANSWERS, Sandbox
 
 ROOT = Path(__file__).parent.parent
 READMES = ["README.md", "README.pt-BR.md"]
@@ -60,3 +60,19 @@ def test_both_languages_have_the_same_headings_examples_and_commands() -> None:
     marks = re.compile(r"^(#+ |```\w+|\| |!\[|\$ .*)", re.MULTILINE)
     assert marks.findall(english) == marks.findall(portuguese)
     assert len(blocks("README.md")) == len(blocks("README.pt-BR.md")) == 3
+
+
+def test_the_guide_lists_every_answer_of_the_sandbox() -> None:
+    """With the very line that describes it."""
+    guide = (ROOT / "docs" / "guides" / "testing.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", guide, re.MULTILINE)
+    assert dict(rows) == dict(ANSWERS)
+
+
+@pytest.mark.parametrize("page", [*READMES, "docs/guides/fastapi.md", "docs/guides/testing.md"])
+def test_every_link_leads_to_a_file(page: str) -> None:
+    """Pictures, guides and examples are where the text says."""
+    folder = (ROOT / page).parent
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / page).read_text("utf-8"))
+    assert links or page.endswith("testing.md")
+    assert [link for link in links if not (folder / link).exists()] == []
