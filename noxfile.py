@@ -35,9 +35,10 @@ def install_wheel(session: nox.Session, *groups: str, extras: str = "all") -> No
     )
 
 
-def pytest(session: nox.Session, *arguments: str) -> None:
+def pytest(session: nox.Session, *arguments: str, concurrency: str = "thread") -> None:
     # By its path: `python -m` would put this folder, and with it the tree, in front of the wheel.
-    session.run("coverage", "run", str(Path(session.bin) / "pytest"), *arguments)
+    program = str(Path(session.bin) / "pytest")
+    session.run("coverage", "run", f"--concurrency={concurrency}", program, *arguments)
 
 
 @nox.session(python=PYTHONS)
@@ -73,7 +74,8 @@ def journeys(session: nox.Session) -> None:
     """Drive a real terminal (tmux) and a real browser (Chromium) through the package."""
     install_wheel(session, "tests", "browser")
     session.run("coverage", "erase")
-    pytest(session, "-m", "browser or tmux", *session.posargs)
+    # Playwright runs its loop in a greenlet.
+    pytest(session, "-m", "browser or tmux", *session.posargs, concurrency="greenlet,thread")
     session.run("coverage", "combine")
     if not session.posargs:
         session.run("coverage", "report", f"--include={IN_REAL_PROGRAMS}")
@@ -81,6 +83,6 @@ def journeys(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def bench(session: nox.Session) -> None:
-    """Print ratios against the alternatives, measured in one run."""
+    """Print ratios against the alternatives, measured in one run: `nox -s bench -- --json FILE`."""
     install_wheel(session)
     session.run("python", "tests/benchmarks/broadcast.py", *session.posargs)

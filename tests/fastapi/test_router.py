@@ -414,9 +414,7 @@ def test_the_poller_ends_after_the_last_viewer(sandbox: Sandbox, serve: Any, lis
     assert len(sandbox.calls) == asked
 
 
-def test_uvicorn_stops_with_viewers_connected(
-    sandbox: Sandbox, serving: Any, listen: Any
-) -> None:
+def test_uvicorn_stops_with_viewers_connected(sandbox: Sandbox, serving: Any, listen: Any) -> None:
     """With the setting that the documentation names; the hub is closed, and asks no more."""
     with serving(app_with(sandbox), timeout_graceful_shutdown=1) as url:
         for _ in range(20):

@@ -464,7 +464,9 @@ def bring_into(state: str, page: Page, sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("language", ["en", "pt-BR"])
 @pytest.mark.parametrize("state", ["starting", "code", "connected", "expired", "failed", "offline"])
-def test_photograph(sandbox: Sandbox, site: Any, window: Any, state: str, language: str) -> None:
+def test_photograph(
+    sandbox: Sandbox, site: Any, window: Any, tmp_path: Path, state: str, language: str
+) -> None:
     """In every theme and size each state fits the screen, is for everybody, and goes on file."""
     settings = {"interval": 0.1 if state == "expired" else 20, "status_interval": 0.1}
     if state == "starting":
@@ -479,8 +481,8 @@ def test_photograph(sandbox: Sandbox, site: Any, window: Any, state: str, langua
         page.wait_for_timeout(400 if state == "code" else 1000)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert accessibility_violations(page) == []
-        folder = os.environ.get("PLUGCHAT_PHOTOGRAPHS")
-        if folder and size != "narrow" and (language == "en" or state == "code"):
+        folder = os.environ.get("PLUGCHAT_PHOTOGRAPHS", tmp_path)
+        if size != "narrow" and (language == "en" or state == "code"):
             suffix = "" if language == "en" else f".{language}"
             name = f"page-{state}-{size}-{theme}{suffix}.png"
             keep(page.screenshot(full_page=True), Path(folder, name))
