@@ -134,8 +134,8 @@ def window(browser: Browser) -> Generator[Callable[..., Page]]:
         page.on("pageerror", lambda error: written.append(str(error)))
 
         def write(message: ConsoleMessage) -> None:
-            if not (is_refused and message.text.startswith("Failed to load resource")):
-                written.append(message.text)
+            is_expected = is_refused and message.text.startswith("Failed to load resource")
+            written.extend([] if is_expected else [message.text])
 
         page.on("console", write)
         page.goto(url)
