@@ -221,9 +221,14 @@ class Watcher:
         return self
 
     async def __anext__(self) -> PairingState:
-        if self._session is None:
+        session = self._session
+        if session is None:
             raise RuntimeError("enter the watcher first: `async with hub.watch(client) as states`")
-        self._seen = await self._session.next_state(self._seen)
+        while session.state is self._seen and not session.is_closed:
+            await session.changed.wait()
+        if session.is_closed:
+            raise StopAsyncIteration
+        self._seen = session.state
         return self._seen
 
 
@@ -234,9 +239,9 @@ class _Session:
         self.watchers = 0
         self.is_over = False
         self.scope = anyio.CancelScope()
-        self._is_closed = False
+        self.is_closed = False
         self.state: PairingState = Starting()
-        self._changed = anyio.Event()
+        self.changed = anyio.Event()
 
     @property
     def was_left(self) -> bool:
@@ -257,7 +262,7 @@ class _Session:
         self.show(state)
 
     def close(self) -> None:
-        self._is_closed = True
+        self.is_closed = True
         self._wake()
 
     def join(self) -> None:
@@ -269,15 +274,7 @@ class _Session:
         if self.watchers == 0:
             self.scope.deadline = anyio.current_time() + linger
 
-    async def next_state(self, seen: PairingState | None) -> PairingState:
-        """Wait for a state other than the one seen last."""
-        while self.state is seen and not self._is_closed:
-            await self._changed.wait()
-        if self._is_closed:
-            raise StopAsyncIteration
-        return self.state
-
     def _wake(self) -> None:
         # Each change has an event of its own: who is late finds the state, and keeps no queue.
-        self._changed.set()
-        self._changed = anyio.Event()
+        self.changed.set()
+        self.changed = anyio.Event()
