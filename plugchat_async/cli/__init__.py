@@ -5,12 +5,18 @@ from __future__ import annotations
 import io
 import logging
 import os
+import signal
 import sys
+import threading
 from contextlib import suppress
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from ._exit_codes import ExitCode
 from ._texts import texts
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 __all__ = ["main"]
 
@@ -26,6 +32,7 @@ def main() -> None:
     # What libraries log is none of the command's words, and would tear a code on the screen.
     logging.getLogger().addHandler(logging.NullHandler())
     _follow_the_window()
+    _end_like_ctrl_c()
     if any(find_spec(name) is None for name in _BROUGHT_BY_THE_EXTRA):
         sys.stderr.write(texts().needs_extra + "\n")
         sys.exit(ExitCode.FAILURE)
@@ -43,3 +50,18 @@ def _follow_the_window() -> None:
         os.get_terminal_size(sys.stdout.fileno())
         for variable in ("COLUMNS", "LINES"):
             os.environ.pop(variable, None)
+
+
+def _end_like_ctrl_c() -> None:
+    """Let no signal that can be caught leave a torn terminal behind, or a code in a file."""
+    if threading.current_thread() is not threading.main_thread():
+        return  # an embedder's; signals belong to the main one
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows lacks the second
+        # What nohup and its kind ignore stays ignored.
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    signal.raise_signal(signal.SIGINT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from plugchat_async import AsyncPlugChat, _settings
@@ -13,6 +14,7 @@ from ._texts import texts
 from ._token import find_token
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -31,8 +33,17 @@ class Access:
         Raises:
             Failure: The base URL or the token can't be used.
         """
+        return self.clients()()
+
+    def clients(self) -> Callable[[], AsyncPlugChat]:
+        """Find the token once, for several clients: each event loop needs its own.
+
+        Raises:
+            Failure: The base URL or the token can't be used.
+        """
         self._check_base_url()
-        return AsyncPlugChat(
+        return partial(
+            AsyncPlugChat,
             find_token(self.token_file),
             base_url=self.base_url,
             timeout=self.timeout,

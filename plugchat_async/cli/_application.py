@@ -9,7 +9,16 @@ from plugchat_async import __version__
 
 from ._access import Access
 from ._failures import reported
-from ._options import AllowInsecureHTTP, AsJSON, BaseURL, Debug, Timeout, TokenFile
+from ._options import (
+    AllowInsecureHTTP,
+    AsciiOnly,
+    AsJSON,
+    BaseURL,
+    Debug,
+    Interval,
+    Timeout,
+    TokenFile,
+)
 
 application = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -37,7 +46,68 @@ def plugchat(
     """Link a WhatsApp number through PlugChat.
 
     Try it without an account: plugchat demo
+
+    Let your shell complete commands and options: plugchat --install-completion
     """
+
+
+@application.command()
+def pair(
+    *,
+    interval: Interval = 15.0,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "--image",
+            metavar="FILE",
+            help="Keep the code on show in FILE too (.png or .svg); it is removed at the end.",
+        ),
+    ] = None,
+    in_viewer: Annotated[
+        bool, typer.Option("--open", help="Show that file, or page, on this desktop.")
+    ] = False,
+    in_browser: Annotated[
+        bool,
+        typer.Option(
+            "--web",
+            help="Serve a live page to one browser on this machine, in place of codes here.",
+        ),
+    ] = False,
+    ascii_only: AsciiOnly = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one event a line, as JSON, and ask nothing.")
+    ] = False,
+    token_file: TokenFile = None,
+    base_url: BaseURL = None,
+    allow_insecure_http: AllowInsecureHTTP = False,
+    timeout: Timeout = 10.0,
+    debug: Debug = False,
+) -> None:
+    """Link a phone: show codes, live, until one is scanned.
+
+    After three codes you are asked whether to go on; without a terminal, it ends.
+
+    Exit codes: 0 linked, 1 failure, 2 usage, 3 connected already, 4 no code was scanned,
+    130 interrupted.
+
+    \b
+    Events of --json, each with "version": 1 and "event":
+      code               payload, fetched_at, expires_at, round, rounds,
+                         shown_for (seconds)
+      connected          a code was scanned
+      already_connected  before the first code
+      expired            three codes, no scan
+      failed             code (a stable word), message
+    A payload is a secret while it lives: whoever has it can link a phone.
+    """  # noqa: D301 - Click's mark for lines that stay as they are
+    from . import _pair
+
+    if in_browser and (output is not None or ascii_only or as_json):
+        raise typer.BadParameter("--web goes with neither --output, --ascii nor --json")
+    wishes = _pair.Wishes(interval, output, in_viewer, ascii_only, as_json, in_browser)
+    with reported(debug=debug):
+        _pair.run(Access(token_file, base_url, allow_insecure_http, timeout), wishes)
 
 
 @application.command()
@@ -98,6 +168,7 @@ def qr(
         Path | None,
         typer.Option(metavar="FILE", help="Save the code as FILE, which ends in .png or .svg."),
     ] = None,
+    ascii_only: AsciiOnly = False,
     as_json: AsJSON = False,
     token_file: TokenFile = None,
     base_url: BaseURL = None,
@@ -112,7 +183,8 @@ def qr(
     from . import _qr
 
     with reported(debug=debug, as_json=as_json):
-        _qr.run(Access(token_file, base_url, allow_insecure_http, timeout), output, as_json=as_json)
+        access = Access(token_file, base_url, allow_insecure_http, timeout)
+        _qr.run(access, output, as_json=as_json, ascii_only=ascii_only)
 
 
 @application.command()

@@ -6,9 +6,11 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from rich.color import ColorSystem
 from rich.console import Console
 from rich.measure import Measurement
 from rich.segment import ControlType, Segment
+from rich.style import Style
 
 if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderResult
@@ -20,6 +22,17 @@ _ESCAPE_SEQUENCE = re.compile(r"(\x1b\[[0-9;]*m)")
 # Marks text as taking no room on the screen. The code itself is for consoles that know no escape
 # sequences, and does nothing.
 _NO_ROOM = ((ControlType.CURSOR_FORWARD, 0),)
+
+# The quiet zone: what suits the eye, and what still scans where a window is narrow.
+BORDERS = (2, 1)
+
+# A line of half blocks, drawn light on dark, becomes two lines of two characters a module.
+_TOP_INKS = {" ": "  ", "▄": "  ", "▀": "##", "█": "##"}
+_BOTTOM_INKS = {" ": "  ", "▄": "##", "▀": "  ", "█": "##"}
+
+# Every terminal with colours has these two. Black on black, a dark module has no gaps.
+_DARK = Style(color="black", bgcolor="black")
+_LIGHT = Style(color="black", bgcolor="white")
 
 
 def standard_output() -> Console:
@@ -36,20 +49,30 @@ def is_encodable(console: Console) -> bool:
     return True
 
 
+def has_colors(console: Console) -> bool:
+    """Tell whether black and white can be set, whatever the theme."""
+    return console.color_system is not None and not (console.no_color or console.legacy_windows)
+
+
 class Drawing:
     """Draw a code once, to be shown often; a renderable of Rich's.
 
     Args:
         code: What to draw.
-        console: Where; it decides on colours.
+        console: Where; it decides on colours, and whether half blocks can be had at all.
+        border: The quiet zone, in modules.
+        ascii_only: Draw with `#` and spaces wherever it is.
     """
 
-    def __init__(self, code: QRCode, console: Console) -> None:
-        has_colors = (
-            console.color_system is not None and not console.no_color and not console.legacy_windows
-        )
-        self.text = code.terminal(color=has_colors)
-        self.has_colors = has_colors
+    def __init__(
+        self, code: QRCode, console: Console, *, border: int = BORDERS[0], ascii_only: bool = False
+    ) -> None:
+        self.has_colors = has_colors(console)
+        if ascii_only or not is_encodable(console):
+            plain = _in_ascii(code.terminal(border=border, color=False))
+            self.text = _colored(plain) if self.has_colors else plain
+        else:
+            self.text = code.terminal(border=border, color=self.has_colors)
         self._lines = [_ESCAPE_SEQUENCE.split(line) for line in self.text.splitlines()]
         self.columns = sum(map(len, self._lines[0][::2]))
         self.rows = len(self._lines)
@@ -64,3 +87,24 @@ class Drawing:
             for place, part in enumerate(line):
                 yield Segment(part, control=_NO_ROOM if place % 2 else None)
             yield Segment.line()
+
+
+def _in_ascii(half_blocks: str) -> str:
+    rows = [
+        "".join(inks[block] for block in line)
+        for line in half_blocks.split("\n")
+        for inks in (_TOP_INKS, _BOTTOM_INKS)
+    ]
+    # The last one only filled up the half blocks: symbols have an odd number of rows.
+    return "\n".join(rows[:-1])
+
+
+def _colored(plain: str) -> str:
+    """Turn the inks around, and set both colours, so that the code scans on any theme."""
+    return "\n".join("".join(map(_paint, re.findall("#+| +", line))) for line in plain.split("\n"))
+
+
+def _paint(run: str) -> str:
+    is_light = run[0] == "#"
+    style, ink = (_LIGHT, " ") if is_light else (_DARK, "#")
+    return style.render(ink * len(run), color_system=ColorSystem.STANDARD)

@@ -54,7 +54,7 @@ def reported(*, debug: bool, as_json: bool = False) -> Generator[None]:
         if isinstance(error, Failure):
             _report(error)
             raise typer.Exit(error.exit_code) from None
-        failure = _explain(error)
+        failure = explain(error)
         if as_json:
             failed = {"code": error.code, "message": failure.happened}
             typer.echo(json.dumps({"failed": failed}, ensure_ascii=False))
@@ -62,7 +62,8 @@ def reported(*, debug: bool, as_json: bool = False) -> Generator[None]:
         raise typer.Exit(failure.exit_code) from None
 
 
-def _explain(error: PlugChatError) -> Failure:
+def explain(error: PlugChatError) -> Failure:
+    """Put an error of the SDK into sentences."""
     if isinstance(error.__cause__, ImportError):
         return Failure(texts().decoder_missing)
     is_connected = isinstance(error, AlreadyConnected)

@@ -29,14 +29,8 @@ def replacing(path: Path) -> Generator[IO[bytes]]:
     Raises:
         Failure: `path` can't be written.
     """
-    try:
-        target = path.resolve()
-        if target.exists() and not target.is_file():
-            kind = errno.EISDIR if target.is_dir() else errno.EEXIST
-            raise OSError(kind, os.strerror(kind))
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".plugchat-")
-    except OSError as error:
-        raise _unwritable(path, error, ExitCode.USAGE) from error
+    target = path.resolve()
+    handle, temporary = _open_beside(path, target)
     try:
         with open(handle, "wb") as file:  # noqa: PTH123 - a descriptor
             yield file
@@ -47,10 +41,46 @@ def replacing(path: Path) -> Generator[IO[bytes]]:
         Path(temporary).unlink(missing_ok=True)
 
 
+def check_writable(path: Path) -> None:
+    """Find out whether `path` can be replaced, and leave it as it is.
+
+    Raises:
+        Failure: It can't be written.
+    """
+    handle, temporary = _open_beside(path, path.resolve())
+    os.close(handle)
+    Path(temporary).unlink()
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse a name that says neither PNG nor SVG.
+
+    Raises:
+        Failure: It says another format, or none.
+    """
+    if path.suffix.lower() not in {".png", ".svg"}:
+        raise Failure(texts().output_suffix, ExitCode.USAGE, path=path)
+
+
+def picture_of(code: QRCode, path: Path) -> bytes:
+    """Draw a code in the format that the name of its file says."""
+    return code.svg().encode() if path.suffix.lower() == ".svg" else code.png()
+
+
 def say_saved(path: Path, code: QRCode | QRImage) -> None:
     """Say where the code is, and how long it lives."""
     until = f"{code.expires_at.astimezone():%H:%M:%S}"
     say(texts().saved.format(path=path, seconds=round(code.expires_in), until=until))
+
+
+def _open_beside(path: Path, target: Path) -> tuple[int, str]:
+    try:
+        if target.exists() and not target.is_file():
+            kind = errno.EISDIR if target.is_dir() else errno.EEXIST
+            raise OSError(kind, os.strerror(kind))
+        return tempfile.mkstemp(dir=target.parent, prefix=".plugchat-")
+    except OSError as error:
+        raise _unwritable(path, error, ExitCode.USAGE) from error
 
 
 def _unwritable(path: Path, error: OSError, exit_code: ExitCode) -> Failure:

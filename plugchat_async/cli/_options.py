@@ -17,6 +17,20 @@ def _check_seconds(seconds: float) -> float:
         raise typer.BadParameter(str(error)) from None
 
 
+def _check_interval(seconds: float) -> float:
+    try:
+        return _settings.check_interval(seconds)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+Interval: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS", callback=_check_interval, help="Show each code this long; at most 20."
+    ),
+]
+
 TokenFile: TypeAlias = Annotated[
     Path | None,
     typer.Option(
@@ -58,6 +72,11 @@ Timeout: TypeAlias = Annotated[
 
 Debug: TypeAlias = Annotated[
     bool, typer.Option("--debug", help="Show where a failure came from. It holds no secrets.")
+]
+
+AsciiOnly: TypeAlias = Annotated[
+    bool,
+    typer.Option("--ascii", help="Draw the code with # and spaces: twice as high and as wide."),
 ]
 
 AsJSON: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

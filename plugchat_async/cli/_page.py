@@ -25,7 +25,7 @@ _BAR_COLUMNS = 20
 _GAP = 4
 
 # What a countdown takes in either language: where it broke, it would push the code out.
-_WORDS_COLUMNS = 61
+_WORDS_COLUMNS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +67,16 @@ class Countdown:
 class Page:
     """Hold all that a person can see: equal pages need not be drawn twice.
 
-    A code is never torn. Where the window is too small for all of the page, words give way; where
-    it is too small for the code, the page says which size it takes.
+    A code is never torn. Where the window is too small for all of the page, words give way, then
+    the next of the drawings is tried, which are ever smaller; where it is too small for the code,
+    the page says which size it takes, and where else the code can be had.
     """
 
     heading: str
-    drawing: Drawing | None
+    drawings: tuple[Drawing, ...]
     countdown: Countdown | None
     note: str
+    elsewhere: str
     size: tuple[int, int]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -83,24 +85,32 @@ class Page:
         yield Align.center(self._content(), vertical="middle", height=height)
 
     def _content(self) -> RenderableType:
-        if self.drawing is None or self.countdown is None:
+        if self.countdown is None:
             return _centered(self._heading(), "", Text(self.note))
+        for drawing in self.drawings:
+            layout = self._lay_out(drawing, self.countdown)
+            if layout is not None:
+                return layout
+        return _centered(
+            *(self._heading(), "", *self._too_small(self.drawings[-1]), ""),
+            *(self.countdown, _line(self.note), "", _how_to_stop()),
+        )
+
+    def _lay_out(self, drawing: Drawing, countdown: Countdown) -> RenderableType | None:
+        """Put words around a drawing; None where there is no room for it."""
         note = _line(self.note)
         around = len(texts().steps) + 9
-        if self._has_room(self.drawing.columns, self.drawing.rows + around):
+        if self._has_room(drawing.columns, drawing.rows + around):
             above = (self._heading(), "", _steps(), "")
-            return _centered(*above, self.drawing, "", self.countdown, note, "", _how_to_stop())
-        if self._has_room(self.drawing.columns + _GAP + _WORDS_COLUMNS, self.drawing.rows):
-            words = Group(_steps(), "", self.countdown, Text(self.note), "", _how_to_stop())
+            return _centered(*above, drawing, "", countdown, note, "", _how_to_stop())
+        if self._has_room(drawing.columns + _GAP + _WORDS_COLUMNS, drawing.rows):
+            words = Group(_steps(), "", countdown, Text(self.note), "", _how_to_stop())
             side_by_side = Table.grid(padding=(0, _GAP))
-            side_by_side.add_row(self.drawing, Align.left(words, vertical="middle"))
+            side_by_side.add_row(drawing, Align.left(words, vertical="middle"))
             return _centered(side_by_side)
-        if self._has_room(*self._least_size(self.drawing)):
-            return _centered(_line(texts().scan_this), self.drawing, self.countdown, note)
-        return _centered(
-            *(self._heading(), "", *self._too_small(self.drawing), ""),
-            *(self.countdown, note, "", _how_to_stop()),
-        )
+        if self._has_room(*self._least_size(drawing)):
+            return _centered(_line(texts().scan_this), drawing, countdown, note)
+        return None
 
     def _has_room(self, columns: int, rows: int) -> bool:
         width, height = self.size
@@ -112,7 +122,7 @@ class Page:
     def _heading(self) -> Text:
         return _line(self.heading, style="dim")
 
-    def _too_small(self, drawing: Drawing) -> tuple[Text, Text]:
+    def _too_small(self, drawing: Drawing) -> tuple[Text, Text, Text]:
         (columns, rows), (width, height) = self._least_size(drawing), self.size
         to_do = texts().window_to_enlarge.format(
             columns=columns, rows=rows, width=width, height=height
@@ -120,6 +130,7 @@ class Page:
         return (
             Text(texts().window_too_small, style="bold yellow"),
             Text(to_do, justify="center"),
+            Text(self.elsewhere, justify="center"),
         )
 
 

@@ -9,10 +9,9 @@ import anyio
 import typer
 from rich.padding import Padding
 
-from ._drawing import Drawing, is_encodable, standard_output
-from ._exit_codes import ExitCode
+from ._drawing import Drawing, standard_output
 from ._failures import Failure
-from ._files import replacing, say_saved
+from ._files import check_suffix, picture_of, replacing, say_saved
 from ._messages import say
 from ._texts import texts
 
@@ -30,7 +29,7 @@ _ROWS_OF_A_PROMPT = 2
 _MARGIN = 1
 
 
-def run(access: Access, output: Path | None, *, as_json: bool) -> None:
+def run(access: Access, output: Path | None, *, as_json: bool, ascii_only: bool) -> None:
     """Fetch a code, and give it in the form that was asked for."""
     if output is not None:
         code = _save(access, output)
@@ -40,16 +39,14 @@ def run(access: Access, output: Path | None, *, as_json: bool) -> None:
     if as_json:
         typer.echo(code.model_dump_json())
     elif output is None:
-        _draw(code, standard_output())
+        _draw(code, standard_output(), ascii_only=ascii_only)
 
 
 def _save(access: Access, output: Path) -> QRCode:
-    suffix = output.suffix.lower()
-    if suffix not in {".png", ".svg"}:
-        raise Failure(texts().output_suffix, ExitCode.USAGE, path=output)
+    check_suffix(output)
     with replacing(output) as file:
         code = anyio.run(_fetch, access.client())
-        file.write(code.png() if suffix == ".png" else code.svg().encode())
+        file.write(picture_of(code, output))
     return code
 
 
@@ -58,10 +55,8 @@ async def _fetch(client: AsyncPlugChat) -> QRCode:
         return await client.qr_code()
 
 
-def _draw(code: QRCode, console: Console) -> None:
-    if not is_encodable(console):
-        raise Failure(texts().not_encodable, encoding=console.encoding)
-    drawing = Drawing(code, console)
+def _draw(code: QRCode, console: Console, *, ascii_only: bool) -> None:
+    drawing = Drawing(code, console, ascii_only=ascii_only)
     if console.is_terminal:
         _check_window(drawing)
     say((texts().scan_this, "bold"))

@@ -10,7 +10,7 @@ import anyio
 import typer
 from rich.live import Live
 
-from ._drawing import Drawing, is_encodable
+from ._drawing import BORDERS, Drawing
 from ._page import Countdown, Page
 from ._texts import texts
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from plugchat_async import QRCode
 
 _SECONDS_BETWEEN_LOOKS = 0.1
+
+# A line above the code, and a note and the cursor below it.
+_ROWS_AROUND = 3
 
 
 class Screen(Protocol):
@@ -34,20 +37,37 @@ class Screen(Protocol):
         ...
 
 
-def open_screen(console: Console, *, heading: str) -> AbstractAsyncContextManager[Screen]:
-    """Open the screen that suits the console; leaving it leaves the terminal as it was."""
-    if not console.is_terminal or console.is_dumb_terminal or not is_encodable(console):
-        return _Lines(console, heading)
-    # The terminal's second page keeps nothing stale, and nothing torn when it is resized.
-    return _Pages(Live(console=console, screen=True, auto_refresh=False), heading)
+def open_screen(
+    console: Console, *, heading: str, elsewhere: str = "", ascii_only: bool = False
+) -> AbstractAsyncContextManager[Screen]:
+    """Open the screen that suits the console; leaving it leaves the terminal as it was.
+
+    Args:
+        console: Where to show codes.
+        heading: What is being done.
+        elsewhere: Where else a code can be had that the window is too small for.
+        ascii_only: Draw codes with `#` and spaces.
+    """
+    if is_redrawn(console):
+        # The terminal's second page keeps nothing stale, and nothing torn when it is resized.
+        live = Live(console=console, screen=True, auto_refresh=False)
+        return _Pages(live, heading, elsewhere, ascii_only=ascii_only)
+    return _Lines(console, heading, elsewhere, ascii_only=ascii_only)
+
+
+def is_redrawn(console: Console) -> bool:
+    """Tell whether codes replace each other, where they would else follow each other."""
+    return console.is_terminal and not console.is_dumb_terminal
 
 
 class _Lines(AbstractAsyncContextManager["_Lines"]):
     """Write codes and notes one after the other, without escape sequences."""
 
-    def __init__(self, console: Console, heading: str) -> None:
+    def __init__(self, console: Console, heading: str, elsewhere: str, *, ascii_only: bool) -> None:
         self._console = console
         self._heading = heading
+        self._elsewhere = elsewhere
+        self._ascii_only = ascii_only
 
     async def __aenter__(self) -> Self:
         typer.echo(self._heading)
@@ -59,21 +79,37 @@ class _Lines(AbstractAsyncContextManager["_Lines"]):
     def show(self, code: QRCode, *, seconds: float, note: str) -> None:
         countdown = Countdown.of(code, total=seconds, left=seconds)
         typer.echo(f"\n{countdown.place}, {countdown.lifetime}.")
-        if is_encodable(self._console):
-            typer.echo(Drawing(code, self._console).text)
-        else:
-            typer.echo(texts().not_encodable.happened.format(encoding=self._console.encoding))
-        typer.echo(note)
+        drawings = _draw(code, self._console, ascii_only=self._ascii_only)
+        fitting = next(filter(self._fits, drawings), None)
+        typer.echo(self._too_small(drawings[-1]) if fitting is None else fitting.text)
+        self.note(note)
 
     def note(self, note: str) -> None:
-        typer.echo(note)
+        if note:
+            typer.echo(note)
+
+    def _fits(self, drawing: Drawing) -> bool:
+        """Only a window can be too small; what else the lines go to has no width."""
+        width, height = self._console.size
+        return not self._console.is_terminal or (
+            drawing.columns <= width and drawing.rows + _ROWS_AROUND <= height
+        )
+
+    def _too_small(self, drawing: Drawing) -> str:
+        width, height = self._console.size
+        size = texts().window_to_enlarge.format(
+            columns=drawing.columns, rows=drawing.rows + _ROWS_AROUND, width=width, height=height
+        )
+        return f"{texts().window_too_small}\n{size}\n{self._elsewhere}".rstrip()
 
 
 class _Pages(AbstractAsyncContextManager["_Pages"]):
     """Fill the terminal, and draw it anew when a person could see a difference."""
 
-    def __init__(self, live: Live, heading: str) -> None:
+    def __init__(self, live: Live, heading: str, elsewhere: str, *, ascii_only: bool) -> None:
         self._live = live
+        self._elsewhere = elsewhere
+        self._ascii_only = ascii_only
         self._tasks = anyio.create_task_group()
         self._heading = heading
         self._note = texts().asking
@@ -93,8 +129,8 @@ class _Pages(AbstractAsyncContextManager["_Pages"]):
         await self._tasks.__aexit__(None, None, None)
 
     def show(self, code: QRCode, *, seconds: float, note: str) -> None:
-        drawing = Drawing(code, self._live.console)
-        self._on_show = _OnShow(code, drawing, seconds, anyio.current_time() + seconds)
+        drawings = _draw(code, self._live.console, ascii_only=self._ascii_only)
+        self._on_show = _OnShow(code, drawings, seconds, anyio.current_time() + seconds)
         self.note(note)
 
     def note(self, note: str) -> None:
@@ -108,12 +144,16 @@ class _Pages(AbstractAsyncContextManager["_Pages"]):
             await anyio.sleep(_SECONDS_BETWEEN_LOOKS)
 
     def _refresh(self) -> None:
+        if self._on_show is not None and self._on_show.code.is_expired:
+            # The next one is late, and this one can't be scanned any more.
+            self._on_show, self._note = None, texts().asking
         shown = self._on_show
         page = Page(
             heading=self._heading,
-            drawing=None if shown is None else shown.drawing,
+            drawings=() if shown is None else shown.drawings,
             countdown=None if shown is None else shown.countdown(),
             note=self._note,
+            elsewhere=self._elsewhere,
             size=self._live.console.size,
         )
         if page != self._drawn:
@@ -126,10 +166,14 @@ class _OnShow:
     """One code, and when its time is over by the clock of the event loop."""
 
     code: QRCode
-    drawing: Drawing
+    drawings: tuple[Drawing, ...]
     seconds: float
     ends_at: float
 
     def countdown(self) -> Countdown:
         left = max(0.0, self.ends_at - anyio.current_time())
         return Countdown.of(self.code, left=left, total=self.seconds)
+
+
+def _draw(code: QRCode, console: Console, *, ascii_only: bool) -> tuple[Drawing, ...]:
+    return tuple(Drawing(code, console, border=border, ascii_only=ascii_only) for border in BORDERS)

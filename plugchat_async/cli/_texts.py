@@ -44,7 +44,6 @@ class Texts:
     saved: str
 
     too_small: Sentences
-    not_encodable: Sentences
     inverted_on_light: str
 
     asking: str
@@ -58,6 +57,17 @@ class Texts:
     window_too_small: str
     window_to_enlarge: str
     how_to_stop: str
+
+    pair_heading: str
+    pair_elsewhere: str
+    pair_on_light: str
+    pair_picture: str
+    pair_no_viewer: str
+    pair_linked: str
+    pair_question: str
+    pair_expired: Sentences
+    web_address: str
+    web_missing: Sentences
 
     connected: str
     connected_offline: str
@@ -183,10 +193,6 @@ ENGLISH = Texts(
         " {width} x {height}.",
         "Make it larger, or save the code with --output code.png",
     ),
-    not_encodable=Sentences(
-        "The code can't be drawn: the terminal's encoding, {encoding}, lacks half blocks.",
-        "Save the code with --output code.png, or use UTF-8.",
-    ),
     inverted_on_light=(
         "Drawn without colours, for a terminal that writes light on dark. On a light one, use"
         " --output code.png"
@@ -208,11 +214,29 @@ ENGLISH = Texts(
     window_to_enlarge="It needs {columns} x {rows} characters and has {width} x {height}.\n"
     "Make it larger, and the code appears.",
     how_to_stop="Ctrl-C to stop",
+    pair_heading="Linking a phone through PlugChat",
+    pair_elsewhere="Or have it in a file: plugchat pair --output code.png",
+    pair_on_light="On a light theme, use --output code.png",
+    pair_picture="The code is in {path} too, as long as it can be scanned.",
+    pair_no_viewer="No viewer was found. Open {path} yourself.",
+    pair_linked="Linked: the phone is connected.",
+    pair_question="Three codes came and went without a scan.\n"
+    "Press Enter for three more, or Ctrl-C to stop: ",
+    pair_expired=Sentences(
+        "The codes came and went without a scan.",
+        "Run it again when the phone is at hand: plugchat pair",
+    ),
+    web_address="The page is ready, for the first browser on this machine that opens\n\n"
+    "  {address}\n\nThe address opens once. The codes begin when the page does.",
+    web_missing=Sentences(
+        "The live page needs FastAPI and Jinja2.",
+        "Run: pip install 'plugchat-async[cli,fastapi]'",
+    ),
     connected="Connected: a phone is linked.",
     connected_offline="Connected: a phone is linked, but it is offline.",
     not_connected="Not connected: no phone is linked.",
     session_lost="Not connected: the session has to be restored.",
-    link_it="Show a code to scan: plugchat qr",
+    link_it="Link one: plugchat pair",
     sandbox_serves="A PlugChat on this machine. In another terminal:",
     sandbox_phone="Its phone scans each code {seconds:g} s after it was asked for.",
     sandbox_no_phone="Nobody scans its codes. For a phone that does, start it with --scan-after 5",
@@ -337,10 +361,6 @@ PORTUGUESE = Texts(
         " {width} x {height}.",
         "Aumente-a ou salve o código com --output codigo.png",
     ),
-    not_encodable=Sentences(
-        "O código não pode ser desenhado: faltam meios-blocos na codificação {encoding}.",
-        "Salve o código com --output codigo.png ou use UTF-8.",
-    ),
     inverted_on_light=(
         "Desenhado sem cores, para um terminal que escreve claro no escuro. Em um claro, use"
         " --output codigo.png"
@@ -364,11 +384,29 @@ PORTUGUESE = Texts(
     window_to_enlarge="Ele precisa de {columns} x {rows} caracteres; ela tem {width} x {height}.\n"
     "Aumente-a, e o código aparece.",
     how_to_stop="Ctrl-C para parar",
+    pair_heading="Conectando um celular pelo PlugChat",
+    pair_elsewhere="Ou tenha-o em um arquivo: plugchat pair --output codigo.png",
+    pair_on_light="Em um tema claro, use --output codigo.png",
+    pair_picture="O código também está em {path}, enquanto pode ser escaneado.",
+    pair_no_viewer="Nenhum visualizador foi encontrado. Abra {path}.",
+    pair_linked="Pronto: o celular está conectado.",
+    pair_question="Três códigos vieram e se foram sem que ninguém os escaneasse.\n"
+    "Tecle Enter para mais três ou Ctrl-C para parar: ",
+    pair_expired=Sentences(
+        "Os códigos vieram e se foram sem que ninguém os escaneasse.",
+        "Rode de novo com o celular à mão: plugchat pair",
+    ),
+    web_address="A página está pronta, para o primeiro navegador desta máquina que abrir\n\n"
+    "  {address}\n\nO endereço abre uma vez. Os códigos começam com a página.",
+    web_missing=Sentences(
+        "A página ao vivo precisa do FastAPI e do Jinja2.",
+        "Rode: pip install 'plugchat-async[cli,fastapi]'",
+    ),
     connected="Conectada: há um celular conectado.",
     connected_offline="Conectada: há um celular conectado, mas ele está offline.",
     not_connected="Não conectada: nenhum celular conectado.",
     session_lost="Não conectada: a sessão precisa ser restaurada.",
-    link_it="Mostre um código para escanear: plugchat qr",
+    link_it="Conecte um: plugchat pair",
     sandbox_serves="Um PlugChat nesta máquina. Em outro terminal:",
     sandbox_phone="O celular dele escaneia cada código {seconds:g} s depois de pedido.",
     sandbox_no_phone="Ninguém escaneia os códigos dele. Para um celular que o faça, use"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -90,3 +91,34 @@ def test_only_a_terminal_is_one(monkeypatch: pytest.MonkeyPatch, *, is_terminal:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
     assert standard_output().is_terminal is is_terminal
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_in_ascii_it_is_read_on_both_themes(
+    paint_terminal: Callable[..., Image], read_codes: Callable[[Image], list[str]], theme: str
+) -> None:
+    """Both colours are among the eight that every terminal with colours has."""
+    console = terminal()
+    console.width = 140
+    drawing = Drawing(CODE, console, ascii_only=True)
+    text = printed(console, drawing)
+    assert set(re.findall(r"\x1b\[([\d;]*)m", text)) == {"30;40", "30;47", "0"}
+    assert (drawing.columns, drawing.rows) == (122, 61)
+    assert read_codes(paint_terminal(text, columns=140, theme=theme)) == [CODE.payload]
+
+
+def test_in_ascii_without_colours_the_light_modules_are_inked(
+    paint_terminal: Callable[..., Image], read_codes: Callable[[Image], list[str]]
+) -> None:
+    """As half blocks are; nothing but the two characters."""
+    text = Drawing(CODE, terminal(NO_COLOR="1"), border=1, ascii_only=True).text
+    assert set(text) == set("# \n")
+    assert {len(line) for line in text.split("\n")} == {118}
+    assert read_codes(paint_terminal(text, columns=140)) == [CODE.payload]
+
+
+def test_where_half_blocks_cannot_be_encoded_it_is_drawn_in_ascii() -> None:
+    """By itself."""
+    console = Console(file=io.TextIOWrapper(io.BytesIO(), encoding="cp1252"))
+    drawing = Drawing(CODE, console)
+    assert drawing.text == Drawing(CODE, terminal(NO_COLOR="1"), ascii_only=True).text

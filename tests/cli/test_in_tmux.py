@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -130,7 +132,7 @@ def test_a_demo_that_is_resized_and_interrupted(
     """The code gives way and comes back; Ctrl-C leaves the terminal as it was, exit code 130."""
     terminal = open_terminal(80, 24)
     terminal.call("demo")
-    terminal.wait_for("It needs 61 x 34 characters and has 80 x 24.")
+    terminal.wait_for("It needs 60 x 33 characters and has 80 x 24.")
     for columns, rows in ((200, 60), (130, 35), (80, 34)):
         terminal.resize(columns, rows)
         terminal.wait_until(read_screen)
@@ -169,3 +171,150 @@ def test_ctrl_c_at_the_prompt(open_terminal: OpenTerminal) -> None:
     screen = terminal.wait_for("exit code 130")
     assert "echo exit code $?" in screen
     assert "Traceback" not in screen
+
+
+def exit_code(terminal: Terminal) -> str:
+    """Ask the shell how the command ended, on a terminal that is as it was."""
+    terminal.wait_until(lambda _: terminal.tell("pane_current_command") == "bash")
+    terminal.type("echo exit code $?", "Enter")
+    screen = terminal.wait_until(lambda screen: re.search(r"^exit code \d+$", screen, re.MULTILINE))
+    assert (terminal.tell("alternate_on"), terminal.tell("cursor_flag")) == ("0", "1")
+    assert "echo exit code" in screen
+    assert "Traceback" not in screen
+    assert "\x1b[" not in screen.partition("exit code")[2]
+    [code] = re.findall(r"^exit code (\d+)$", screen, re.MULTILINE)
+    return str(code)
+
+
+def pair(terminal: Terminal, *options: str, token: str, **environment: str) -> None:
+    """Link a phone to the served sandbox."""
+    environment |= {"PLUGCHAT_BASE_URL": os.environ["PLUGCHAT_BASE_URL"], "PLUGCHAT_TOKEN": token}
+    terminal.call("pair", *options, environment=environment)
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 50), (200, 60), (60, 33)])
+def test_pairing(
+    *,
+    served: Sandbox,
+    token: str,
+    open_terminal: OpenTerminal,
+    read_screen: ReadScreen,
+    columns: int,
+    rows: int,
+) -> None:
+    """What a camera reads links the phone, which is noticed before another code is spent."""
+    terminal = open_terminal(columns, rows)
+    pair(terminal, token=token)
+    [payload] = read_screen(terminal.wait_for("Code 1 of 3"))
+    assert PAYLOAD.fullmatch(payload)
+    assert served.scan(payload)
+    screen = terminal.wait_for("Linked: the phone is connected.")
+    assert [call.endpoint for call in served.calls].count("/qr-code") == 1
+    assert read_screen(screen) == []
+    assert exit_code(terminal) == "0"
+
+
+def test_pairing_in_ascii(
+    served: Sandbox, token: str, open_terminal: OpenTerminal, read_screen: ReadScreen
+) -> None:
+    """On a terminal that has no other characters, and few colours."""
+    terminal = open_terminal(200, 60)
+    ancient = {"PYTHONIOENCODING": "cp1252", "TERM": "screen"}
+    pair(terminal, token=token, **ancient)
+    screen = terminal.wait_for("Code 1 of 3")
+    assert "█" not in screen
+    [payload] = read_screen(screen)
+    assert served.scan(payload)
+    terminal.wait_for("Linked: the phone is connected.")
+    assert exit_code(terminal) == "0"
+
+
+def test_pairing_in_a_small_window(
+    served: Sandbox, token: str, open_terminal: OpenTerminal, read_screen: ReadScreen
+) -> None:
+    """The size needed, and another way; made larger in mid-code, it shows the code."""
+    terminal = open_terminal(80, 24)
+    pair(terminal, token=token)
+    screen = terminal.wait_for("It needs 60 x 33 characters and has 80 x 24.")
+    assert "plugchat pair --output code.png" in screen
+    assert read_screen(screen) == []
+    terminal.resize(80, 50)
+    [payload] = read_screen(terminal.wait_until(read_screen))
+    terminal.resize(60, 33)
+    terminal.wait_until(lambda screen: read_screen(screen) == [payload])
+    terminal.type("C-c")
+    assert exit_code(terminal) == "130"
+    assert served.scan(payload)
+
+
+def test_the_question_after_three_codes(
+    served: Sandbox, token: str, open_terminal: OpenTerminal, read_screen: ReadScreen
+) -> None:
+    """Enter, pressed after it was put, asks for three more; the first of them links."""
+    terminal = open_terminal(80, 50)
+    pair(terminal, "--interval", "1.5", token=token)
+    terminal.wait_for("Code 2 of 3")
+    terminal.type("Enter")
+    screen = terminal.wait_for("Press Enter for three more")
+    assert read_screen(screen) == []
+    assert terminal.tell("cursor_flag") == "1"
+    calls = len(served.calls)
+    time.sleep(0.5)
+    assert len(served.calls) == calls
+    terminal.type("Enter")
+    [payload] = read_screen(terminal.wait_for("Code 1 of 3"))
+    assert served.scan(payload)
+    terminal.wait_for("Linked: the phone is connected.")
+    assert exit_code(terminal) == "0"
+
+
+@pytest.mark.parametrize(("key", "code"), [("C-c", "130"), ("C-d", "4")])
+def test_no_to_the_question(
+    *, served: Sandbox, token: str, open_terminal: OpenTerminal, key: str, code: str
+) -> None:
+    """Ctrl-C, or the end of the input."""
+    terminal = open_terminal(80, 50)
+    pair(terminal, "--interval", "0.2", token=token)
+    terminal.wait_for("Press Enter for three more")
+    terminal.type(key)
+    assert exit_code(terminal) == code
+    assert len(served.calls) == 4
+
+
+@pytest.mark.usefixtures("served")
+@pytest.mark.parametrize("key", ["C-c", "SIGTERM"])
+@pytest.mark.parametrize("moment", ["Asking for a code...", "Code 1 of 3"])
+def test_an_end_while_pairing(
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+    token: str,
+    open_terminal: OpenTerminal,
+    moment: str,
+    key: str,
+) -> None:
+    """Before the first code, and while one is on show; by a key, and by another process."""
+    terminal = open_terminal(80, 50)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        if moment.startswith("Asking"):
+            address = f"http://127.0.0.1:{mute.getsockname()[1]}/api/whatsapp"
+            monkeypatch.setenv("PLUGCHAT_BASE_URL", address)
+        pair(terminal, token=token)
+        terminal.wait_for(moment)
+        if key == "SIGTERM":
+            children = ["pgrep", "-P", terminal.tell("pane_pid")]
+            found = subprocess.run(children, capture_output=True, text=True, check=True)
+            os.kill(int(found.stdout), signal.SIGTERM)
+        else:
+            terminal.type(key)
+        assert exit_code(terminal) == "130"
+
+
+def test_an_instance_that_is_connected_already(
+    served: Sandbox, token: str, open_terminal: OpenTerminal
+) -> None:
+    """One sentence what happened, one what to do; exit code 3."""
+    served.answer_next("already_connected")
+    terminal = open_terminal(80, 24)
+    pair(terminal, token=token)
+    terminal.wait_for("connected to a phone already")
+    assert exit_code(terminal) == "3"

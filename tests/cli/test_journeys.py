@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,3 +63,48 @@ def test_a_reader_that_leaves_early(served: Sandbox) -> None:
         process.stdout.close()
         assert process.wait(15) == 1
         assert "Traceback" not in process.stderr.read()
+
+
+def read_event(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """Read one line of standard output."""
+    assert process.stdout is not None
+    event = json.loads(process.stdout.readline())
+    assert event.pop("version") == 1
+    assert isinstance(event, dict)
+    return event
+
+
+def test_a_script_that_links_a_phone(served: Sandbox) -> None:
+    """Events come as they happen; a scan is told before another code is spent."""
+    with subprocess.Popen(
+        [*PLUGCHAT, "pair", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as pair:
+        code = read_event(pair)
+        assert served.scan(code["payload"])
+        assert read_event(pair) == {"event": "connected"}
+        assert [call.endpoint for call in served.calls].count("/qr-code") == 1
+        assert pair.wait(5) == 0
+        assert pair.stderr is not None
+        assert pair.stderr.read() == ""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_script_that_is_ended_takes_its_picture_along(
+    served: Sandbox, tmp_path: Path, name: str
+) -> None:
+    """Exit code 130, in silence."""
+    path = tmp_path / "code.png"
+    with subprocess.Popen(
+        [*PLUGCHAT, "pair", "--json", "--output", str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as pair:
+        assert read_event(pair)["round"] == 1
+        assert path.exists()
+        pair.send_signal(getattr(signal, name))
+        assert pair.wait(5) == 130
+        assert pair.stderr is not None
+        assert "Traceback" not in pair.stderr.read()
+    assert list(tmp_path.iterdir()) == []
+    assert len(served.calls) == 1

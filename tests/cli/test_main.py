@@ -6,6 +6,7 @@ import importlib
 import io
 import os
 import runpy
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     Run = Callable[..., Ran]
 
-COMMANDS = ("demo", "sandbox", "qr", "image", "status")
+COMMANDS = ("pair", "demo", "sandbox", "qr", "image", "status")
 
 
 @pytest.mark.parametrize("missing", ["rich", "starlette", "typer", "uvicorn"])
@@ -130,3 +131,56 @@ def test_a_wrong_call_is_a_usage_error(run: Run, arguments: list[str]) -> None:
     assert ran.exit_code == 2
     assert ran.out == ""
     assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_other_ends_come_as_ctrl_c_does(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """In the main thread; exit code 130."""
+    number = getattr(signal, name)
+    before = signal.getsignal(number)
+
+    def end(**_: object) -> None:
+        signal.raise_signal(number)
+
+    monkeypatch.setattr("plugchat_async.cli._application.application", end)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    finally:
+        signal.signal(number, before)
+    assert ended.value.code == 130
+
+
+def test_a_signal_that_is_ignored_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`nohup plugchat pair` goes on when its terminal is closed; Windows has no such signal."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    monkeypatch.setattr(sys, "argv", ["plugchat", "--version"])
+    try:
+        with pytest.raises(SystemExit):
+            cli.main()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    monkeypatch.delattr(signal, "SIGHUP")
+    with pytest.raises(SystemExit):
+        cli.main()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_commands(monkeypatch: pytest.MonkeyPatch, shell: str) -> None:
+    """By the script that `--show-completion` prints."""
+    environment = {**os.environ, "_PLUGCHAT_COMPLETE": f"complete_{shell}"}
+    environment |= {"COMP_WORDS": "plugchat pa", "COMP_CWORD": "1"}
+    environment |= {
+        "_TYPER_COMPLETE_ARGS": "plugchat pa",
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    }
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", "from plugchat_async.cli import main; main()"],
+        capture_output=True,
+        check=False,
+        text=True,
+        env=environment,
+    )
+    assert "pair" in done.stdout
+    assert "demo" not in done.stdout

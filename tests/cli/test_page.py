@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from plugchat_async import QRCode
-from plugchat_async.cli._drawing import Drawing
+from plugchat_async.cli._drawing import BORDERS, Drawing
 from plugchat_async.cli._page import Countdown, Page
 
 if TYPE_CHECKING:
@@ -17,19 +17,23 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-# Drawn 61 x 31, as the codes of WhatsApp are.
+# Drawn 61 x 31, as the codes of WhatsApp are, or 59 x 30 with a border of one module.
 CODE = QRCode(payload="https://wa.me/settings/linked_devices#" + "aB3/" * 50, round=2, rounds=3)
 
 HEADING = "A PlugChat on this machine: http://127.0.0.1:54321/api/whatsapp"
 NOTE = "The sandbox's phone is about to scan this one."
+ELSEWHERE = "Or have it in a file: plugchat pair --output code.png"
 
-WITH_ALL_WORDS = [(61, 44), (80, 50), (200, 60)]
-SIDE_BY_SIDE = [(126, 31), (130, 35), (200, 43)]
-WITH_FEW_WORDS = [(61, 34), (80, 43), (125, 43)]
-TOO_SMALL = [(80, 24), (60, 60), (80, 33), (125, 33), (126, 30)]
+WITH_ALL_WORDS = [(61, 44), (80, 50), (200, 60), (60, 43)]
+SIDE_BY_SIDE = [(125, 31), (130, 35), (200, 43), (123, 30)]
+WITH_FEW_WORDS = [(61, 34), (80, 43), (124, 43), (60, 33), (60, 42)]
+TOO_SMALL = [(80, 24), (59, 60), (80, 32), (122, 32), (123, 29)]
+
+IN_ASCII = [(122, 74), (118, 72), (200, 61), (200, 60), (182, 59), (118, 62)]
+TOO_SMALL_IN_ASCII = [(117, 90), (118, 61), (181, 60), (200, 58)]
 
 
-def draw(columns: int, rows: int, code: QRCode | None = CODE) -> str:
+def draw(columns: int, rows: int, code: QRCode | None = CODE, *, ascii_only: bool = False) -> str:
     """Draw a page on a terminal of a size."""
     console = Console(
         file=io.StringIO(),
@@ -40,9 +44,14 @@ def draw(columns: int, rows: int, code: QRCode | None = CODE) -> str:
     )
     page = Page(
         heading=HEADING,
-        drawing=None if code is None else Drawing(code, console),
+        drawings=()
+        if code is None
+        else tuple(
+            Drawing(code, console, border=border, ascii_only=ascii_only) for border in BORDERS
+        ),
         countdown=None if code is None else Countdown.of(code, left=7.2, total=15),
         note=NOTE,
+        elsewhere=ELSEWHERE,
         size=(columns, rows),
     )
     with console.capture() as capture:
@@ -75,7 +84,8 @@ def test_a_code_is_never_torn(columns: int, rows: int) -> None:
     """The page says what is needed and what there is, and the countdown goes on."""
     text = draw(columns, rows)
     assert "█" not in text
-    assert f"It needs 61 x 34 characters and has {columns} x {rows}." in text
+    assert f"It needs 60 x 33 characters and has {columns} x {rows}." in text
+    assert ELSEWHERE in text
     assert "Code 2 of 3" in text
     assert NOTE in text
     assert text.count("\n") <= rows
@@ -84,8 +94,34 @@ def test_a_code_is_never_torn(columns: int, rows: int) -> None:
 def test_a_small_code_still_leaves_the_words_their_room() -> None:
     """A line that broke would push the code out of the window."""
     tiny = QRCode(payload="2@", round=1, rounds=3)
-    assert "It needs 61 x 16 characters" in draw(60, 50, tiny)
-    assert "Code 1 of 3" in draw(61, 16, tiny)
+    assert "It needs 60 x 15 characters" in draw(59, 50, tiny)
+    assert "Code 1 of 3" in draw(60, 15, tiny)
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize(("columns", "rows"), IN_ASCII)
+def test_a_code_in_ascii_is_whole_and_scans(
+    *,
+    paint_terminal: Callable[..., Image],
+    read_codes: Callable[[Image], list[str]],
+    columns: int,
+    rows: int,
+    theme: str,
+) -> None:
+    """Two characters to a module."""
+    text = draw(columns, rows, ascii_only=True)
+    assert text.count("\n") <= rows
+    assert not set(text) & set("▀▄█")
+    picture = paint_terminal(text, columns=columns, theme=theme)
+    assert read_codes(picture) == [CODE.payload]
+
+
+@pytest.mark.parametrize(("columns", "rows"), TOO_SMALL_IN_ASCII)
+def test_a_code_in_ascii_is_never_torn(columns: int, rows: int) -> None:
+    """The size that it takes is its own."""
+    text = draw(columns, rows, ascii_only=True)
+    assert "#" not in text
+    assert f"It needs 118 x 62 characters and has {columns} x {rows}." in text
 
 
 @pytest.mark.parametrize("size", [*WITH_ALL_WORDS, *SIDE_BY_SIDE])
@@ -129,7 +165,12 @@ def test_the_countdown(round: int, left: float, lifetime: str, cells_left: int) 
 
 def test_pages_that_look_the_same_are_equal() -> None:
     """So that they are drawn once."""
-    page = Page(heading=HEADING, drawing=None, countdown=None, note=NOTE, size=(80, 24))
-    other = Page(heading=HEADING, drawing=None, countdown=None, note=NOTE, size=(80, 25))
-    assert page == Page(heading=HEADING, drawing=None, countdown=None, note=NOTE, size=(80, 24))
-    assert page != other
+
+    def page(rows: int) -> Page:
+        size = (80, rows)
+        return Page(
+            heading=HEADING, drawings=(), countdown=None, note=NOTE, elsewhere="", size=size
+        )
+
+    assert page(24) == page(24)
+    assert page(24) != page(25)

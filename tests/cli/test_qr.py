@@ -156,11 +156,29 @@ def test_already_connected(run: Run, sandbox: Sandbox, options: list[str]) -> No
 
 
 def test_an_encoding_without_half_blocks(
-    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    *,
+    run: Run,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    paint_terminal: Callable[..., Image.Image],
+    read_codes: ReadCodes,
 ) -> None:
-    """No torn code, but another way."""
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="cp1252"))
-    ran = run("qr")
-    assert ran.exit_code == 1
-    assert "cp1252, lacks half blocks. Save the code with --output code.png" in ran.err
-    assert len(sandbox.calls) == 1
+    """The code is drawn in ASCII."""
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="cp1252"))
+    assert run("qr").exit_code == 0
+    [payload] = read_codes(paint_terminal(written.getvalue().decode("ascii"), columns=200))
+    assert sandbox.scan(payload)
+
+
+def test_in_ascii(
+    run: Run,
+    sandbox: Sandbox,
+    paint_terminal: Callable[..., Image.Image],
+    read_codes: ReadCodes,
+) -> None:
+    """Where it is asked for."""
+    ran = run("qr", "--ascii")
+    assert set(ran.out) == set("# \n")
+    [payload] = read_codes(paint_terminal(ran.out, columns=200))
+    assert sandbox.scan(payload)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 
 from plugchat_async import NetworkError, QRCode
 from plugchat_async.cli._screen import open_screen
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 PAYLOAD = "https://wa.me/settings/linked_devices#" + "aB3/" * 50
-FIRST = QRCode(payload="2@first", round=1, rounds=2)
-LAST = QRCode(payload=PAYLOAD, round=2, rounds=2)
+# Codes expire by the clock on the wall, which stands still for these tests.
+TOMORROW = datetime.now(UTC) + timedelta(days=1)
+FIRST = QRCode(payload="2@first", round=1, rounds=2, expires_at=TOMORROW)
+LAST = QRCode(payload=PAYLOAD, round=2, rounds=2, expires_at=TOMORROW)
 
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
@@ -154,13 +157,55 @@ async def test_elsewhere_codes_are_plain_lines(
     )
 
 
+@pytest.mark.parametrize("is_dumb", [False, True])
 async def test_an_encoding_without_half_blocks_tears_no_code(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], *, is_dumb: bool
 ) -> None:
-    """A sentence stands in for it, on a terminal too."""
-    async with open_screen(Terminal(encoding="cp1252"), heading="heading") as screen:
+    """The code is drawn in ASCII, in place as line by line."""
+    environment = {"TERM": "dumb"} if is_dumb else {}
+    terminal = Terminal(encoding="cp1252", **environment)
+    async with open_screen(terminal, heading="heading") as screen:
         screen.show(FIRST, seconds=15, note="note")
-    assert capsys.readouterr().out == (
-        "heading\n\nCode 1 of 2, a new one in 15 s.\n"
-        "The code can't be drawn: the terminal's encoding, cp1252, lacks half blocks.\nnote\n"
-    )
+    drawn = capsys.readouterr().out if is_dumb else terminal.frames()[-1]
+    assert "##" in drawn
+    assert "█" not in drawn
+
+
+@pytest.mark.parametrize(
+    ("size", "needed"), [((60, 33), None), ((58, 33), "59 x 33"), ((80, 32), "59 x 33")]
+)
+async def test_a_dumb_terminal_tears_no_code(
+    capsys: pytest.CaptureFixture[str], size: tuple[int, int], needed: str | None
+) -> None:
+    """It has a window, too."""
+    terminal = Terminal(TERM="dumb")
+    terminal.size = ConsoleDimensions(*size)
+    async with open_screen(terminal, heading="heading", elsewhere="elsewhere") as screen:
+        screen.show(LAST, seconds=15, note="note")
+    out = capsys.readouterr().out
+    if needed is None:
+        assert LAST.terminal(color=False, border=1) in out
+    else:
+        assert "█" not in out
+        assert f"It needs {needed} characters" in out
+        assert "\nelsewhere\nnote\n" in out
+
+
+async def test_a_code_that_expired_is_taken_away() -> None:
+    """Its successor is late; nobody scans in vain."""
+    terminal = Terminal()
+    now = datetime.now(UTC)
+    stale = QRCode(payload="2@stale", fetched_at=now - timedelta(seconds=21))
+    async with open_screen(terminal, heading="heading") as screen:
+        screen.show(stale, seconds=15, note="note")
+        assert "█" not in terminal.frames()[-1]
+        assert "Asking for a code..." in terminal.frames()[-1]
+
+
+async def test_no_note_is_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where codes follow each other."""
+    async with open_screen(
+        Console(file=io.StringIO()), heading="heading", ascii_only=True
+    ) as screen:
+        screen.show(FIRST, seconds=15, note="")
+    assert capsys.readouterr().out.endswith("#\n")

@@ -23,7 +23,7 @@ def test_not_connected(run: Run, sandbox: Sandbox) -> None:
     """It says what to do about it, and spends no code."""
     ran = run("status")
     assert (ran.exit_code, ran.err) == (0, "")
-    assert ran.out == "Not connected: no phone is linked.\nShow a code to scan: plugchat qr\n"
+    assert ran.out == "Not connected: no phone is linked.\nLink one: plugchat pair\n"
     assert [call.endpoint for call in sandbox.calls] == ["/status"]
 
 

@@ -1,0 +1,139 @@
+"""`plugchat pair`: codes, live, until a phone is linked."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+from rich.text import Text
+
+from plugchat_async import PairingOutcome, PlugChatError
+
+from . import _keyboard
+from ._drawing import has_colors, standard_output
+from ._events import Events, print_event
+from ._exit_codes import ExitCode
+from ._failures import Failure, explain
+from ._messages import say
+from ._picture import open_picture
+from ._screen import is_redrawn, open_screen
+from ._texts import texts
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from plugchat_async import AsyncPlugChat, QRCode
+
+    from ._access import Access
+    from ._picture import Picture
+    from ._screen import Screen
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """Hold how the codes are to be shown."""
+
+    interval: float
+    output: Path | None
+    in_viewer: bool
+    ascii_only: bool
+    as_json: bool
+    in_browser: bool
+
+
+def run(access: Access, wishes: Wishes) -> None:
+    """Link a phone; after three codes it is asked whether somebody still wants to.
+
+    Raises:
+        Failure: There is no scan, or none was needed.
+        PlugChatError: A code could not be fetched.
+    """
+    console = standard_output()
+    if wishes.in_browser:
+        return _tell(_link_in_browser(access, wishes), console, as_json=False)
+    with open_picture(wishes.output, in_viewer=False):
+        make_client = access.clients()
+    if not wishes.as_json:
+        _introduce(console)
+    outcome = _run_session(make_client(), wishes, console)
+    while outcome is PairingOutcome.EXPIRED and not wishes.as_json and _goes_on(console):
+        outcome = _run_session(make_client(), wishes, console)
+    return _tell(outcome, console, as_json=wishes.as_json)
+
+
+def _link_in_browser(access: Access, wishes: Wishes) -> PairingOutcome:
+    try:
+        from . import _web
+    except ImportError as error:
+        raise Failure(texts().web_missing) from error
+    link = partial(_web.link, interval=wishes.interval, in_browser=wishes.in_viewer)
+    return anyio.run(link, access.client())
+
+
+def _introduce(console: Console) -> None:
+    """Say what a page says by itself, beside the codes that go elsewhere."""
+    if not is_redrawn(console):
+        say((texts().scan_this, "bold"))
+        say((texts().inverted_on_light, "dim"))
+
+
+def _run_session(client: AsyncPlugChat, wishes: Wishes, console: Console) -> PairingOutcome:
+    try:
+        with open_picture(wishes.output, in_viewer=wishes.in_viewer) as picture:
+            return anyio.run(_link, client, wishes, console, picture)
+    except PlugChatError as error:
+        if wishes.as_json:
+            print_event("failed", code=error.code, message=explain(error).happened)
+        raise
+
+
+async def _link(
+    client: AsyncPlugChat, wishes: Wishes, console: Console, picture: Picture | None
+) -> PairingOutcome:
+    note = "" if has_colors(console) or not is_redrawn(console) else texts().pair_on_light
+    async with client, _open(console, wishes, picture) as screen:
+
+        def show(code: QRCode) -> None:
+            if picture is not None:
+                picture.show(code)
+            screen.show(code, seconds=wishes.interval, note=picture.note if picture else note)
+
+        return await client.pairing(interval=wishes.interval).wait(show)
+
+
+def _open(
+    console: Console, wishes: Wishes, picture: Picture | None
+) -> AbstractAsyncContextManager[Screen]:
+    if wishes.as_json:
+        return nullcontext(Events())
+    return open_screen(
+        console,
+        heading=texts().pair_heading,
+        elsewhere="" if picture else texts().pair_elsewhere,
+        ascii_only=wishes.ascii_only,
+    )
+
+
+def _goes_on(console: Console) -> bool:
+    """Ask, where somebody is there to answer; Ctrl-C is an answer, too."""
+    if not (console.is_terminal and sys.stdin.isatty()):
+        return False
+    return _keyboard.ask_for_enter(texts().pair_question)
+
+
+def _tell(outcome: PairingOutcome, console: Console, *, as_json: bool) -> None:
+    if as_json:
+        print_event(outcome.value)
+    if outcome is PairingOutcome.ALREADY_CONNECTED:
+        raise Failure(texts().failures[outcome.value], ExitCode.ALREADY_CONNECTED)
+    if outcome is PairingOutcome.EXPIRED:
+        raise Failure(texts().pair_expired, ExitCode.EXPIRED)
+    if not as_json:
+        console.print(Text(texts().pair_linked, "bold green"), soft_wrap=True)

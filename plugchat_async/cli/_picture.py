@@ -1,0 +1,80 @@
+"""A code in a file that follows the code on show, for a viewer that is not this terminal."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from ._files import check_suffix, check_writable, picture_of, replacing
+from ._texts import texts
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from plugchat_async import QRCode
+
+
+@contextmanager
+def open_picture(path: Path | None, *, in_viewer: bool) -> Generator[Picture | None]:
+    """Keep a picture while the block runs, and take it away at the end.
+
+    Args:
+        path: The file, whose name says the format. None takes one of its own for the viewer.
+        in_viewer: Show it in the desktop's viewer.
+
+    Yields:
+        The picture; None where neither a file nor a viewer is wanted.
+
+    Raises:
+        Failure: The file can't be written, which is found out on entering.
+    """
+    if path is not None:
+        check_suffix(path)
+        check_writable(path)
+        with Picture(path, in_viewer=in_viewer).kept() as picture:
+            yield picture
+    elif in_viewer:
+        with tempfile.TemporaryDirectory(prefix="plugchat-") as folder:
+            yield Picture(Path(folder, "code.png"), in_viewer=True)
+    else:
+        yield None
+
+
+class Picture:
+    """Hold one code at a time in a file, for its owner's eyes only.
+
+    Args:
+        path: The file, whose name says the format.
+        in_viewer: Show it in the desktop's viewer, once there is something to see.
+    """
+
+    def __init__(self, path: Path, *, in_viewer: bool) -> None:
+        self._path = path
+        self._in_viewer = in_viewer
+        self._is_written = False
+        self.note = texts().pair_picture.format(path=path)
+
+    @contextmanager
+    def kept(self) -> Generator[Picture]:
+        """Remove the file after the block, if it is ours by then."""
+        try:
+            yield self
+        finally:
+            if self._is_written:
+                self._path.resolve().unlink(missing_ok=True)
+
+    def show(self, code: QRCode) -> None:
+        """Replace the file, as a whole.
+
+        Raises:
+            Failure: It can't be written any more.
+        """
+        with replacing(self._path) as file:
+            file.write(picture_of(code, self._path))
+        is_first, self._is_written = not self._is_written, True
+        if is_first and self._in_viewer and typer.launch(str(self._path)) != 0:
+            self.note = texts().pair_no_viewer.format(path=self._path)

@@ -1,0 +1,315 @@
+"""`plugchat pair`: codes until one is scanned, one clear end, and a question in between."""
+
+from __future__ import annotations
+
+import json
+import stat
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import typer
+
+from plugchat_async import AsyncPlugChat, PairingOutcome, QRCode
+from plugchat_async.cli import _keyboard, _pair
+from plugchat_async.cli._phone import SandboxWithPhone
+from plugchat_async.cli._texts import ENGLISH
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PIL.Image import Image
+    from starlette.types import Receive, Scope, Send
+
+    from plugchat_async.sandbox import Sandbox
+    from tests.cli.conftest import Ran
+
+    Run = Callable[..., Ran]
+
+QUICK = ("pair", "--interval", "0.2")
+
+
+class Scanning(SandboxWithPhone):
+    """Link each code before the next call comes."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Scan, then answer."""
+        self.scan_what_is_due()
+        await super().__call__(scope, receive, send)
+
+
+@pytest.fixture
+def scanning(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Scanning:
+    """Let the commands reach a sandbox whose phone scans."""
+    scanning = Scanning(0)
+    transport = httpx.ASGITransport(scanning)
+    client = partial(AsyncPlugChat, http_client=httpx.AsyncClient(transport=transport))
+    monkeypatch.setattr("plugchat_async.cli._access.AsyncPlugChat", client)
+    return scanning
+
+
+def events(ran: Ran) -> list[dict[str, Any]]:
+    """Read the events, each of which has a line and the version."""
+    found = [json.loads(line) for line in ran.out.splitlines()]
+    assert {event.pop("version") for event in found} == {1}
+    return found
+
+
+@pytest.mark.usefixtures("scanning")
+def test_through_a_pipe(run: Run) -> None:
+    """Plain lines; exit code 0."""
+    ran = run(*QUICK)
+    assert ran.exit_code == 0
+    assert "\x1b" not in ran.out
+    assert ran.out.startswith(
+        "Linking a phone through PlugChat\n\nCode 1 of 3, a new one in 1 s.\n"
+    )
+    assert ran.out.endswith("█\nLinked: the phone is connected.\n")
+    assert ran.err.splitlines() == [
+        "On the phone: WhatsApp > Settings > Linked devices > Link a device",
+        ENGLISH.inverted_on_light,
+    ]
+
+
+@pytest.mark.usefixtures("scanning")
+def test_portuguese(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the first line to the last."""
+    monkeypatch.setenv("LC_ALL", "pt_BR.UTF-8")
+    ran = run(*QUICK)
+    assert ran.out.startswith("Conectando um celular pelo PlugChat\n")
+    assert ran.out.endswith("Pronto: o celular está conectado.\n")
+
+
+@pytest.mark.usefixtures("scanning")
+def test_on_a_terminal_the_end_stands_on_its_first_page(run: Run) -> None:
+    """The codes are gone."""
+    ran = run(*QUICK, window=(80, 50))
+    assert (ran.exit_code, ran.err) == (0, "")
+    codes, _, end = ran.out.partition("\x1b[?1049l")
+    assert "Code 1 of 3" in codes
+    assert "█" not in end
+    assert "Linked: the phone is connected." in end
+
+
+@pytest.mark.usefixtures("scanning")
+def test_in_ascii(run: Run) -> None:
+    """Nothing but what every terminal has."""
+    ran = run(*QUICK, "--ascii")
+    assert ran.out.isascii()
+    assert "##" in ran.out
+
+
+@pytest.mark.usefixtures("scanning")
+def test_a_terminal_without_colours_is_told_of_light_themes(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the code, where the eye is; a dumb one before it."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    ran = run(*QUICK, window=(80, 50))
+    assert "On a light theme, use --output code.png" in ran.out
+    assert ran.err == ""
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_dumb_terminal_has_colours_of_no_kind(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain lines, what to do on the phone, and what a light theme needs."""
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False)
+    ran = run(*QUICK, window=(80, 50))
+    assert ran.exit_code == 4
+    assert "\x1b" not in ran.out
+    assert "Linked devices" in ran.err
+    assert "On a light one" in ran.err
+
+
+def test_a_small_window_offers_a_file(run: Run, scanning: Scanning, tmp_path: Path) -> None:
+    """Unless there is one already."""
+    offer = "Or have it in a file: plugchat pair --output code.png"
+    assert offer in run(*QUICK, window=(80, 24)).out
+    scanning.disconnect("F3A9-the-token-of-a-tenant-7C21")
+    ran = run(*QUICK, "--output", str(tmp_path / "code.png"), window=(80, 24))
+    assert offer not in ran.out
+    assert "The code is in" in ran.out
+
+
+@pytest.mark.usefixtures("scanning")
+def test_events_of_a_scan(run: Run) -> None:
+    """A code that the model reads back, then the end; nothing else on either stream."""
+    ran = run(*QUICK, "--json", window=(80, 50))
+    assert (ran.exit_code, ran.err) == (0, "")
+    code, connected = events(ran)
+    assert (code.pop("event"), code.pop("shown_for")) == ("code", 0.2)
+    assert QRCode.model_validate(code).rounds == 3
+    assert connected == {"event": "connected"}
+
+
+def test_events_without_a_scan(run: Run, sandbox: Sandbox) -> None:
+    """Exit code 4; nothing is asked, even on a terminal."""
+    ran = run(*QUICK, "--json", window=(80, 50))
+    assert ran.exit_code == 4
+    assert [(event["event"], event.get("round")) for event in events(ran)] == [
+        ("code", 1),
+        ("code", 2),
+        ("code", 3),
+        ("expired", None),
+    ]
+    assert "came and went without a scan" in ran.err
+    assert [call.endpoint for call in sandbox.calls] == ["/qr-code"] * 3 + ["/status"]
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_already_connected(run: Run, sandbox: Sandbox, options: tuple[str, ...]) -> None:
+    """Exit code 3, with a sentence, and an event for scripts."""
+    sandbox.answer_next("already_connected")
+    ran = run(*QUICK, *options)
+    assert ran.exit_code == 3
+    assert "connected to a phone already" in ran.err
+    if options:
+        assert events(ran) == [{"event": "already_connected"}]
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_failure(run: Run, sandbox: Sandbox, options: tuple[str, ...]) -> None:
+    """Exit code 1, the sentences on standard error, and an event for scripts."""
+    sandbox.answer_next("passkey")
+    ran = run(*QUICK, *options)
+    assert ran.exit_code == 1
+    assert "wants a passkey" in ran.err
+    if options:
+        [failed] = events(ran)
+        assert failed == {
+            "event": "failed",
+            "code": "passkey_required",
+            "message": "This WhatsApp account wants a passkey in place of a code.",
+        }
+
+
+@pytest.mark.parametrize(("answers", "codes"), [([True, False], 6), ([False], 3)])
+def test_after_three_codes_somebody_at_the_terminal_is_asked(
+    *,
+    run: Run,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    answers: list[bool],
+    codes: int,
+) -> None:
+    """Three more for Enter, an end for an end of the input."""
+    questions: list[str] = []
+
+    def answer(question: str) -> bool:
+        questions.append(question)
+        return answers[len(questions) - 1]
+
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    monkeypatch.setattr(_keyboard, "ask_for_enter", answer)
+    ran = run(*QUICK, window=(80, 50))
+    assert ran.exit_code == 4
+    assert "came and went without a scan" in ran.err
+    assert len(questions) == len(answers)
+    assert "Press Enter for three more, or Ctrl-C to stop: " in questions[0]
+    assert [call.endpoint for call in sandbox.calls].count("/qr-code") == codes
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_enter_leads_to_a_session_of_its_own(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a client of its own, since each has an event loop of its own."""
+    clients: list[AsyncPlugChat] = []
+
+    def run_session(client: AsyncPlugChat, *_: object) -> PairingOutcome:
+        clients.append(client)
+        return PairingOutcome.CONNECTED if clients[1:] else PairingOutcome.EXPIRED
+
+    monkeypatch.setattr(_pair, "_run_session", run_session)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    monkeypatch.setattr(_keyboard, "ask_for_enter", bool)
+    assert run("pair", window=(80, 50)).exit_code == 0
+    assert clients[0] is not clients[1]
+
+
+@pytest.mark.parametrize("stream", ["stdin", "stdout"])
+def test_without_a_terminal_nobody_is_asked(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, stream: str
+) -> None:
+    """Either end may be missing; exit code 4."""
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: stream != "stdin")
+    ran = run(*QUICK, window=None if stream == "stdout" else (80, 50))
+    assert ran.exit_code == 4
+    assert len(sandbox.calls) == 4
+
+
+@pytest.mark.parametrize("option", ["--output", "--image"])
+@pytest.mark.usefixtures("sandbox")
+def test_a_picture_follows_the_codes(
+    *,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    read_codes: Callable[[Image], list[str]],
+    option: str,
+) -> None:
+    """Whole at each moment, for its owner only, and gone at the end."""
+    from PIL import Image
+
+    path = tmp_path / "code.png"
+    seen: list[str] = []
+
+    def look(_line: object = "", **_: object) -> None:
+        if path.exists():
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+            with Image.open(path) as image:
+                seen.extend(read_codes(image))
+
+    monkeypatch.setattr("plugchat_async.cli._screen.typer.echo", look)
+    assert run(*QUICK, option, str(path)).exit_code == 4
+    assert len(set(seen)) == 3
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("opened", "note"), [(0, "The code is in {}"), (1, "Open {} yourself")])
+@pytest.mark.usefixtures("scanning")
+def test_a_viewer_on_the_desktop(
+    *, run: Run, monkeypatch: pytest.MonkeyPatch, opened: int, note: str
+) -> None:
+    """It is given a file of its own, which is gone at the end."""
+    launched: list[Path] = []
+
+    def launch(name: str) -> int:
+        launched.append(Path(name))
+        assert launched[0].read_bytes().startswith(b"\x89PNG")
+        return opened
+
+    monkeypatch.setattr(typer, "launch", launch)
+    ran = run(*QUICK, "--open")
+    assert ran.exit_code == 0
+    [path] = launched
+    assert note.format(path) in ran.out
+    assert not path.parent.exists()
+
+
+@pytest.mark.usefixtures("scanning")
+def test_events_beside_a_picture(run: Run, tmp_path: Path) -> None:
+    """What people may want to know goes to standard error."""
+    ran = run(*QUICK, "--json", "--output", str(tmp_path / "code.png"))
+    assert [event["event"] for event in events(ran)] == ["code", "connected"]
+    assert "The code is in" in ran.err
+
+
+@pytest.mark.parametrize("name", ["nowhere/code.png", "code.jpg"])
+def test_a_file_that_cannot_be_written_is_told_before_any_call(
+    run: Run, sandbox: Sandbox, tmp_path: Path, name: str
+) -> None:
+    """Exit code 2, and nobody types a token in vain."""
+    ran = run(*QUICK, "--output", str(tmp_path / name))
+    assert ran.exit_code == 2
+    assert sandbox.calls == ()
+
+
+@pytest.mark.parametrize("interval", ["0", "20.1", "nan", "soon"])
+def test_an_interval_in_which_a_code_would_die(run: Run, interval: str) -> None:
+    """Exit code 2, naming the option."""
+    ran = run("pair", "--interval", interval)
+    assert ran.exit_code == 2
+    assert "--interval" in ran.err

@@ -1,0 +1,209 @@
+"""`plugchat pair --web`: a page for one browser on this machine, until a phone is linked."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import anyio
+import httpx
+import pytest
+import typer
+
+from plugchat_async import AsyncPlugChat, PairingOutcome
+from plugchat_async.cli import _web
+from plugchat_async.cli._access import Access
+from plugchat_async.cli._failures import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from plugchat_async.sandbox import Sandbox
+    from tests.cli.conftest import Ran
+
+    Run = Callable[..., Ran]
+
+PLUGCHAT = [sys.executable, "-P", "-m", "plugchat_async"]
+
+
+class Browser:
+    """Open what is printed, and read the events of the page."""
+
+    def __init__(self) -> None:
+        self.outcome: PairingOutcome | Failure | None = None
+        self.address = ""
+        self.http = httpx.AsyncClient(trust_env=False)
+
+    async def link(self, client: AsyncPlugChat) -> None:
+        """Run the command's inner part, and keep how it ends."""
+        try:
+            self.outcome = await _web.link(client, interval=15, in_browser=True)
+        except Failure as failure:
+            self.outcome = failure
+
+    async def visit(self) -> httpx.Response:
+        """Open the address."""
+        with anyio.fail_after(5):
+            while not self.address:  # noqa: ASYNC110 - it is told from elsewhere
+                await anyio.sleep(0.02)
+        return await self.http.get(self.address)
+
+    async def look(self) -> None:
+        """Keep the page open until it has ended."""
+        origin = httpx.URL(self.address).join("/pair/events")
+        async with self.http.stream("GET", origin) as events:
+            assert events.status_code == 200
+            lines = events.aiter_lines()
+            while not re.match("event: (connected|failed)", await anext(lines)):
+                pass
+
+
+@pytest.fixture
+def browser(monkeypatch: pytest.MonkeyPatch) -> Browser:
+    """Be the desktop's browser."""
+    browser = Browser()
+
+    def launch(address: str) -> int:
+        browser.address = address
+        return 0
+
+    monkeypatch.setattr(typer, "launch", launch)
+    return browser
+
+
+def in_a_thread(journey: Callable[[], Awaitable[None]]) -> None:
+    """Run it where coverage on CPython 3.11 is not confused; `run` of conftest.py tells why."""
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(anyio.run, journey).result()
+
+
+async def scan(sandbox: Sandbox, client: AsyncPlugChat) -> None:
+    """Link the phone, once a code was asked for."""
+    with anyio.fail_after(5):
+        while not sandbox.calls:  # noqa: ASYNC110 - it is told from elsewhere
+            await anyio.sleep(0.02)
+    code = await client.qr_code()
+    assert sandbox.scan(code.payload)
+
+
+def test_a_key_opens_once_and_a_scan_ends_it(
+    sandbox: Sandbox, browser: Browser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The key is exchanged for a cookie that scripts can't read; the page tells the end."""
+
+    async def journey() -> None:
+        client = Access(None, None, False, 10).client()
+        async with anyio.create_task_group() as tasks, browser.http:
+            tasks.start_soon(browser.link, client)
+            entered = await browser.visit()
+            assert (entered.status_code, entered.headers["location"]) == (303, "/pair")
+            cookie = entered.headers["set-cookie"]
+            assert "HttpOnly" in cookie
+            assert "SameSite=strict" in cookie
+            assert entered.headers["cache-control"] == "no-store"
+            assert (await browser.visit()).status_code == 403
+            page = httpx.URL(browser.address).join("/pair")
+            assert "WhatsApp" in (await browser.http.get(page)).text
+            async with httpx.AsyncClient(trust_env=False) as stranger:
+                assert (await stranger.get(page)).status_code == 403
+                assert (await stranger.get(browser.address)).status_code == 403
+                wrong = browser.address[:-1] + "é"
+                assert (await stranger.get(wrong)).status_code == 403
+            assert sandbox.calls == ()
+            tasks.start_soon(scan, sandbox, client)
+            await browser.look()
+
+    in_a_thread(journey)
+    assert browser.outcome is PairingOutcome.CONNECTED
+    out = capsys.readouterr().out
+    assert browser.address in out
+    assert "Ctrl-C to stop" in out
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [("already_connected", "already_connected"), ("unauthorized", "PlugChat refused the token.")],
+)
+def test_other_ends(sandbox: Sandbox, browser: Browser, answer: str, outcome: str) -> None:
+    """The page has shown them when the command ends."""
+
+    async def journey() -> None:
+        sandbox.answer_next(answer)
+        async with anyio.create_task_group() as tasks, browser.http:
+            tasks.start_soon(browser.link, Access(None, None, False, 10).client())
+            await browser.visit()
+            await browser.look()
+
+    in_a_thread(journey)
+    assert str(browser.outcome) == outcome
+
+
+@pytest.fixture
+def _a_page_that_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def link(client: AsyncPlugChat, *, interval: float, in_browser: bool) -> PairingOutcome:
+        assert (interval, in_browser) == (15, False)
+        return PairingOutcome.ALREADY_CONNECTED
+
+    monkeypatch.setattr(_web, "link", link)
+
+
+@pytest.mark.usefixtures("sandbox", "_a_page_that_ends_at_once")
+def test_its_exit_codes_are_those_of_codes_on_the_terminal(run: Run) -> None:
+    """For example 3."""
+    assert run("pair", "--web").exit_code == 3
+
+
+def test_without_its_extra(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What to install; exit code 1."""
+    monkeypatch.delattr("plugchat_async.cli._web")
+    monkeypatch.delitem(sys.modules, "plugchat_async.cli._web")
+    monkeypatch.delitem(sys.modules, "plugchat_async.cli._door", raising=False)
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    ran = run("pair", "--web")
+    assert ran.exit_code == 1
+    assert "pip install 'plugchat-async[cli,fastapi]'" in ran.err
+
+
+@pytest.mark.parametrize("options", [["--ascii"], ["--json"], ["--output", "code.png"]])
+def test_what_it_does_not_go_with(run: Run, options: list[str]) -> None:
+    """Exit code 2."""
+    ran = run("pair", "--web", *options)
+    assert ran.exit_code == 2
+    assert "--web goes with neither" in ran.err
+
+
+def test_the_address_is_printed_where_no_browser_is_opened(
+    browser: Browser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a server, say, to be reached by `ssh -L`."""
+    _web._introduce("http://127.0.0.1:1/key/a-key", in_browser=False)
+    assert "\n\n  http://127.0.0.1:1/key/a-key\n\n" in capsys.readouterr().out
+    assert browser.address == ""
+
+
+@pytest.mark.usefixtures("served")
+@pytest.mark.parametrize("is_open", [False, True])
+def test_ctrl_c_ends_it(*, is_open: bool) -> None:
+    """With 130, and in silence, with or without a page that is open."""
+    with subprocess.Popen(
+        [*PLUGCHAT, "pair", "--web"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as pair:
+        assert pair.stdout is not None
+        assert pair.stderr is not None
+        lines = list(iter(pair.stdout.readline, "Ctrl-C to stop\n"))
+        address = next(line.strip() for line in lines if "http" in line)
+        with ExitStack() as stack:
+            if is_open:
+                visitor = stack.enter_context(httpx.Client(trust_env=False))
+                visitor.get(address)
+                events = httpx.URL(address).join("/pair/events")
+                stream = stack.enter_context(visitor.stream("GET", events))
+                assert stream.status_code == 200
+            pair.send_signal(signal.SIGINT)
+            assert pair.wait(5) == 130
+        assert pair.stderr.read() == ""
