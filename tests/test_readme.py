@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -69,10 +72,21 @@ def test_the_guide_lists_every_answer_of_the_sandbox() -> None:
     assert dict(rows) == dict(ANSWERS)
 
 
-@pytest.mark.parametrize("page", [*READMES, "docs/guides/fastapi.md", "docs/guides/testing.md"])
+@pytest.mark.parametrize("command", ["pair", "qr", "image", "status", "sandbox", "demo"])
+def test_the_guide_shows_each_help_screen_as_it_is(command: str) -> None:
+    """At 80 columns, to the letter."""
+    environment = {**os.environ, "COLUMNS": "80", "LC_ALL": "C.UTF-8"}
+    line = [sys.executable, "-P", "-m", "plugchat_async", command, "--help"]
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, check=True)
+    guide = (ROOT / "docs" / "guides" / "command.md").read_text("utf-8")
+    assert f"$ plugchat {command} --help\n{done.stdout.rstrip()}\n```" in guide
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("page", [*READMES, "docs/guides/fastapi.md"])
 def test_every_link_leads_to_a_file(page: str) -> None:
     """Pictures, guides and examples are where the text says."""
     folder = (ROOT / page).parent
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / page).read_text("utf-8"))
-    assert links or page.endswith("testing.md")
+    assert links
     assert [link for link in links if not (folder / link).exists()] == []
