@@ -182,7 +182,9 @@ def _family(client: AsyncHTTPClient) -> str:
 def _failures(family: str) -> Failures:
     module = sys.modules[family]
     return Failures(
-        timeout=module.TimeoutException, other=(module.HTTPError, module.InvalidURL, OSError)
+        timeout=module.TimeoutException,
+        # A cookie that is not ASCII, kept by a client brought along, breaks its next request.
+        other=(module.HTTPError, module.InvalidURL, OSError, UnicodeError),
     )
 
 

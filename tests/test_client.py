@@ -7,15 +7,21 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import httpx
 import pytest
 import respx
 import segno
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from plugchat_async import (
     AlreadyConnected,
     AsyncPlugChat,
     InstanceStatus,
+    PlugChatError,
+    QRCode,
+    QRImage,
     UnexpectedRedirect,
     UnexpectedResponse,
 )
@@ -330,3 +336,47 @@ async def test_the_repr_shows_the_base_url_and_no_token() -> None:
     assert repr(AsyncPlugChat(TOKEN)) == (
         "AsyncPlugChat(base_url='https://app.plugchat.com.br/api/whatsapp')"
     )
+
+
+@given(
+    status=st.integers(200, 599),
+    headers=st.lists(
+        st.tuples(
+            st.sampled_from(
+                ["Content-Type", "Content-Encoding", "Location", "Retry-After", "Set-Cookie"]
+            ),
+            st.binary(max_size=40)
+            | st.sampled_from(
+                [b"gzip", b"//[", b"https://\xff", b"http://[::1", b"a:b:c", b"9" * 99]
+            ),
+        ),
+        max_size=4,
+    ),
+    body=st.binary(max_size=100) | st.sampled_from([b'{"value": "2@x"}', b"<html>", b"{}"]),
+)
+@example(status=302, headers=[("Location", b"http://example.com:99999999/")], body=b"")
+@example(status=302, headers=[("Location", b"http://ex\xc3\xa4mple.\xe2\x84\x80/")], body=b"")
+@example(status=200, headers=[("Set-Cookie", b"\x80")], body=b'{"value": "2@x"}')
+@settings(deadline=None, max_examples=300)
+def test_whatever_the_api_answers_only_a_model_or_one_of_our_errors_comes_out(
+    status: int, headers: list[tuple[str, bytes]], body: bytes
+) -> None:
+    """Any status, any headers, any bytes, at each endpoint."""
+    encoded = [(name.encode(), value) for name, value in headers]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, headers=encoded, stream=httpx.ByteStream(body))
+
+    async def ask() -> list[object]:
+        outcomes: list[object] = []
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http_client:
+            client = AsyncPlugChat(TOKEN, http_client=http_client, retries=0)
+            for call in (client.qr_code, client.qr_code_image, client.status):
+                try:
+                    outcomes.append(await call())
+                except PlugChatError as error:
+                    outcomes.append(error)
+        return outcomes
+
+    for outcome in anyio.run(ask):
+        assert isinstance(outcome, QRCode | QRImage | InstanceStatus | PlugChatError)
