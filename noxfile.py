@@ -38,16 +38,18 @@ def install_wheel(session: nox.Session, *groups: str, extras: str = "all") -> No
 def pytest(session: nox.Session, *arguments: str, concurrency: str = "thread") -> None:
     # By its path: `python -m` would put this folder, and with it the tree, in front of the wheel.
     program = str(Path(session.bin) / "pytest")
+    # A file of its own, so that sessions can run side by side.
+    session.env["COVERAGE_FILE"] = str(Path(session.create_tmp()).resolve() / "coverage")
+    session.run("coverage", "erase")
     session.run("coverage", "run", f"--concurrency={concurrency}", program, *arguments)
+    session.run("coverage", "combine")
 
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """Run the tests against the built wheel, on each supported Python that is there."""
     install_wheel(session, "tests")
-    session.run("coverage", "erase")
     pytest(session, *session.posargs)
-    session.run("coverage", "combine")
     if not session.posargs:
         # What needs a terminal or a browser is covered by the session of its own.
         session.run("coverage", "report", f"--omit={IN_REAL_PROGRAMS}")
@@ -73,10 +75,8 @@ def lint(session: nox.Session) -> None:
 def journeys(session: nox.Session) -> None:
     """Drive a real terminal (tmux) and a real browser (Chromium) through the package."""
     install_wheel(session, "tests", "browser")
-    session.run("coverage", "erase")
     # Playwright runs its loop in a greenlet.
     pytest(session, "-m", "browser or tmux", *session.posargs, concurrency="greenlet,thread")
-    session.run("coverage", "combine")
     if not session.posargs:
         session.run("coverage", "report", f"--include={IN_REAL_PROGRAMS}")
 
