@@ -87,7 +87,7 @@ class Pool:
             if self.is_closed:
                 raise RuntimeError(CLOSED)
             return self._idle.pop() if self._idle else await _open()
-        except BaseException:
+        except BaseException:  # cancellation, too, must not lose a turn
             self._turns.release()
             raise
 

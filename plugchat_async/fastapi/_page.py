@@ -44,7 +44,7 @@ class PairingPage:
             lstrip_blocks=True,
         )
         self._template = environment.get_template("page.html")
-        # These two are ours, and are code: escaped, they would be none.
+        # These two are ours, and are code: escaped, they would be none. Hence the S704.
         self._code = {name: Markup(_read(f"page.{name}")) for name in ("css", "js")}  # noqa: S704
         self._words = {language: read_words(language) for language in LANGUAGES}
 
