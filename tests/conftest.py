@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING, Any
 
 import looptime
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytest_plugins = ["plugchat_async.testing"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> None:
+    # Of a shell's background jobs, and so of their children, Ctrl-C is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=["asyncio", "trio"])
