@@ -47,17 +47,20 @@ async def read_body(response: httpx.Response) -> bytes:
 
 async def _read_raw(response: httpx.Response) -> bytes:
     body = bytearray()
-    # Leaving the loop would leave httpx's nested generators to the garbage collector, which trio
-    # reports; cancelling the next read unwinds them all and closes the connection.
-    with anyio.CancelScope() as reading:
-        async for chunk in response.aiter_raw():
-            if len(body) + len(chunk) > LARGEST_BODY:
-                reading.cancel()
-            else:
-                body += chunk
-    if reading.cancel_called:
-        raise UnreadableBody(_TOO_LARGE)
-    return bytes(body)
+    chunks = response.aiter_raw()
+    async for chunk in chunks:
+        if len(body) + len(chunk) > LARGEST_BODY:
+            break
+        body += chunk
+    else:
+        return bytes(body)
+    # Left alone, httpx's nested generators would go to the garbage collector, which trio reports;
+    # cancelling the next read unwinds them all and closes the connection.
+    with anyio.CancelScope() as giving_up:
+        giving_up.cancel()
+        async for _ in chunks:
+            pass
+    raise UnreadableBody(_TOO_LARGE)
 
 
 def _inflate(raw: bytes) -> bytes:
