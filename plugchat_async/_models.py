@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -13,6 +13,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SecretStr,
 )
 
 from . import _render
@@ -20,8 +21,7 @@ from ._errors import UnexpectedResponse
 from ._image_formats import MediaType
 from ._image_reader import read_payload
 
-if TYPE_CHECKING:
-    from segno import QRCode as Symbol
+T = TypeVar("T")
 
 # "WhatsApp invalidates a QR code every 20 s": the API's documentation of both QR endpoints.
 LIFE = timedelta(seconds=20)
@@ -89,7 +89,7 @@ class QRCode(_Perishable):
             ValueError: The payload is too long for any QR symbol, or `border` is negative.
         """
         _check_border(border)
-        return _render.svg(self._symbol(), border=border)
+        return self._fitting(_render.svg(SecretStr(self.payload), border=border))
 
     def png(self, *, scale: int = 8, border: int = 4) -> bytes:
         """Draw the code as a PNG, black on white.
@@ -109,7 +109,7 @@ class QRCode(_Perishable):
         _check_border(border)
         if scale < 1:
             raise ValueError(f"scale must be at least 1 pixel a module, not {scale}")
-        return _render.png(self._symbol(), scale=scale, border=border)
+        return self._fitting(_render.png(SecretStr(self.payload), scale=scale, border=border))
 
     def data_uri(self) -> str:
         """Draw the code for the `src` of an `<img>`.
@@ -137,16 +137,15 @@ class QRCode(_Perishable):
             ValueError: The payload is too long for any QR symbol, or `border` is negative.
         """
         _check_border(border)
-        return _render.terminal(self._symbol(), border=border, color=color)
+        return self._fitting(_render.terminal(SecretStr(self.payload), border=border, color=color))
 
-    def _symbol(self) -> Symbol:
-        symbol = _render.encode(self.payload)
-        if symbol is None:
+    def _fitting(self, drawing: T | None) -> T:
+        if drawing is None:
             raise ValueError(
                 f"a payload of {len(self.payload.encode())} bytes is too long for any QR symbol,"
                 " which holds about 2,900; shorten it"
             )
-        return symbol
+        return drawing
 
 
 class QRImage(_Perishable):

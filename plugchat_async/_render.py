@@ -1,11 +1,16 @@
-"""Draw a payload as a QR symbol, always dark on light, so that it scans on any background."""
+"""Draw a payload as a QR symbol, always dark on light, so that it scans on any background.
+
+Each drawing is None where the payload is too long for any symbol.
+"""
 
 from __future__ import annotations
 
 import io
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
     from segno import QRCode as Symbol
 
 _DARK = "#000"
@@ -17,23 +22,20 @@ _BLACK_ON_WHITE = "\x1b[30;47;107m"
 _RESET = "\x1b[0m"
 
 
-def encode(payload: str) -> Symbol | None:
-    """Choose version, error correction level and mask; None where no symbol is large enough."""
-    import segno
+# Weighing all eight masks takes three quarters of the time, and every reader takes any. For text
+# like a code's, the one of every third column is the best more often than all others together.
+_MASK = 2
 
-    try:
-        # The lowest level that fits is raised where it costs no size. ECI names the charset of what
-        # is not ASCII; readers guess otherwise, and some guess wrong. Left to itself, segno names
-        # no Latin-1, and takes some UTF-8 for kanji.
-        if payload.isascii():
-            return segno.make_qr(payload)
-        return segno.make_qr(payload, mode="byte", encoding="utf-8", eci=True)
-    except segno.DataOverflowError:
-        return None
+# A page draws the same code for each of its viewers, at about the same time.
+_remembered = lru_cache(maxsize=64)
 
 
-def svg(symbol: Symbol, *, border: int) -> str:
+@_remembered
+def svg(payload: SecretStr, *, border: int) -> str | None:
     """Write an SVG element of 8 pixels a module, free of names that could clash with a page's."""
+    symbol = _encode(payload)
+    if symbol is None:
+        return None
     out = io.BytesIO()
     symbol.save(
         out,
@@ -51,19 +53,30 @@ def svg(symbol: Symbol, *, border: int) -> str:
     return out.getvalue().decode()
 
 
-def png(symbol: Symbol, *, scale: int, border: int) -> bytes:
+@_remembered
+def png(payload: SecretStr, *, scale: int, border: int) -> bytes | None:
     """Write a PNG of `scale` pixels a module."""
+    symbol = _encode(payload)
+    if symbol is None:
+        return None
     out = io.BytesIO()
-    symbol.save(out, kind="png", scale=scale, border=border, dark=_DARK, light=_LIGHT)
+    # The highest compression doubles the time to save half a kilobyte.
+    symbol.save(
+        out, kind="png", scale=scale, border=border, dark=_DARK, light=_LIGHT, compresslevel=1
+    )
     return out.getvalue()
 
 
-def terminal(symbol: Symbol, *, border: int, color: bool) -> str:
+@_remembered
+def terminal(payload: SecretStr, *, border: int, color: bool) -> str | None:
     """Write lines of half blocks, two modules to a character.
 
     Without colour the light modules are the inked ones: that is dark on light where the terminal
     writes light on dark, as most do.
     """
+    symbol = _encode(payload)
+    if symbol is None:
+        return None
     rows = [[bool(module) for module in row] for row in symbol.matrix_iter(border=border)]
     rows.append([False] * len(rows[0]))  # symbols have an odd number of rows
     pairs = list(zip(rows[::2], rows[1::2], strict=True))
@@ -75,3 +88,19 @@ def terminal(symbol: Symbol, *, border: int, color: bool) -> str:
         )
     ink = {(True, True): " ", (True, False): "▄", (False, True): "▀", (False, False): "█"}
     return "\n".join("".join(ink[pair] for pair in zip(*lines, strict=True)) for lines in pairs)
+
+
+def _encode(payload: SecretStr) -> Symbol | None:
+    """Choose version and error correction level; None where no symbol is large enough."""
+    import segno
+
+    text = payload.get_secret_value()
+    try:
+        # The lowest level that fits is raised where it costs no size. ECI names the charset of what
+        # is not ASCII; readers guess otherwise, and some guess wrong. Left to itself, segno names
+        # no Latin-1, and takes some UTF-8 for kanji.
+        if text.isascii():
+            return segno.make_qr(text, mask=_MASK)
+        return segno.make_qr(text, mask=_MASK, mode="byte", encoding="utf-8", eci=True)
+    except segno.DataOverflowError:
+        return None

@@ -98,6 +98,14 @@ def test_a_code_of_any_length_can_be_scanned(
     assert read(DRAWINGS[drawing](QRCode(payload=payload), paint_terminal)) == [payload]
 
 
+@pytest.mark.parametrize("length", [8, 240, 1000])
+@pytest.mark.parametrize("character", ["0", "U", "a", "\x00", "\xff"], ids=ascii)
+def test_a_code_of_one_character_over_and_over_can_be_scanned(character: str, length: int) -> None:
+    """The mask is chosen for texts like a code's, and does for the most even one as well."""
+    payload = character * length
+    assert read(on("white", QRCode(payload=payload).png())) == [payload]
+
+
 @settings(deadline=None, max_examples=30)
 @given(
     drawing=st.sampled_from(sorted(DRAWINGS)),
@@ -225,6 +233,13 @@ def test_a_terminal_without_bright_colours_shows_a_code_that_scans(
     """It ignores the bright white and keeps the white before it."""
     drawing = QRCode(payload=LINK).terminal().replace(";107", "")
     assert read(paint_terminal(drawing, theme=theme)) == [LINK]
+
+
+def test_the_same_code_is_drawn_once() -> None:
+    """A page asks again for each of its viewers; another size is another drawing."""
+    code = QRCode(payload=LINK)
+    assert code.svg() is QRCode(payload=LINK).svg()
+    assert code.svg(border=0) != code.svg() != QRCode(payload=LEGACY).svg()
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
