@@ -44,18 +44,22 @@ class Call(Generic[T]):
 
     def request(self, client: httpx.AsyncClient, *, keep: bool) -> httpx.Request:
         """Build the request, once where it may be kept: it is an eighth of what a call costs."""
-        if self.endpoint in self.prepared:
-            return self.prepared[self.endpoint]
-        request = client.build_request(
+        prepared = self.prepared.get(self.endpoint)
+        if prepared is None:
+            prepared = self._build(client, self.endpoint.url(self.base_url))
+            self.prepared[self.endpoint] = prepared
+            return prepared
+        # Parsing the address is a good part of it, and that at least is done once.
+        return prepared if keep else self._build(client, prepared.url)
+
+    def _build(self, client: httpx.AsyncClient, url: str | httpx.URL) -> httpx.Request:
+        return client.build_request(
             "GET",
-            self.endpoint.url(self.base_url),
+            url,
             # What is small is not worth compressing, and a bomb is not to be invited.
             headers={**self.credentials.headers(), "Accept-Encoding": "identity"},
             timeout=None,
         )
-        if keep:
-            self.prepared[self.endpoint] = request
-        return request
 
 
 @dataclass(frozen=True, slots=True)
