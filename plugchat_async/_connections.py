@@ -7,10 +7,9 @@ scans all of them on every request, and requests that wait inside it can't be ca
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 import anyio
 import httpx
@@ -37,8 +36,7 @@ class AsyncHTTPClient(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Failures:
+class Failures(NamedTuple):
     """The exceptions by which one family of clients says that no answer came."""
 
     timeout: type[Exception]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import itertools
 import logging
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 import anyio
 
@@ -32,8 +31,7 @@ T = TypeVar("T")
 _LONGEST_PAUSE = 20.0
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Generic[T]):
+class Call(NamedTuple, Generic[T]):
     """What to ask, of which instance, and how to read the answer."""
 
     endpoint: Endpoint
@@ -62,8 +60,7 @@ class Call(Generic[T]):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[T]):
+class Outcome(NamedTuple, Generic[T]):
     """What a call brought, and when the attempt that brought it began."""
 
     value: T

@@ -41,6 +41,7 @@ _UTC = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(
 class _Perishable(BaseModel):
     model_config = ConfigDict(
         frozen=True,
+        defer_build=True,
         hide_input_in_errors=True,
         ser_json_bytes="base64",
         val_json_bytes="base64",
@@ -200,7 +201,7 @@ class InstanceStatus(BaseModel):
         error: The API's sentence. On a connected instance it is information, not a failure.
     """
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
 
     connected: bool
     session: bool | None = None

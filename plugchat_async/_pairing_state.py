@@ -10,7 +10,7 @@ from ._models import QRCode
 
 
 class _State(BaseModel):
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
 class Starting(_State):

@@ -18,11 +18,11 @@ TOKEN_VARIABLE = "PLUGCHAT_TOKEN"  # noqa: S105 - a variable's name
 BASE_URL_VARIABLE = "PLUGCHAT_BASE_URL"
 
 # RFC 9110: a field name is a token; a value is visible ASCII with blanks inside.
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
+_HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_HEADER_VALUE = r"[\x20-\x7e]*"
 
 # A name or an address: httpx also takes what no resolver does, blanks and all.
-_HOST = re.compile(r"[\w.:-]+")
+_HOST = r"[\w.:-]+"
 
 # "Ask for a new code every 10 to 20 s": beyond 20 s the code on show is dead.
 _LONGEST_INTERVAL = 20.0
@@ -52,7 +52,7 @@ def check_token(token: SecretStr) -> SecretStr:
     stripped = SecretStr(token.get_secret_value().strip())
     if not stripped:
         raise ValueError("token is empty: copy it from PlugChat's panel")
-    if not _HEADER_VALUE.fullmatch(stripped.get_secret_value()):
+    if not re.fullmatch(_HEADER_VALUE, stripped.get_secret_value()):
         raise ValueError(
             "token has control characters or characters outside ASCII:"
             " copy it again from PlugChat's panel"
@@ -68,9 +68,9 @@ def check_headers(headers: Mapping[str, str]) -> dict[str, SecretStr]:
     for name, value in headers.items():
         if not all(isinstance(text, str) for text in (name, value)):
             raise TypeError("headers must map str to str")
-        if not _HEADER_NAME.fullmatch(name):
+        if not re.fullmatch(_HEADER_NAME, name):
             raise ValueError("headers: a name has characters that HTTP does not allow")
-        if not _HEADER_VALUE.fullmatch(value):
+        if not re.fullmatch(_HEADER_VALUE, value):
             raise ValueError(
                 f"headers: the value of {name} has control characters or characters outside ASCII"
             )
@@ -103,7 +103,7 @@ def _check_base_url(base_url: str, *, allow_insecure_http: bool) -> str:
     if url is None:
         # Raised out here, without httpx's own error as a context, which quotes the URL.
         raise ValueError("base_url is not a URL")
-    if url.scheme not in {"http", "https"} or not _HOST.fullmatch(url.host):
+    if url.scheme not in {"http", "https"} or not re.fullmatch(_HOST, url.host):
         raise ValueError("base_url must begin with https:// (or http://) and a host")
     if url.port is not None and not 0 < url.port <= _HIGHEST_PORT:
         raise ValueError(f"base_url: its port must be between 1 and {_HIGHEST_PORT}")

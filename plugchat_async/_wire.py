@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic_core import from_json
@@ -42,8 +42,7 @@ if TYPE_CHECKING:
     Json: TypeAlias = "dict[str, Json] | list[Json] | str | float | bool | None"
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """A documented endpoint and the host that the documentation gives for it."""
 
     path: str
@@ -123,26 +122,23 @@ def read_status(answer: Answer, redact: Redact) -> InstanceStatus | ResponseErro
     )
 
 
-def _words(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.IGNORECASE)
-
-
-# What words mean wherever they stand: gateways move them between statuses and keys.
-_ALREADY_CONNECTED = _words(r"(?<!not )already connected|j[áa] (est[áa] )?conectad[oa]")
-_NOT_CONNECTED = _words(r"you are not connected|you need to restore the session")
-_UNSUBSCRIBED = _words(r"subscri|payment required|trial (is |has )?(over|ended|expired)")
-_UNKNOWN = _words(r"not_found|(instance|entity) not found|matching target resource method")
-_UNAUTHORIZED = _words(r"client-token|unauthori[sz]ed|invalid token")
-_FAILURE = _words(r"error|erro|fail(ed|ure)?")
+# What words mean wherever they stand: gateways move them between statuses and keys. Compiled at
+# first use, which few answers come to: it would be a tenth of what importing the package costs.
+_ALREADY_CONNECTED = r"(?i)(?<!not )already connected|j[áa] (est[áa] )?conectad[oa]"
+_NOT_CONNECTED = r"(?i)you are not connected|you need to restore the session"
+_UNSUBSCRIBED = r"(?i)subscri|payment required|trial (is |has )?(over|ended|expired)"
+_UNKNOWN = r"(?i)not_found|(instance|entity) not found|matching target resource method"
+_UNAUTHORIZED = r"(?i)client-token|unauthori[sz]ed|invalid token"
+_FAILURE = r"(?i)error|erro|fail(ed|ure)?"
 
 _CODE_KEYS = ("value", "qrcode")
 _SENTENCE_KEYS = ("error", "errors", "message", "msg", "reason", "detail", "status")
 
 # A word of letters alone is an error's name or a broken template's `undefined`. Codes are never
 # told by a prefix: theirs changed in 2026 and will again.
-_WORD = _words(r"[^\W\d]+[.!]?")
-_ERROR_WORD = _words(
-    r"(error|erro|fail(ed|ure)?|not_?found|unauthorized|forbidden|null|none|undefined|true|false)"
+_WORD = r"[^\W\d]+[.!]?"
+_ERROR_WORD = (
+    r"(?i)error|erro|fail(ed|ure)?|not_?found|unauthorized|forbidden|null|none|undefined|true|false"
 )
 
 # What base64 makes of the first bytes of PNG, JPEG, GIF and WebP, and of SVG, which is refused.
@@ -229,7 +225,7 @@ class _Reply:
     def code(self) -> Code | ResponseError | None:
         text = self._explicit_text()
         if text is None and isinstance(self._body, str):
-            text = self._body if not _WORD.fullmatch(self._body) else None
+            text = self._body if not re.fullmatch(_WORD, self._body) else None
         if not text or self._declares_failure():
             return None
         if _is_encoded_picture(text):
@@ -287,8 +283,8 @@ class _Reply:
     def _is_success(self) -> bool:
         return 200 <= self._answer.status_code < 300
 
-    def _says(self, words: re.Pattern[str]) -> bool:
-        return any(words.search(sentence) for sentence in self._sentences)
+    def _says(self, words: str) -> bool:
+        return any(re.search(words, sentence) for sentence in self._sentences)
 
     def _truth(self, key: str) -> bool | None:
         value = self._body.get(key) if isinstance(self._body, dict) else None
@@ -308,7 +304,7 @@ class _Reply:
             self._body.get("error")
             or self._body.get("errors")
             or status is False
-            or (isinstance(status, str) and _FAILURE.fullmatch(status))
+            or (isinstance(status, str) and re.fullmatch(_FAILURE, status))
         )
         return bool(failure) and not self._says(_NOT_CONNECTED)
 
@@ -429,7 +425,7 @@ def _could_be_a_code(text: str) -> bool:
         and text.isprintable()
         and " " not in text
         and text[0] not in '<{["'
-        and not _ERROR_WORD.fullmatch(text)
+        and not re.fullmatch(_ERROR_WORD, text)
         and len(text.encode()) <= _LONGEST_PAYLOAD
     )
 
