@@ -147,7 +147,7 @@ class Exchange:
     ) -> Answer:
         failures = self.connections.failures
         try:
-            with anyio.fail_after(self._timeout):
+            with anyio.move_on_after(self._timeout) as attempt:
                 request = call.request(client, keep=self.connections.keeps_requests)
                 response = await client.send(request, stream=True, follow_redirects=False)
                 try:
@@ -158,15 +158,14 @@ class Exchange:
                     if not response.is_closed:  # it is, where it was read to the end
                         await close(response)
         except (TimeoutError, failures.timeout) as error:
-            raise RequestTimeout(
-                f"no complete answer from {call.endpoint.path} within {self._timeout:g} s: check"
-                " the network, or give a longer timeout"
-            ) from _without_frames(error)
+            raise self._timed_out(call) from _without_frames(error)
         except failures.other as error:
             raise NetworkError(
                 f"no answer from {call.endpoint.path}, {type(error).__name__}: check the network"
                 " and base_url"
             ) from _without_frames(error)
+        if attempt.cancelled_caught:
+            raise self._timed_out(call)
         return Answer(
             status_code=response.status_code,
             content=content,
@@ -174,6 +173,12 @@ class Exchange:
             retry_after=response.headers.get("Retry-After"),
             location=location(response),
             unreadable=unreadable,
+        )
+
+    def _timed_out(self, call: Call[T]) -> RequestTimeout:
+        return RequestTimeout(
+            f"no complete answer from {call.endpoint.path} within {self._timeout:g} s: check the"
+            " network, or give a longer timeout"
         )
 
 
