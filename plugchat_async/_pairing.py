@@ -80,8 +80,7 @@ class Pairing:
         """
         if not self._is_over and await self._is_connected():
             self._end_connected()
-            if self._step is not None:
-                self._step.cancel()
+            self._wake()
         return self._outcome in {PairingOutcome.CONNECTED, PairingOutcome.ALREADY_CONNECTED}
 
     async def wait(
@@ -142,6 +141,7 @@ class Pairing:
     ) -> None:
         if not self._is_over:
             self._end(PairingOutcome.CANCELLED)
+            self._wake()
 
     async def _advance(self) -> None:
         """Wait until the next code is due, and fetch it, unless the session ends before."""
@@ -164,7 +164,8 @@ class Pairing:
         if self._status_interval is None:
             await anyio.sleep_until(due)
             return False
-        ask_at = self._asked_at + self._status_interval
+        # A slow answer, or a consumer that held the code for long, has let that moment pass.
+        ask_at = max(self._asked_at + self._status_interval, anyio.current_time())
         while ask_at < due:
             await anyio.sleep_until(ask_at)
             # A slow answer must not make the next code late, nor count beyond it.
@@ -192,6 +193,11 @@ class Pairing:
     def _end_connected(self) -> None:
         before_any_code = self._qr is None
         self._end(PairingOutcome.ALREADY_CONNECTED if before_any_code else PairingOutcome.CONNECTED)
+
+    def _wake(self) -> None:
+        """Let a task that waits for the next code see the end, which another task brought."""
+        if self._step is not None:
+            self._step.cancel()
 
     def _end(self, outcome: PairingOutcome) -> None:
         if not self._is_over:
