@@ -73,10 +73,12 @@ class AsyncPlugChat:
         allow_insecure_http: bool = False,
         http_client: httpx.AsyncClient | AsyncHTTPClient | None = None,
     ) -> None:
+        # A traceback of a refusal may render these locals.
         token = _settings.environment_token() if token is None else _settings.seal(token)
+        extra_headers = _settings.seal_headers({} if headers is None else headers)
+        del headers
         self._credentials = Credentials(
-            _settings.check_token(token),
-            _settings.check_headers({} if headers is None else headers),
+            _settings.check_token(token), _settings.check_headers(extra_headers)
         )
         self._base_url = _settings.read_base_url(base_url, allow_insecure_http=allow_insecure_http)
         timeout = _settings.check_seconds("timeout", timeout)

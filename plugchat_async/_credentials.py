@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+from base64 import b64encode
 from hashlib import blake2b
+from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pydantic import SecretStr
 
@@ -68,6 +71,27 @@ class Credentials:
         return {
             spelling[start : start + _SHORTEST_PIECE].casefold()
             for word in words
-            for spelling in (word, quote(word, safe=""))
+            for spelling in _spellings(word)
             for start in range(max(1, len(spelling) - _SHORTEST_PIECE + 1))
         }
+
+
+def _spellings(word: str) -> Iterator[str]:
+    """Spell a secret as gateways do that repeat it."""
+    yield word
+    yield quote(word, safe="")
+    if len(word) < _SHORTEST_PIECE:
+        return  # encoded, so little is no secret, and would hide honest words
+    yield escape(word)
+    yield json.dumps(word)[1:-1]
+    yield word.encode().hex()
+    for before in range(3):
+        encoded = _in_base64(word.encode(), before)
+        yield encoded
+        yield encoded.replace("+", "-").replace("/", "_")
+
+
+def _in_base64(raw: bytes, before: int) -> str:
+    """Encode what stands after so many other bytes, without the digits that it shares with them."""
+    encoded = b64encode(bytes(before) + raw).decode()
+    return encoded[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]

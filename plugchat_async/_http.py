@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
@@ -146,6 +147,8 @@ class Exchange:
         self, client: httpx.AsyncClient, call: Call[T], asked_at: datetime
     ) -> Answer:
         failures = self.connections.failures
+        # What the caller is handling at this moment becomes a context of ours, and stays whole.
+        handled = sys.exception()
         try:
             with anyio.move_on_after(self._timeout) as attempt:
                 request = call.request(client, keep=self.connections.keeps_requests)
@@ -158,12 +161,17 @@ class Exchange:
                     if not response.is_closed:  # it is, where it was read to the end
                         await close(response)
         except (TimeoutError, failures.timeout) as error:
-            raise self._timed_out(call) from _without_frames(error)
+            _hide_secrets(error, call.credentials.redact, but=handled)
+            raise self._timed_out(call) from error
         except failures.other as error:
+            _hide_secrets(error, call.credentials.redact, but=handled)
             raise NetworkError(
                 f"no answer from {call.endpoint.path}, {type(error).__name__}: check the network"
                 " and base_url"
-            ) from _without_frames(error)
+            ) from error
+        except anyio.get_cancelled_exc_class() as error:
+            _hide_secrets(error, call.credentials.redact, but=handled)
+            raise
         if attempt.cancelled_caught:
             raise self._timed_out(call)
         return Answer(
@@ -200,14 +208,14 @@ def _log(call: Call[T], result: str, began: float, number: int) -> None:
     )
 
 
-def _without_frames(error: BaseException) -> BaseException:
-    """Keep the cause and drop its traceback: the frames of an http library hold the headers."""
-    seen: set[BaseException] = set()
+def _hide_secrets(error: BaseException, redact: Redact, *, but: BaseException | None) -> None:
+    """Drop the frames of an http library, which hold headers and body, and redact its words."""
+    seen = {but}
     links: list[BaseException | None] = [error]
     while links:
         link = links.pop()
         if link is not None and link not in seen:
             seen.add(link)
             link.__traceback__ = None
+            link.args = tuple(redact(each) if isinstance(each, str) else each for each in link.args)
             links += [link.__cause__, link.__context__]
-    return error

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 
 import httpx
-from pydantic import SecretStr
+from pydantic import Secret, SecretStr
 
 TOKEN_VARIABLE = "PLUGCHAT_TOKEN"  # noqa: S105 - a variable's name
 BASE_URL_VARIABLE = "PLUGCHAT_BASE_URL"
@@ -32,6 +32,11 @@ _HIGHEST_PORT = 65535
 def seal(token: str | SecretStr) -> SecretStr:
     """Wrap a token, so that no traceback that renders locals can show it."""
     return token if isinstance(token, SecretStr) else SecretStr(token)
+
+
+def seal_headers(headers: Mapping[str, str]) -> Secret[Mapping[str, str]]:
+    """Wrap extra headers likewise, whatever they are."""
+    return Secret(headers)
 
 
 def environment_token() -> SecretStr:
@@ -60,24 +65,24 @@ def check_token(token: SecretStr) -> SecretStr:
     return stripped
 
 
-def check_headers(headers: Mapping[str, str]) -> dict[str, SecretStr]:
+def check_headers(headers: Secret[Mapping[str, str]]) -> dict[str, SecretStr]:
     """Refuse what can't be sent, and a second way to say the token."""
-    if not isinstance(headers, Mapping):
+    if not isinstance(headers.get_secret_value(), Mapping):
         raise TypeError("headers must map str to str")
-    checked: dict[str, SecretStr] = {}
-    for name, value in headers.items():
-        if not all(isinstance(text, str) for text in (name, value)):
+    # Sealed one by one before any is looked at, so that no refusal has one among its locals.
+    sealed = {name: Secret(value) for name, value in headers.get_secret_value().items()}
+    for name, value in sealed.items():
+        if not all(isinstance(text, str) for text in (name, value.get_secret_value())):
             raise TypeError("headers must map str to str")
         if not re.fullmatch(_HEADER_NAME, name):
             raise ValueError("headers: a name has characters that HTTP does not allow")
-        if not re.fullmatch(_HEADER_VALUE, value):
+        if not re.fullmatch(_HEADER_VALUE, value.get_secret_value()):
             raise ValueError(
                 f"headers: the value of {name} has control characters or characters outside ASCII"
             )
         if name.lower() == "authorization":
             raise ValueError("headers: Authorization is the token's; pass it as token=...")
-        checked[name] = SecretStr(value.strip())
-    return checked
+    return {name: SecretStr(value.get_secret_value().strip()) for name, value in sealed.items()}
 
 
 def read_base_url(base_url: str | None, *, allow_insecure_http: bool) -> str | None:

@@ -68,7 +68,7 @@ class Answer:
     status_code: int
     content: bytes = field(repr=False)
     asked_at: datetime
-    retry_after: str | None = None
+    retry_after: str | None = field(default=None, repr=False)
     location: str | None = field(default=None, repr=False)
     unreadable: str | None = None
 
@@ -165,7 +165,7 @@ class _Reply:
     def redirected(self) -> ResponseError | None:
         if not 300 <= self._answer.status_code < 400:
             return None
-        host = _host(self._answer.location)
+        host = self._redact(_host(self._answer.location) or "") or None
         return UnexpectedRedirect(
             f"the API redirects to {host or 'nowhere'}, and a redirect is not followed, since the"
             " token would go with it or be lost; check base_url",

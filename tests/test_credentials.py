@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode, urlsafe_b64encode
 from urllib.parse import quote
 
 import pytest
@@ -108,6 +109,10 @@ def test_eight_characters_of_the_token_in_a_row_are_a_secret(start: int) -> None
         pytest.param(quote(TOKEN, safe=""), id="url-quoted"),
         pytest.param(quote(TOKEN, safe="").lower(), id="url-quoted, in lower case"),
         pytest.param(quote(TOKEN, safe="")[9:21], id="a piece, url-quoted"),
+        pytest.param(TOKEN.encode().hex(), id="hex"),
+        pytest.param(b64encode(TOKEN.encode()).decode()[:30], id="base64"),
+        pytest.param(b64encode(f"a:{TOKEN}".encode()).decode()[:30], id="base64 of a pair"),
+        pytest.param(b64encode(f":{TOKEN}".encode()).decode()[3:20], id="a piece of base64"),
         pytest.param(TOKEN.upper(), id="upper case"),
         pytest.param(TOKEN.lower(), id="lower case"),
         pytest.param(TOKEN.swapcase(), id="the other case"),
@@ -123,6 +128,23 @@ def test_each_word_of_a_token_with_a_scheme_is_a_secret(sentence: str) -> None:
     """The part after `Bearer` is hidden as well where it stands alone."""
     assert credentials(f"Bearer {TOKEN}").redact(sentence) == "got [redacted] [redacted] here"
     assert credentials(f"Bearer {TOKEN}").redact(f"got {TOKEN} here") == "got [redacted] here"
+
+
+@pytest.mark.parametrize(
+    "spelling", ["&lt;&amp;&#x27;&lt;&amp;&#x27;&lt;&amp;", "PCYnPCYnPCYn", r"\u00e7\u00e7"]
+)
+def test_a_token_of_signs_is_hidden_however_a_gateway_writes_them(spelling: str) -> None:
+    """HTML, JSON and base64, also that of URLs, have other signs for them."""
+    found = credentials("<&'<&'<&", X_Key="ççç???>>>çççç").redact(f"bad {spelling}")
+    assert found == "bad [redacted]"
+
+
+def test_base64_of_urls_is_known() -> None:
+    """Two of its digits differ from those of plain base64."""
+    token = "?>?>?>?>?>"
+    written = urlsafe_b64encode(token.encode()).decode()
+    assert "_" in written
+    assert credentials(token).redact(f"bad {written}") == "bad [redacted]"
 
 
 @pytest.mark.parametrize("token", ["abc", "k7", "Zq9w-1x"])

@@ -112,6 +112,45 @@ async def test_a_network_failure_is_followed_by_further_attempts(
     assert type(caught.value) is NetworkError
 
 
+async def test_a_cause_quotes_no_token(family: ModuleType) -> None:
+    """What the http library says of a broken answer is kept, but for what is secret."""
+    gateway = Gateway(family, family.RemoteProtocolError(f"illegal line: b'{TOKEN}'"))
+    with pytest.raises(NetworkError) as caught:
+        await gateway.client(retries=0).qr_code()
+    assert str(caught.value.__cause__) == "illegal line: [redacted]"
+
+
+async def test_what_the_caller_is_handling_stays_as_it_is(family: ModuleType) -> None:
+    """It becomes a context of our error, and has frames and words of its own."""
+    gateway = Gateway(family, family.ConnectError("boom"))
+    with pytest.raises(NetworkError) as caught:
+        try:
+            raise KeyError(TOKEN)
+        except KeyError:
+            await gateway.client(retries=0).qr_code()
+    cause = caught.value.__cause__
+    assert cause is not None
+    assert isinstance(cause.__context__, KeyError)
+    assert cause.__context__.__traceback__ is not None
+    assert cause.__context__.args == (TOKEN,)
+
+
+async def test_a_caller_that_gives_up_sees_no_frames_of_the_http_library(
+    family: ModuleType,
+) -> None:
+    """They hold the request's headers, and the body as far as it was read."""
+    gateway = Gateway(family, anyio.sleep_forever)
+    with pytest.raises(TimeoutError) as caught, anyio.fail_after(1):
+        await gateway.client().qr_code()
+    cancelled = caught.value.__context__
+    assert cancelled is not None
+    modules = [
+        frame.f_globals["__name__"].split(".")[0]
+        for frame, _ in traceback.walk_tb(cancelled.__traceback__)
+    ]
+    assert modules[-1] == "plugchat_async"
+
+
 @pytest.mark.parametrize("failure", [TimeoutError("slow"), OSError("broken")])
 async def test_failures_that_a_transport_lets_through_are_network_errors(
     family: ModuleType, failure: Exception

@@ -485,11 +485,23 @@ def test_no_refusal_repeats_a_base_url(base_url: str) -> None:
     assert caught.value.__context__ is None
 
 
-def test_no_refusal_repeats_a_header_s_value() -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"headers": {"Client-Token": f"{TOKEN}\n"}},
+        {"headers": {"Client Token": TOKEN}},
+        {"headers": {"Client-Token": TOKEN.encode()}},
+        {"headers": [("Client-Token", TOKEN)]},
+        {"headers": {"Client-Token": TOKEN}, "token": ""},
+        {"headers": {"Client-Token": TOKEN}, "timeout": -1},
+    ],
+)
+def test_no_refusal_repeats_a_header_s_value(arguments: dict[str, Any]) -> None:
     """Extra headers carry security tokens."""
-    with pytest.raises(ValueError, match="headers") as caught:
-        AsyncPlugChat("another", headers={"Client-Token": f"{TOKEN}\n"})
+    with pytest.raises((TypeError, ValueError)) as caught:
+        AsyncPlugChat(**{"token": "another", **arguments})
     assert TOKEN not in str(caught.value)
+    assert TOKEN not in rendered_below_the_caller(caught.value)
 
 
 def test_a_client_shows_its_base_url_and_no_token() -> None:

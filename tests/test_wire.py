@@ -430,6 +430,21 @@ def test_a_redirect_tells_the_host_alone(location: str | None, host: str | None)
     assert "secret" not in str(found)
 
 
+def test_a_redirect_to_a_host_that_repeats_a_secret_is_redacted() -> None:
+    """Hosts are in lower case, whatever the secret is."""
+    location = "https://the-token.login.example/"
+    found = read_code(Answer(302, b"", asked_at=NOON, location=location), lambda _: "[redacted]")
+    assert isinstance(found, UnexpectedRedirect)
+    assert found.location == "[redacted]"
+    assert "the-token" not in str(found)
+
+
+def test_an_answer_shows_nothing_that_the_api_chose() -> None:
+    """Its repr stands among the locals that an error reporter renders."""
+    came = Answer(200, b"secret", asked_at=NOON, retry_after="secret", location="secret")
+    assert "secret" not in repr(came)
+
+
 def test_the_detail_is_the_apis_text_cleaned_and_cut() -> None:
     """One line, no control characters, no secret, 200 characters."""
     found = read_code(

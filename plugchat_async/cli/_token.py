@@ -59,7 +59,8 @@ def _from_file(path: Path) -> SecretStr:
 
 
 def _from_environment() -> SecretStr | None:
-    token = SecretStr(os.environ.get(_settings.TOKEN_VARIABLE, "").strip())
+    # Taken out of it, since a viewer or a browser that is opened needs none.
+    token = SecretStr(os.environ.pop(_settings.TOKEN_VARIABLE, "").strip())
     return token or None
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import httpx
 import pytest
@@ -60,7 +62,11 @@ def run(
             monkeypatch.setenv(variable, str(value))
         # In a thread of its own: on CPython 3.11 a cancelled coroutine confuses coverage about the
         # frames below it (https://github.com/coveragepy/coveragepy/issues/2124).
-        with ThreadPoolExecutor(1) as threads, pytest.raises(SystemExit) as ended:
+        with (
+            patch.dict(os.environ),  # a process has one of its own
+            ThreadPoolExecutor(1) as threads,
+            pytest.raises(SystemExit) as ended,
+        ):
             threads.submit(cli.main).result()
         out, err = capsysbinary.readouterr()
         return Ran(int(ended.value.code or 0), out, err.decode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import io
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,15 @@ def test_the_environment(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
     """`PLUGCHAT_TOKEN` holds it."""
     monkeypatch.setenv("PLUGCHAT_TOKEN", f" {token} ")
     assert find_token(None).get_secret_value() == token
+
+
+def test_programs_that_are_opened_later_get_no_token(
+    monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    """A viewer or a browser inherits the environment, and needs none."""
+    monkeypatch.setenv("PLUGCHAT_TOKEN", token)
+    find_token(None)
+    assert "PLUGCHAT_TOKEN" not in os.environ
 
 
 @pytest.mark.usefixtures("sit_at_the_terminal")
