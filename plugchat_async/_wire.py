@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
@@ -147,6 +148,10 @@ _BASE64_OF_A_PICTURE = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "PHN2Z", "PD94
 # The largest QR symbol holds 2,953 bytes at level L, less what naming a charset takes.
 _LONGEST_PAYLOAD = 2900
 _LONGEST_DETAIL = 200
+
+# An answer of 1 MiB of words would hold the event loop for seconds.
+_MOST_SENTENCES = 20
+_LONGEST_SENTENCE = 1000
 _DEEPEST = 3
 
 
@@ -160,7 +165,8 @@ class _Reply:
 
     @cached_property
     def _sentences(self) -> tuple[str, ...]:
-        return tuple(_sentences(self._body))
+        found = islice(_sentences(self._body), _MOST_SENTENCES)
+        return tuple(sentence[:_LONGEST_SENTENCE] for sentence in found)
 
     def redirected(self) -> ResponseError | None:
         if not 300 <= self._answer.status_code < 400:
@@ -375,7 +381,7 @@ class _Reply:
             return float(text)
         try:
             moment = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
@@ -437,8 +443,9 @@ def _is_encoded_picture(text: str) -> bool:
 def _decode_picture(text: str) -> bytes | None:
     """Undo base64, with or without the prefix of a data URI, also with two of them."""
     encoded = "".join(text.split())
-    while encoded[:5].lower() == "data:":
-        _, _, encoded = encoded.partition(",")
+    for _ in range(2):
+        if encoded[:5].lower() == "data:":
+            _, _, encoded = encoded.partition(",")
     try:
         return base64.b64decode(encoded, validate=True)
     except ValueError:

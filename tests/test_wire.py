@@ -396,6 +396,7 @@ def test_a_word_alone_is_never_a_code(word: str) -> None:
         ("-5", None),
         ("", None),
         ("9" * 5000, None),
+        ("Wed, 21 Oct 99999999999999999999 07:28:00 GMT", None),
     ],
 )
 @pytest.mark.parametrize("status", [429, 503])
@@ -404,6 +405,20 @@ def test_retry_after_is_seconds_or_a_date(status: int, text: str, seconds: float
     found = read(status, "", retry_after=text)
     assert isinstance(found, RateLimited | ServerError)
     assert found.retry_after == seconds
+
+
+def test_what_an_error_tells_is_found_among_the_first_sentences() -> None:
+    """An answer full of words costs no more than a short one: it holds up everybody else."""
+    looked_at: list[int] = []
+
+    def redact(text: str) -> str:
+        looked_at.append(len(text))
+        return text
+
+    for body in ({"error": "a " * 400_000}, {"errors": [f"{n}" for n in range(100_000)]}):
+        assert read_code(answer(400, body), redact)
+    assert len(looked_at) == 2
+    assert max(looked_at) < 25_000
 
 
 def test_no_retry_after_is_none() -> None:
