@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, TypeVar
+from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -39,9 +39,8 @@ _UTC = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(
 
 
 class _Perishable(BaseModel):
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True,
-        defer_build=True,
         hide_input_in_errors=True,
         ser_json_bytes="base64",
         val_json_bytes="base64",
@@ -201,7 +200,7 @@ class InstanceStatus(BaseModel):
         error: The API's sentence. On a connected instance it is information, not a failure.
     """
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     connected: bool
     session: bool | None = None
