@@ -7,6 +7,7 @@ scans all of them on every request, and requests that wait inside it can't be ca
 from __future__ import annotations
 
 import sys
+from contextvars import ContextVar
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
@@ -18,6 +19,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Mapping
 
 # Load balancers close idle connections after 60 s or more; the longest pause of ours is a round.
 _IDLE_SECONDS = 30.0
@@ -131,10 +133,34 @@ class BroughtAlong:
         self.is_closed = True
 
 
-async def close(resource: httpx.AsyncClient | httpx.Response) -> None:
+class Closable(Protocol):
+    """Describe what holds a connection."""
+
+    async def aclose(self) -> None:
+        """Give it up."""
+        ...
+
+
+async def close(resource: Closable) -> None:
     """Close what holds a connection, whatever is being cancelled, in a second at most."""
     with anyio.move_on_after(1, shield=True):
         await resource.aclose()
+
+
+_in_handshake: ContextVar[Closable | None] = ContextVar("_in_handshake", default=None)
+
+
+async def close_after_failed_handshake(event: str, info: Mapping[str, Closable]) -> None:
+    """Close the socket that httpcore leaves open when a TLS handshake is cancelled.
+
+    It is a request's extension `trace`, which httpcore calls before and after each of its steps.
+    """
+    if event == "connection.connect_tcp.complete":
+        _in_handshake.set(info["return_value"])
+    elif event == "connection.start_tls.complete":
+        _in_handshake.set(None)
+    elif event == "connection.start_tls.failed" and (stream := _in_handshake.get()):
+        await close(stream)
 
 
 async def _open() -> httpx.AsyncClient:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 import anyio
 
 from ._body import UnreadableBody, read_body
-from ._connections import close, location
+from ._connections import close, close_after_failed_handshake, location
 from ._errors import TRANSIENT, NetworkError, PlugChatError, RequestTimeout, ResponseError
 from ._wire import Answer
 
@@ -31,9 +31,6 @@ T = TypeVar("T")
 # A code lives 20 s: a server that asks for a longer pause has refused this round.
 _LONGEST_PAUSE = 20.0
 
-# A connection that took longer leaves no time for an answer.
-_SHARE_FOR_CONNECTING = 0.9
-
 
 class Call(NamedTuple, Generic[T]):
     """What to ask, of which instance, and how to read the answer."""
@@ -44,27 +41,25 @@ class Call(NamedTuple, Generic[T]):
     read: Callable[[Answer, Redact], T | ResponseError]
     prepared: dict[Endpoint, httpx.Request]
 
-    def request(self, client: httpx.AsyncClient, *, timeout: float, keep: bool) -> httpx.Request:
+    def request(self, client: httpx.AsyncClient, *, keep: bool) -> httpx.Request:
         """Build the request, once where it may be kept: it is an eighth of what a call costs."""
         prepared = self.prepared.get(self.endpoint)
         if prepared is None:
-            prepared = self._build(client, self.endpoint.url(self.base_url), timeout)
+            prepared = self._build(client, self.endpoint.url(self.base_url))
             self.prepared[self.endpoint] = prepared
             return prepared
         # Parsing the address is a good part of it, and that at least is done once.
-        return prepared if keep else self._build(client, prepared.url, timeout)
+        return prepared if keep else self._build(client, prepared.url)
 
-    def _build(
-        self, client: httpx.AsyncClient, url: str | httpx.URL, timeout: float
-    ) -> httpx.Request:
+    def _build(self, client: httpx.AsyncClient, url: str | httpx.URL) -> httpx.Request:
+        is_encrypted = str(url).startswith("https:")
         return client.build_request(
             "GET",
             url,
             # What is small is not worth compressing, and a bomb is not to be invited.
             headers={**self.credentials.headers(), "Accept-Encoding": "identity"},
-            # For connecting, reading, writing and the pool. The deadline is ours, but httpcore closes
-            # the socket of a TLS handshake that stalls only by a time-out of its own.
-            timeout=(timeout * _SHARE_FOR_CONNECTING, None, None, None),
+            timeout=None,
+            extensions={"trace": close_after_failed_handshake} if is_encrypted else {},
         )
 
 
@@ -158,9 +153,7 @@ class Exchange:
         handled = sys.exception()
         try:
             with anyio.move_on_after(self._timeout) as attempt:
-                request = call.request(
-                    client, timeout=self._timeout, keep=self.connections.keeps_requests
-                )
+                request = call.request(client, keep=self.connections.keeps_requests)
                 response = await client.send(request, stream=True, follow_redirects=False)
                 try:
                     content, unreadable = await read_body(response), None

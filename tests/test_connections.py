@@ -11,7 +11,7 @@ import pytest
 
 from plugchat_async import AsyncPlugChat
 from plugchat_async import _connections as connections
-from plugchat_async._connections import BroughtAlong, Pool
+from plugchat_async._connections import BroughtAlong, Pool, close_after_failed_handshake
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -154,3 +154,40 @@ async def test_anything_else_brought_along_is_refused_at_once(other: object) -> 
     """A synchronous client would fail at the first call; it is refused before."""
     with pytest.raises(TypeError, match="AsyncClient of httpx or httpx2"):
         AsyncPlugChat("token", http_client=other)  # type: ignore[arg-type]  # on purpose
+
+
+class Stream:
+    """A socket whose TLS handshake is under way."""
+
+    is_closed = False
+
+    async def aclose(self) -> None:
+        """Note it."""
+        self.is_closed = True
+
+
+@pytest.mark.parametrize(
+    ("event", "closed"),
+    [
+        ("connection.start_tls.failed", True),
+        ("connection.start_tls.started", False),
+        ("http11.receive_response_headers.failed", False),
+    ],
+)
+async def test_a_socket_is_closed_when_its_handshake_fails(event: str, closed: bool) -> None:
+    """A cancelled one, too, which httpcore leaves open."""
+    stream = Stream()
+    await close_after_failed_handshake("connection.connect_tcp.complete", {"return_value": stream})
+    with anyio.CancelScope() as giving_up:
+        giving_up.cancel()
+        await close_after_failed_handshake(event, {})
+    assert stream.is_closed is closed
+
+
+async def test_a_socket_is_the_connection_s_after_the_handshake() -> None:
+    """A later handshake, over a connection that was made in another way, does not close it."""
+    stream = Stream()
+    await close_after_failed_handshake("connection.connect_tcp.complete", {"return_value": stream})
+    await close_after_failed_handshake("connection.start_tls.complete", {"return_value": stream})
+    await close_after_failed_handshake("connection.start_tls.failed", {})
+    assert not stream.is_closed
