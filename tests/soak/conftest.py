@@ -1,0 +1,45 @@
+"""The soak's options, and what becomes of the ledger: `nox -s soak -- --seed 7 --ledger FILE`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .ledger import summary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .ledger import Session
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take the options that `nox -s soak` hands on."""
+    group = parser.getgroup("soak")
+    chance = secrets.randbelow(1_000_000)
+    group.addoption("--seed", type=int, default=chance, help="what the soak is drawn from")
+    group.addoption("--ledger", type=Path, help="a file to add a line of JSON to, for each session")
+
+
+@pytest.fixture
+def seed(pytestconfig: pytest.Config) -> int:
+    """Give what all is drawn from: always the same where the whole suite is run."""
+    chosen: int = pytestconfig.getoption("--seed", default=1)
+    return chosen
+
+
+@pytest.fixture
+def file_away(pytestconfig: pytest.Config, seed: int) -> Callable[[list[Session]], None]:
+    """Give a way to print the ledger's counts, and to keep its lines where a file was named."""
+    file: Path = pytestconfig.getoption("--ledger", default=None) or Path(os.devnull)
+
+    def file_away(sessions: list[Session]) -> None:
+        print(f"drawn from the seed {seed}", summary(sessions), sep="\n")  # noqa: T201
+        with file.open("a", encoding="utf-8") as lines:
+            lines.writelines(f"{session.line()}\n" for session in sessions)
+
+    return file_away

@@ -1,0 +1,65 @@
+"""The sandbox behind a bad wire, which writes down what passes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import anyio
+
+from plugchat_async.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import Message, Receive, Scope, Send
+
+    from .ledger import Session
+    from .scripts import Pace
+
+
+class Gateway(Sandbox):
+    """Answer late and wrongly, as the script of the session says that a call belongs to.
+
+    Attributes:
+        sessions: The present session of each token; calls of other tokens pass as they are.
+    """
+
+    def __init__(self, *, clock: Callable[[], float], pace: Pace) -> None:
+        super().__init__(clock=clock)
+        self._unit = pace.unit
+        self.sessions: dict[str, Session] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        token = dict(scope["headers"])[b"authorization"].decode()
+        session = self.sessions.get(token)
+        if session is None:
+            return await super().__call__(scope, receive, send)
+        endpoint = scope["path"].removeprefix("/api/whatsapp")
+        is_answered = False
+
+        async def note_and_send(message: Message) -> None:
+            nonlocal is_answered
+            if message["type"] == "http.response.body":
+                is_answered = True
+                session.note("answered", endpoint, self._name(token, message["body"]))
+            await send(message)
+
+        session.note("asked", endpoint)
+        mishap = session.script.mishap(endpoint)
+        try:
+            await anyio.sleep(mishap.delay * self._unit)
+            if mishap.answer is not None:
+                self.answer_next(mishap.answer, endpoint=endpoint, token=token)
+            await super().__call__(scope, receive, note_and_send)
+        finally:
+            if not is_answered:
+                session.note("unanswered", endpoint)
+
+    def _name(self, token: str, body: bytes) -> str:
+        """Name the answer that was just given; the usual status also by what it says."""
+        name = next(call.answer for call in reversed(self.calls) if call.token == token)
+        if name != "status":
+            return name
+        return "status connected" if json.loads(body)["connected"] else "status not_connected"

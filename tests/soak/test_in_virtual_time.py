@@ -1,0 +1,82 @@
+"""Many tenants link their phones at once while much goes wrong; the ledger has to be right.
+
+The small run belongs to every test run, the large one to `nox -s soak`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import looptime
+import pytest
+
+from .gateway import Gateway
+from .held import Held
+from .play import Soak
+from .rules import violations
+from .scripts import VIRTUAL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .ledger import Session
+
+pytestmark = pytest.mark.anyio
+
+A_LEAK = 1000
+"""Blocks of memory; a large run that kept one object for each session would keep more."""
+
+
+@pytest.fixture
+def anyio_backend(virtual_time: tuple[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:
+    """Let minutes pass in milliseconds."""
+    return virtual_time
+
+
+async def play(seed: int, *, tenants: int, sessions: int) -> list[Session]:
+    """Play a soak and give its ledger."""
+    began = anyio.current_time()
+
+    def clock() -> float:
+        return anyio.current_time() - began
+
+    gateway = Gateway(clock=clock, pace=VIRTUAL)
+    soak = Soak(seed, tenants, sessions, VIRTUAL, gateway, clock)
+    return await soak.run(gateway.client("nobody"))
+
+
+@pytest.mark.parametrize(
+    ("tenants", "sessions"), [(10, 100), pytest.param(200, 2000, marks=pytest.mark.soak)]
+)
+async def test_every_session_obeys_the_rules_and_leaves_nothing(
+    seed: int,
+    tenants: int,
+    sessions: int,
+    file_away: Callable[[list[Session]], None],
+) -> None:
+    """One outcome that agrees with the phone, no call after it, and nothing held afterwards."""
+    await play(seed, tenants=5, sessions=20)  # fills what is filled once
+    before = Held.now()
+    ledger = await play(seed, tenants=tenants, sessions=sessions)
+    file_away(ledger)
+    assert [violation for session in ledger for violation in violations(session)] == []
+    assert len(ledger) >= sessions
+    assert {session.number for session in ledger} == set(range(1, len(ledger) + 1))
+    del ledger
+    left = Held.now().left_since(before)
+    assert (left.tasks, left.descriptors) == (0, 0)
+    assert left.blocks < A_LEAK
+
+
+def test_a_seed_tells_the_whole_soak(seed: int) -> None:
+    """It can be played again, event by event; trio takes turns in an order of its own."""
+
+    async def lines() -> list[str]:
+        return [session.line() for session in await play(seed, tenants=3, sessions=20)]
+
+    def told() -> list[str]:
+        options = {"loop_factory": lambda: looptime.new_event_loop(start=0)}
+        return anyio.run(lines, backend_options=options)
+
+    assert told() == told()
