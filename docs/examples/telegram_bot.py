@@ -1,0 +1,225 @@
+"""A Telegram bot that links a WhatsApp number: `/link` shows the codes in one message.
+
+    pip install plugchat-async 'aiogram>=3.31'
+    TELEGRAM_TOKEN=... PLUGCHAT_TOKEN=... ALLOWED_USERS=11111111,22222222 python telegram_bot.py
+
+It answers the users in ALLOWED_USERS only, and in private, since whoever sees a code can link a
+phone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import anyio
+from aiogram import Bot, Dispatcher, F, types
+from aiogram.exceptions import AiogramError, TelegramRetryAfter
+from aiogram.filters import Command
+
+from plugchat_async import AsyncPlugChat, Connected, Expired, Failed, PairingHub, ShowingCode
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection
+
+    from aiogram.client.session.middlewares.base import NextRequestMiddlewareType
+    from aiogram.methods import Response, TelegramMethod
+    from aiogram.methods.base import TelegramType
+
+    from plugchat_async import PairingState, QRCode
+
+logger = logging.getLogger(__name__)
+
+CAPTION = (
+    "Código {qr.round} de {qr.rounds}, vale por {qr.expires_in:.0f} segundos. "
+    "No celular: WhatsApp, Aparelhos conectados, Conectar um aparelho."
+)
+REFUSED = "Só pessoas autorizadas, e em conversa privada, podem fazer isso. O seu id é {id}."
+INTERRUPTED = "O código não pôde ser mostrado aqui. Você pode recomeçar."
+ADVICE = {
+    "authentication_error": "O PlugChat recusou o token deste bot. Avise quem cuida dele.",
+    "instance_not_found": "O PlugChat não conhece esta instância. Avise quem cuida deste bot.",
+    "passkey_required": "Esta conta pede uma chave de acesso: confirme-a no celular e recomece.",
+    "rate_limited": "Foram pedidos códigos demais. Espere alguns minutos antes de recomeçar.",
+    "subscription_required": "A assinatura não está ativa. Renove-a no painel do PlugChat.",
+}
+OTHER_ADVICE = "Não foi possível obter um código. Espere um pouco e recomece."
+
+
+def button(text: str, data: str) -> types.InlineKeyboardMarkup:
+    """Lay one button under a message."""
+    key = types.InlineKeyboardButton(text=text, callback_data=data)
+    return types.InlineKeyboardMarkup(inline_keyboard=[[key]])
+
+
+CANCEL = button("Cancelar", "cancel")
+AGAIN = button("Gerar novos códigos", "again")
+
+
+def words(ending: Connected | Expired | Failed) -> str:
+    """Say what happened, and what the person can do."""
+    match ending:
+        case Connected(already=already):
+            return "O WhatsApp já estava conectado." if already else "WhatsApp conectado! ✅"
+        case Expired():
+            return "Nenhum código foi lido. Tenha o celular à mão e continue."
+        case Failed(code=code):
+            return f"{ADVICE.get(code, OTHER_ADVICE)} ({code})"
+
+
+class Conversation:
+    """Show one person the codes, in one message, until the end or until they leave."""
+
+    def __init__(self, bot: Bot, user_id: int) -> None:
+        self.bot = bot
+        self.user_id = user_id
+        self.picture: types.Message | None = None
+        self.scope = anyio.CancelScope()
+        self.over = anyio.Event()
+
+    async def run(self, states: AsyncIterator[PairingState]) -> None:
+        """Follow the session, whatever becomes of the picture."""
+        try:
+            with self.scope:
+                await self.follow(states)
+        finally:
+            await self.remove_picture()
+            self.over.set()
+
+    async def follow(self, states: AsyncIterator[PairingState]) -> None:
+        """Show each code, and tell the end in words."""
+        try:
+            async for state in states:
+                if isinstance(state, ShowingCode):
+                    await self.show(state.qr)
+                elif isinstance(state, Connected | Expired | Failed):
+                    keyboard = None if isinstance(state, Connected) else AGAIN
+                    return await self.end(words(state), keyboard)
+        except AiogramError as error:  # the picture was deleted, the bot blocked, …
+            logger.warning("no code could be shown to %d: %s", self.user_id, error)
+            with suppress(AiogramError):
+                await self.end(INTERRUPTED, AGAIN)
+
+    async def show(self, qr: QRCode) -> None:
+        """Send the first code's picture; turn it into that of each later one."""
+        file = types.BufferedInputFile(qr.png(), "code.png")
+        text = CAPTION.format(qr=qr)
+        if self.picture is not None:
+            media = types.InputMediaPhoto(media=file, caption=text)
+            await self.picture.edit_media(media, reply_markup=CANCEL)
+            return
+        # A picture that was sent, but whose id never came back, could not be deleted.
+        with anyio.CancelScope(shield=True):
+            self.picture = await self.bot.send_photo(
+                self.user_id, file, caption=text, protect_content=True, reply_markup=CANCEL
+            )
+
+    async def end(self, text: str, keyboard: types.InlineKeyboardMarkup | None) -> None:
+        """Put words in the place of the picture."""
+        await self.remove_picture()
+        await self.bot.send_message(self.user_id, text, reply_markup=keyboard)
+
+    async def remove_picture(self) -> None:
+        """Delete the picture, since a code is a secret, and a dead one is of no use."""
+        if self.picture is not None:
+            with anyio.move_on_after(20), suppress(AiogramError):
+                await self.picture.delete()
+            self.picture = None
+
+    async def leave(self) -> None:
+        """End it now, and wait until the picture is gone."""
+        self.scope.cancel()
+        await self.over.wait()
+
+
+async def link(
+    event: types.Message | types.CallbackQuery,
+    *,
+    bot: Bot,
+    event_from_user: types.User,
+    client: AsyncPlugChat,
+    hub: PairingHub,
+    conversations: dict[int, Conversation],
+) -> None:
+    """Show the codes to who asked; a second request of theirs takes the place of the first."""
+    if isinstance(event, types.CallbackQuery):
+        await event.answer()
+    user_id = event_from_user.id
+    former = conversations.get(user_id)
+    conversation = conversations[user_id] = Conversation(bot, user_id)
+    if former is not None:
+        await former.leave()
+    hub.restart(client)  # a session that has ended; one that runs is joined
+    async with hub.watch(client) as states:
+        await conversation.run(states)
+
+
+async def cancel(
+    query: types.CallbackQuery, event_from_user: types.User, conversations: dict[int, Conversation]
+) -> None:
+    """Leave; the session ends soon after, unless somebody else is watching."""
+    if conversation := conversations.get(event_from_user.id):
+        await conversation.leave()
+    await query.answer("Cancelado. Envie /link para recomeçar.")
+
+
+async def refuse(event: types.Message | types.CallbackQuery, event_from_user: types.User) -> None:
+    """Turn away strangers, and groups, in which everybody would see the code."""
+    await event.answer(REFUSED.format(id=event_from_user.id))
+
+
+async def leave_all(conversations: dict[int, Conversation]) -> None:
+    """Leave no picture behind when the bot stops."""
+    await asyncio.gather(*(conversation.leave() for conversation in conversations.values()))
+
+
+async def obey_flood_limit(
+    make_request: NextRequestMiddlewareType[TelegramType],
+    bot: Bot,
+    method: TelegramMethod[TelegramType],
+) -> Response[TelegramType]:
+    """Wait for as long as Telegram asks, unless the code would be dead by then."""
+    try:
+        return await make_request(bot, method)
+    except TelegramRetryAfter as limit:
+        if limit.retry_after > 20:
+            raise
+        await anyio.sleep(limit.retry_after)
+        return await make_request(bot, method)
+
+
+def make_dispatcher(
+    client: AsyncPlugChat, hub: PairingHub, allowed_users: Collection[int]
+) -> Dispatcher:
+    """Say who may do what."""
+    allowed = F.from_user.id.in_(allowed_users)
+    dispatcher = Dispatcher(client=client, hub=hub, conversations={})
+    dispatcher.message.register(link, Command("link"), F.chat.type == "private", allowed)
+    dispatcher.message.register(refuse, Command("link"))
+    dispatcher.callback_query.register(link, F.data == "again", allowed)
+    dispatcher.callback_query.register(cancel, F.data == "cancel", allowed)
+    dispatcher.callback_query.register(refuse)
+    dispatcher.shutdown.register(leave_all)
+    return dispatcher
+
+
+async def main() -> None:
+    """Run until Ctrl-C or SIGTERM."""
+    allowed_users = {int(user) for user in os.environ["ALLOWED_USERS"].split(",")}
+    async with (
+        AsyncPlugChat() as client,
+        PairingHub() as hub,
+        Bot(os.environ["TELEGRAM_TOKEN"]) as bot,
+    ):
+        bot.session.middleware(obey_flood_limit)
+        # Nobody waits any more for what they asked while the bot was down.
+        await bot.delete_webhook(drop_pending_updates=True)
+        await make_dispatcher(client, hub, allowed_users).start_polling(bot)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
+    asyncio.run(main())

@@ -1,0 +1,571 @@
+"""The documentation's Telegram bot, run against a stand-in for Telegram's servers."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import os
+import signal
+from collections import deque
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
+import pytest
+import zxingcpp
+from aiogram import Bot
+from aiogram.client.session.aiohttp import AiohttpSession
+from aiogram.client.telegram import TelegramAPIServer
+from aiohttp import BodyPartReader, web
+from PIL import Image
+
+from plugchat_async import AsyncPlugChat, PairingHub
+from plugchat_async.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "telegram_bot.py"
+BOT_TOKEN = "4242:the-token-of-the-bot"
+ANA, BIA, STRANGER = 11, 22, 33
+AGAIN = "Gerar novos códigos"
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.bots,
+    pytest.mark.parametrize("anyio_backend", ["asyncio"]),
+]
+
+
+def load_example() -> Any:
+    """Load the bot as a module."""
+    spec = importlib.util.spec_from_file_location("telegram_bot", EXAMPLE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+telegram_bot = load_example()
+
+
+T = TypeVar("T")
+
+
+@dataclass
+class Shown:
+    """A message as a person sees it."""
+
+    id: int
+    text: str
+    photo: bytes | None
+    buttons: dict[str, str]
+
+    def code(self) -> str:
+        """Read the photo as a phone would."""
+        assert self.photo is not None
+        with Image.open(io.BytesIO(self.photo)) as picture:
+            (code,) = zxingcpp.read_barcodes(
+                picture,
+                zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode),
+                try_invert=False,
+                text_mode=zxingcpp.TextMode.Plain,
+            )
+        return code.text
+
+
+@dataclass
+class Telegram:
+    """Stand in for Telegram's servers: the Bot API's methods that the bot calls, and its users."""
+
+    calls: list[str] = field(default_factory=list)
+    chats: dict[int, dict[int, Shown]] = field(default_factory=dict)
+    popups: list[str] = field(default_factory=list)
+    refusals: dict[str, deque[dict[str, Any]]] = field(default_factory=dict)
+    held: dict[str, anyio.Event] = field(default_factory=dict)
+    updates: deque[dict[str, Any]] = field(default_factory=deque)
+    updates_sent: int = 0
+    polls: int = 0
+    changed: anyio.Event = field(default_factory=anyio.Event)
+
+    # What its users do and see.
+
+    def says(self, user: int, text: str, *, chat: int | None = None) -> None:
+        """Write to the bot in private, or in a group."""
+        self._tell(
+            message={
+                "message_id": 1000 + self.updates_sent,
+                "date": 1,
+                "chat": _chat(chat or user),
+                "from": _user(user),
+                "text": text,
+            }
+        )
+
+    def presses(self, user: int, label: str, data: str | None = None) -> None:
+        """Press a button of the latest message that has it, or one remembered from before."""
+        with_it = [shown for shown in self.chats.get(user, {}).values() if label in shown.buttons]
+        self._tell(
+            callback_query={
+                "id": "1",
+                "from": _user(user),
+                "chat_instance": "1",
+                "data": data or with_it[-1].buttons[label],
+            }
+        )
+
+    def deletes(self, user: int) -> None:
+        """Clear a chat."""
+        self.chats[user].clear()
+
+    def messages(self, chat: int) -> list[Shown]:
+        """Look at a chat."""
+        return list(self.chats.get(chat, {}).values())
+
+    def picture(self, chat: int) -> Shown | None:
+        """Look for a picture in a chat."""
+        pictures = [shown for shown in self.messages(chat) if shown.photo]
+        return pictures[-1] if pictures else None
+
+    async def picture_in(self, chat: int, *, other_than: str = "") -> Shown:
+        """Wait for a picture of a code, or of another code."""
+
+        def new() -> Shown | None:
+            shown = self.picture(chat)
+            return shown if shown is not None and shown.code() != other_than else None
+
+        return await self.until(new)
+
+    async def words_in(self, chat: int, *, after: int = 0) -> Shown:
+        """Wait until a chat holds words alone, no picture."""
+
+        def said() -> Shown | None:
+            messages = self.messages(chat)
+            if not messages or messages[-1].photo or messages[-1].id <= after:
+                return None
+            return messages[-1]
+
+        shown = await self.until(said)
+        assert self.picture(chat) is None
+        return shown
+
+    async def until(self, holds: Callable[[], T | None]) -> T:
+        """Wait for something to be seen."""
+        with anyio.fail_after(10):
+            while not (found := holds()):
+                await self.changed.wait()
+        return found
+
+    # What the bot is answered.
+
+    def refuse_next(self, method: str, error_code: int, description: str, **more: Any) -> None:
+        """Answer the next call of a method by an error."""
+        answer = {"ok": False, "error_code": error_code, "description": description, **more}
+        self.refusals.setdefault(method, deque()).append(answer)
+
+    @asynccontextmanager
+    async def serve(self) -> AsyncGenerator[str]:
+        """Serve over a socket."""
+        application = web.Application()
+        application.router.add_post(f"/bot{BOT_TOKEN}/{{method}}", self._answer)
+        runner = web.AppRunner(application, access_log=None, handler_cancellation=True)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        try:
+            yield "http://{}:{}".format(*runner.addresses[0])
+        finally:
+            await runner.cleanup()
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        method = request.match_info["method"]
+        fields = await _fields(request)
+        if method != "getUpdates":
+            self.calls.append(method)
+            self._wake()
+        if self.refusals.get(method):
+            answer = self.refusals[method].popleft()
+            return web.json_response(answer, status=answer["error_code"])
+        result = await getattr(self, f"_{method}")(fields)
+        self._wake()
+        if result is None:
+            answer = {"ok": False, "error_code": 400, "description": "message not found"}
+            return web.json_response(answer, status=400)
+        return web.json_response({"ok": True, "result": result})
+
+    async def _getMe(self, _fields: Any) -> Any:  # noqa: N802 - the API's name, as all below
+        return {"id": 4242, "is_bot": True, "first_name": "Link", "username": "link_bot"}
+
+    async def _deleteWebhook(self, fields: Any) -> Any:  # noqa: N802
+        assert fields["drop_pending_updates"] == b"true"
+        self.updates.clear()
+        return True
+
+    async def _getUpdates(self, _fields: Any) -> Any:  # noqa: N802
+        self.polls += 1
+        self._wake()
+        while not self.updates:
+            await self.changed.wait()
+        updates = list(self.updates)
+        self.updates.clear()
+        return updates
+
+    async def _sendPhoto(self, fields: Any) -> Any:  # noqa: N802
+        assert fields["protect_content"] == b"true"
+        photo = fields[fields["photo"].decode().removeprefix("attach://")]
+        message = self._send(fields, fields["caption"].decode(), photo)
+        await self._hold("sendPhoto")
+        return message
+
+    async def _sendMessage(self, fields: Any) -> Any:  # noqa: N802
+        return self._send(fields, fields["text"].decode(), None)
+
+    async def _editMessageMedia(self, fields: Any) -> Any:  # noqa: N802
+        shown = self.chats[int(fields["chat_id"])].get(int(fields["message_id"]))
+        if shown is None:
+            return None
+        media = json.loads(fields["media"])
+        shown.text = media["caption"]
+        shown.photo = fields[media["media"].removeprefix("attach://")]
+        return _message(int(fields["chat_id"]), shown)
+
+    async def _deleteMessage(self, fields: Any) -> Any:  # noqa: N802
+        await self._hold("deleteMessage")
+        return self.chats[int(fields["chat_id"])].pop(int(fields["message_id"]), None) and True
+
+    async def _answerCallbackQuery(self, fields: Any) -> Any:  # noqa: N802
+        self.popups.append(fields.get("text", b"").decode())
+        return True
+
+    async def _hold(self, method: str) -> None:
+        self._wake()
+        if method in self.held:
+            await self.held[method].wait()
+
+    def _send(self, fields: Any, text: str, photo: bytes | None) -> Any:
+        chat = int(fields["chat_id"])
+        keyboard = json.loads(fields.get("reply_markup", b'{"inline_keyboard": []}'))
+        buttons = {
+            button["text"]: button["callback_data"]
+            for row in keyboard["inline_keyboard"]
+            for button in row
+        }
+        shown = Shown(len(self.calls), text, photo, buttons)
+        self.chats.setdefault(chat, {})[shown.id] = shown
+        return _message(chat, shown)
+
+    def _tell(self, **update: Any) -> None:
+        self.updates_sent += 1
+        self.updates.append({"update_id": self.updates_sent, **update})
+        self._wake()
+
+    def _wake(self) -> None:
+        self.changed.set()
+        self.changed = anyio.Event()
+
+
+async def _fields(request: web.Request) -> dict[str, bytes]:
+    if request.content_type != "multipart/form-data":
+        return {name: str(value).encode() for name, value in (await request.post()).items()}
+    fields = {}
+    async for part in await request.multipart():
+        assert isinstance(part, BodyPartReader)
+        fields[part.name or ""] = bytes(await part.read())
+    return fields
+
+
+def _user(user: int) -> dict[str, Any]:
+    return {"id": user, "is_bot": False, "first_name": "Someone"}
+
+
+def _chat(chat: int) -> dict[str, Any]:
+    return {"id": chat, "type": "private" if chat > 0 else "group"}
+
+
+def _message(chat: int, shown: Shown) -> dict[str, Any]:
+    return {"message_id": shown.id, "date": 1, "chat": _chat(chat), "caption": shown.text}
+
+
+@dataclass
+class World:
+    """All that takes part in a test."""
+
+    telegram: Telegram
+    sandbox: Sandbox
+    hub: PairingHub
+    client: AsyncPlugChat
+
+    async def until_left(self) -> None:
+        """Wait until no codes are fetched any more."""
+        with anyio.fail_after(10):
+            while self.hub.state(self.client) is not None:  # noqa: ASYNC110 - a watcher would keep it
+                await anyio.sleep(0.01)
+
+
+@asynccontextmanager
+async def running(**options: Any) -> AsyncGenerator[World]:
+    """Run the bot, with a session that takes little time, and that ends with its last viewer."""
+    telegram, sandbox = Telegram(), Sandbox()
+    options = {"interval": 20, "status_interval": 0.05, "linger": 0, **options}
+    async with (
+        telegram.serve() as telegram_url,
+        sandbox.serve() as plugchat_url,
+        AsyncPlugChat("the-token-of-the-instance", base_url=plugchat_url) as client,
+        PairingHub(**options) as hub,
+        Bot(BOT_TOKEN, session_for(telegram_url)) as bot,
+        anyio.create_task_group() as tasks,
+    ):
+        bot.session.middleware(telegram_bot.obey_flood_limit)
+        dispatcher = telegram_bot.make_dispatcher(client, hub, {ANA, BIA})
+        tasks.start_soon(partial(dispatcher.start_polling, bot, handle_signals=False))
+        await telegram.until(lambda: "getMe" in telegram.calls)
+        yield World(telegram, sandbox, hub, client)
+        await dispatcher.stop_polling()
+
+
+def session_for(url: str) -> AiohttpSession:
+    """Point aiogram to the stand-in."""
+    return AiohttpSession(api=TelegramAPIServer.from_base(url))
+
+
+async def test_a_scan() -> None:
+    """The picture is deleted, and words tell that it worked."""
+    async with running() as world:
+        world.telegram.says(ANA, "/link")
+        picture = await world.telegram.picture_in(ANA)
+        assert picture.text.startswith("Código 1 de 3, vale por ")
+        assert world.sandbox.scan(picture.code())
+        words = await world.telegram.words_in(ANA)
+        assert words.text == "WhatsApp conectado! ✅"
+        assert words.buttons == {}
+    assert world.telegram.calls == ["getMe", "sendPhoto", "deleteMessage", "sendMessage"]
+
+
+async def test_three_codes_in_one_message_then_the_button() -> None:
+    """Each code takes the place of the one before, and the button starts again."""
+    async with running(interval=1) as world:
+        world.telegram.says(ANA, "/link")
+        first = await world.telegram.picture_in(ANA)
+        message, code, seen = first.id, first.code(), set()
+        for number in (2, 3):
+            seen.add(code)
+            later = await world.telegram.picture_in(ANA, other_than=code)
+            assert later.id == message
+            assert later.text.startswith(f"Código {number} de 3")
+            code = later.code()
+        assert code not in seen
+        words = await world.telegram.words_in(ANA)
+        assert words.text.startswith("Nenhum código foi lido")
+        assert world.telegram.calls.count("sendPhoto") == 1
+        assert world.telegram.calls.count("editMessageMedia") == 2
+        world.telegram.presses(ANA, AGAIN)
+        again = await world.telegram.picture_in(ANA)
+        assert world.sandbox.scan(again.code())
+        connected = await world.telegram.words_in(ANA, after=words.id)
+        assert connected.text == "WhatsApp conectado! ✅"
+
+
+async def test_a_phone_that_is_linked_already() -> None:
+    """There is no picture, only words."""
+    async with running() as world:
+        world.sandbox.answer_next("already_connected")
+        world.telegram.says(ANA, "/link")
+        words = await world.telegram.words_in(ANA)
+    assert words.text == "O WhatsApp já estava conectado."
+    assert "sendPhoto" not in world.telegram.calls
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ("unauthorized", "O PlugChat recusou o token deste bot"),
+        ("passkey", "Esta conta pede uma chave de acesso"),
+        ("bad_request", "Não foi possível obter um código"),
+    ],
+)
+async def test_a_failure(answer: str, text: str) -> None:
+    """Words tell what the person can do, with the word of the error, and a button."""
+    async with running() as world:
+        world.sandbox.answer_next(answer)
+        world.telegram.says(ANA, "/link")
+        words = await world.telegram.words_in(ANA)
+        assert words.text.startswith(text)
+        world.telegram.presses(ANA, AGAIN)
+        assert world.sandbox.scan((await world.telegram.picture_in(ANA)).code())
+        await world.telegram.words_in(ANA, after=words.id)
+
+
+async def test_cancelling() -> None:
+    """The picture goes, and no more codes are fetched."""
+    async with running() as world:
+        world.telegram.says(ANA, "/link")
+        await world.telegram.picture_in(ANA)
+        world.telegram.presses(ANA, "Cancelar")
+        await world.telegram.until(lambda: world.telegram.popups)
+        assert world.telegram.messages(ANA) == []
+        await world.until_left()
+    assert world.telegram.popups == ["Cancelado. Envie /link para recomeçar."]
+
+
+async def test_cancelling_while_the_picture_is_being_deleted() -> None:
+    """It is deleted all the same."""
+    async with running() as world:
+        released = world.telegram.held["deleteMessage"] = anyio.Event()
+        world.telegram.says(ANA, "/link")
+        assert world.sandbox.scan((await world.telegram.picture_in(ANA)).code())
+        await world.telegram.until(lambda: "deleteMessage" in world.telegram.calls)
+        world.telegram.presses(ANA, "Cancelar")
+        await world.telegram.until(lambda: world.telegram.calls.count("deleteMessage") == 2)
+        released.set()
+        await world.telegram.until(lambda: world.telegram.popups)
+        assert world.telegram.messages(ANA) == []
+
+
+async def test_cancelling_what_is_over() -> None:
+    """A button that was pressed late, or of a bot that has been restarted, does no harm."""
+    async with running() as world:
+        world.telegram.presses(ANA, "Cancelar", "cancel")
+        await world.telegram.until(lambda: world.telegram.popups)
+    assert world.telegram.calls == ["getMe", "answerCallbackQuery"]
+
+
+async def test_strangers_are_refused() -> None:
+    """They start nothing, by the command or by a button, and are told the id to be allowed."""
+    async with running() as world:
+        world.telegram.says(STRANGER, "/link")
+        assert (await world.telegram.words_in(STRANGER)).text.endswith("O seu id é 33.")
+        world.telegram.presses(STRANGER, AGAIN, "again")
+        await world.telegram.until(lambda: world.telegram.popups)
+    assert world.telegram.popups == [telegram_bot.REFUSED.format(id=STRANGER)]
+    assert world.sandbox.calls == ()
+
+
+async def test_groups_are_refused() -> None:
+    """All members would see the code."""
+    async with running() as world:
+        world.telegram.says(ANA, "/link", chat=-100)
+        assert "em conversa privada" in (await world.telegram.words_in(-100)).text
+    assert world.sandbox.calls == ()
+
+
+async def test_two_people_see_one_session() -> None:
+    """Both see the same code, one scan tells both, and one leaving does not end it."""
+    async with running() as world:
+        world.telegram.says(ANA, "/link")
+        world.telegram.says(BIA, "/link")
+        hers = await world.telegram.picture_in(ANA)
+        assert (await world.telegram.picture_in(BIA)).code() == hers.code()
+        world.telegram.presses(BIA, "Cancelar")
+        await world.telegram.until(lambda: world.telegram.popups)
+        world.telegram.says(BIA, "/link")
+        assert (await world.telegram.picture_in(BIA)).code() == hers.code()
+        assert world.sandbox.scan(hers.code())
+        for person in (ANA, BIA):
+            assert "conectado!" in (await world.telegram.words_in(person)).text
+    assert [call.endpoint for call in world.sandbox.calls].count("/qr-code") == 1
+
+
+async def test_asking_twice() -> None:
+    """The second picture takes the place of the first, and shows the same code."""
+    async with running(linger=2) as world:
+        world.telegram.says(ANA, "/link")
+        first = await world.telegram.picture_in(ANA)
+        world.telegram.says(ANA, "/link")
+        await world.telegram.until(lambda: world.telegram.calls.count("sendPhoto") == 2)
+        second = await world.telegram.picture_in(ANA)
+        assert second.code() == first.code()
+        assert world.telegram.messages(ANA) == [second]
+
+
+async def test_asking_twice_while_the_picture_is_being_sent() -> None:
+    """A picture of which the bot does not know yet is deleted too."""
+    async with running(linger=2) as world:
+        released = world.telegram.held["sendPhoto"] = anyio.Event()
+        world.telegram.says(ANA, "/link")
+        await world.telegram.picture_in(ANA)
+        polls = world.telegram.polls
+        world.telegram.says(ANA, "/link")
+        await world.telegram.until(lambda: world.telegram.polls > polls)
+        released.set()
+        await world.telegram.until(lambda: world.telegram.calls.count("sendPhoto") == 2)
+        second = await world.telegram.picture_in(ANA)
+        assert world.telegram.messages(ANA) == [second]
+
+
+async def test_a_picture_that_the_person_deleted() -> None:
+    """The next code finds it gone: the session is left, and words offer to start again."""
+    async with running(interval=0.3, max_rounds=100) as world:
+        world.telegram.says(ANA, "/link")
+        await world.telegram.picture_in(ANA)
+        world.telegram.deletes(ANA)
+        words = await world.telegram.words_in(ANA)
+        assert words.text == telegram_bot.INTERRUPTED
+        assert list(words.buttons) == [AGAIN]
+        await world.until_left()
+
+
+async def test_a_bot_that_is_blocked() -> None:
+    """Nobody sees the code, so the session is left."""
+    async with running() as world:
+        for method in ("sendPhoto", "sendMessage"):
+            world.telegram.refuse_next(method, 403, "Forbidden: bot was blocked by the user")
+        world.telegram.says(ANA, "/link")
+        await world.telegram.until(lambda: "sendMessage" in world.telegram.calls)
+        await world.until_left()
+    assert world.telegram.messages(ANA) == []
+
+
+def flood_limit(seconds: int) -> dict[str, Any]:
+    """Ask for a pause, as Telegram does."""
+    return {
+        "error_code": 429,
+        "description": "Too Many Requests",
+        "parameters": {"retry_after": seconds},
+    }
+
+
+async def test_a_short_flood_limit_is_waited_for() -> None:
+    """Then the message shows the latest code."""
+    async with running(interval=0.3) as world:
+        world.telegram.says(ANA, "/link")
+        first = await world.telegram.picture_in(ANA)
+        code = first.code()
+        world.telegram.refuse_next("editMessageMedia", **flood_limit(1))
+        later = await world.telegram.picture_in(ANA, other_than=code)
+        assert later.id == first.id
+        assert (await world.telegram.words_in(ANA)).text.startswith("Nenhum código foi lido")
+
+
+async def test_a_long_flood_limit_ends_it() -> None:
+    """No pairing goes on for whom no code can be shown."""
+    async with running(interval=0.5, max_rounds=100) as world:
+        world.telegram.refuse_next("editMessageMedia", **flood_limit(3600))
+        world.telegram.says(ANA, "/link")
+        await world.telegram.picture_in(ANA)
+        assert (await world.telegram.words_in(ANA)).text == telegram_bot.INTERRUPTED
+        await world.until_left()
+
+
+async def test_the_program_from_its_start_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes its settings from the environment, and leaves no picture behind on SIGTERM."""
+    telegram, sandbox = Telegram(), Sandbox(tokens=["the-token-of-the-instance"])
+    async with telegram.serve() as telegram_url, sandbox.serve() as plugchat_url:
+        monkeypatch.setenv("TELEGRAM_TOKEN", BOT_TOKEN)
+        monkeypatch.setenv("PLUGCHAT_TOKEN", "the-token-of-the-instance")
+        monkeypatch.setenv("PLUGCHAT_BASE_URL", plugchat_url)
+        monkeypatch.setenv("ALLOWED_USERS", f"{ANA},{BIA}")
+        monkeypatch.setattr(telegram_bot, "Bot", partial(Bot, session=session_for(telegram_url)))
+        telegram.says(ANA, "/link")  # while the bot was down
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(telegram_bot.main)
+            await telegram.until(lambda: "getMe" in telegram.calls)
+            assert telegram.messages(ANA) == []
+            telegram.says(BIA, "/link@link_bot")
+            await telegram.picture_in(BIA)
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert telegram.messages(BIA) == []
+    assert telegram.calls == ["deleteWebhook", "getMe", "sendPhoto", "deleteMessage"]
