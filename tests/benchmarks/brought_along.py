@@ -1,0 +1,79 @@
+"""Calls at once over a client that was brought along, beside our own pool of 100 connections.
+
+The API answers in 50 ms, over plain sockets: over TLS each connection that is opened costs a
+handshake on top. httpx's own limits are 100 connections, of which 20 are kept alive. As many calls
+at once were made before, to open connections.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+import httpx
+from httpx_aiohttp import HttpxAiohttpClient
+
+from plugchat_async import AsyncPlugChat
+
+from .at_once import cpu_per_call_at_once
+from .figures import Figure
+from .interleaving import in_turns
+from .server import Server, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+AT_ONCE = (10, 100, 1000)
+API_SECONDS = 0.05
+RUNS = 5
+
+_limits = partial(httpx.Limits, max_connections=100, keepalive_expiry=30)
+CLIENTS: dict[str, Callable[[], httpx.AsyncClient]] = {
+    "httpx, 20 kept alive": lambda: httpx.AsyncClient(limits=_limits(max_keepalive_connections=20)),
+    "httpx, 100 kept alive": lambda: httpx.AsyncClient(limits=_limits()),
+    "aiohttp, 100 kept alive": lambda: HttpxAiohttpClient(limits=_limits()),
+}
+
+
+def measure() -> list[Figure]:
+    """Make the calls in turns over each client; count what is opened once more."""
+    with serving() as server:
+        return [
+            figure
+            for calls in AT_ONCE
+            for name in CLIENTS
+            for figure in anyio.run(_compare, server, calls, name)
+        ]
+
+
+async def _compare(server: Server, calls: int, name: str) -> list[Figure]:
+    async with (
+        CLIENTS[name]() as http,
+        AsyncPlugChat("token", base_url=server.base_url, http_client=http, timeout=600) as brought,
+        AsyncPlugChat("token", base_url=server.base_url) as own,
+    ):
+        server.take(API_SECONDS)
+        pairs = await in_turns(
+            partial(cpu_per_call_at_once, brought, calls),
+            partial(cpu_per_call_at_once, own, calls),
+            runs=RUNS,
+        )
+        opened = [await _opened(server, client, calls) for client in (brought, own)]
+    what = f"{calls:,} calls at once, {name}"
+    return [
+        Figure.from_pairs(pairs, what=what, unit="µs of CPU a call", against="our own pool"),
+        Figure(
+            what=what,
+            measured=opened[0],
+            unit="connections opened",
+            against="our own pool",
+            alternative=opened[1],
+        ),
+    ]
+
+
+async def _opened(server: Server, client: AsyncPlugChat, calls: int) -> float:
+    server.take(API_SECONDS)
+    await cpu_per_call_at_once(client, calls)
+    return server.take(API_SECONDS).opened

@@ -1,0 +1,27 @@
+"""Run what is measured in a process of its own, free of the memory and garbage of another's."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def in_fresh_process(measure: Callable[P, T], *arguments: P.args, **named_arguments: P.kwargs) -> T:
+    """Call a function of a module in a new process, and wait for what it returns."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(measure, *arguments, **named_arguments).result()
+
+
+def resident_kibibytes() -> float:
+    """Tell the most memory that this process has had so far."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / 1024 if sys.platform == "darwin" else most
