@@ -5,10 +5,17 @@
 
 from __future__ import annotations
 
+import filecmp
+import os
 import shutil
+from importlib.metadata import distributions
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nox
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -17,11 +24,20 @@ nox.options.sessions = ["tests", "types", "lint"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
-IN_REAL_PROGRAMS = "*_in_browser.py,*_in_tmux.py"
+CORPUS = "tests/fuzz/corpus"
+# They ask for no more than that their text goes along; the MPL's, that its own files stay open.
+PERMISSIVE = (
+    *("Apache Software License", "Apache-2.0", "Apache-2.0 AND MIT", "BSD License"),
+    *("BSD-2-Clause", "BSD-3-Clause", "ISC License (ISCL)", "MIT", "MIT License", "MIT-CMU"),
+    *("Mozilla Public License 2.0 (MPL 2.0)", "PSF-2.0", "Python Software Foundation License"),
+)
+# It gives the whole text of the BSD licence in place of a name.
+WITHOUT_A_NAME = "httpx-aiohttp"
+IN_REAL_PROGRAMS = "*_bot.py,*_in_browser.py,*_in_tmux.py"
 
 
-def install_wheel(session: nox.Session, *groups: str, extras: str = "all") -> None:
-    """Build the wheel and install it, so that it is tested and not the tree."""
+def build_wheel(session: nox.Session) -> str:
+    """Build the wheel, and give the address to install it from."""
     folder = Path(session.create_tmp()) / "wheel"
     shutil.rmtree(folder, ignore_errors=True)
     session.install("build", "hatchling")
@@ -29,9 +45,17 @@ def install_wheel(session: nox.Session, *groups: str, extras: str = "all") -> No
         "python", "-m", "build", "--wheel", "--no-isolation", f"--outdir={folder}", silent=True
     )
     (wheel,) = folder.glob("*.whl")
+    return wheel.resolve().as_uri()
+
+
+def install_wheel(
+    session: nox.Session, *groups: str, extras: str = "all", pins: Sequence[str] = ()
+) -> None:
+    """Build the wheel and install it, so that it is tested and not the tree."""
     session.install(
-        f"plugchat-async[{extras}] @ {wheel.resolve().as_uri()}",
-        *(nox.project.dependency_groups(PROJECT, *groups)),
+        f"plugchat-async[{extras}] @ {build_wheel(session)}",
+        *nox.project.dependency_groups(PROJECT, *groups),
+        *pins,
     )
 
 
@@ -51,7 +75,7 @@ def tests(session: nox.Session) -> None:
     install_wheel(session, "tests")
     pytest(session, *session.posargs)
     if not session.posargs:
-        # What needs a terminal or a browser is covered by the session of its own.
+        # What needs a terminal, a browser or a bot is covered by the session of its own.
         session.run("coverage", "report", f"--omit={IN_REAL_PROGRAMS}")
 
 
@@ -61,6 +85,8 @@ def types(session: nox.Session) -> None:
     install_wheel(session, "types")
     session.run("mypy")
     session.run("pyright")
+    # In the wheel, as users have it; what other packages leave out is not counted.
+    session.run("pyright", "--verifytypes", "plugchat_async", "--ignoreexternal")
 
 
 @nox.session(python=PYTHONS[0])
@@ -69,20 +95,134 @@ def lint(session: nox.Session) -> None:
     session.install(*nox.project.dependency_groups(PROJECT, "lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
+    session.run("zizmor", "--offline", "--no-progress", "--persona=pedantic", ".github")
+
+
+@nox.session(python=PYTHONS[0])
+def docs(session: nox.Session) -> None:
+    """Build the documentation's site into `site/`, and follow each of its links."""
+    install_wheel(session, "tests")
+    session.run("zensical", "build", "--strict", "--clean")
+    pytest(session, "tests/docs", *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])
 def journeys(session: nox.Session) -> None:
-    """Drive a real terminal (tmux) and a real browser (Chromium) through the package."""
-    install_wheel(session, "tests", "browser")
+    """Drive a real terminal (tmux), a real browser (Chromium) and real bots."""
+    install_wheel(session, "journeys")
     # Playwright runs its loop in a greenlet.
-    pytest(session, "-m", "browser or tmux", *session.posargs, concurrency="greenlet,thread")
+    marked = ("-m", "bots or browser or tmux")
+    pytest(session, *marked, *session.posargs, concurrency="greenlet,thread")
     if not session.posargs:
         session.run("coverage", "report", f"--include={IN_REAL_PROGRAMS}")
 
 
 @nox.session(python=PYTHONS[0])
 def bench(session: nox.Session) -> None:
-    """Print ratios against the alternatives, measured in one run: `nox -s bench -- --json FILE`."""
-    install_wheel(session)
-    session.run("python", "tests/benchmarks/broadcast.py", *session.posargs)
+    """Print ratios against the alternatives: `nox -s bench -- [SUBJECT…] [--json FILE]`."""
+    install_wheel(session, "tests")
+    # The tree's tests, and no other folder of it: the package is the wheel's.
+    session.run("python", "-P", "-m", "benchmarks", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session(python=PYTHONS[0])
+def fuzz(session: nox.Session) -> None:
+    """Feed the decoder for ten minutes, or less: `nox -s fuzz -- -max_total_time=60`."""
+    install_wheel(session, "fuzz", extras="")
+    found = Path(session.create_tmp()).resolve() / "found"
+    found.mkdir(exist_ok=True)
+    time = ("-max_total_time=600", f"-artifact_prefix={found.parent}/", *session.posargs)
+    session.run("python", "tests/fuzz", *time, str(found), CORPUS)
+    # What showed the decoder something new is kept, to be committed.
+    session.run("python", "tests/fuzz", "-merge=1", CORPUS, str(found))
+
+
+@nox.session(python=PYTHONS[0])
+def lowest(session: nox.Session) -> None:
+    """Run the tests with the lowest versions that the package allows of what it needs."""
+    project = PROJECT["project"]
+    needed = sum(project["optional-dependencies"].values(), project["dependencies"])
+    pins = [each.replace(">=", "==") for each in needed if not each.startswith("plugchat-async")]
+    install_wheel(session, "tests", pins=pins)
+    pytest(session, *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def audit(session: nox.Session) -> None:
+    """Look at all that users install: no known vulnerability, no licence that is not permissive."""
+    folder = Path(session.create_tmp()).resolve()
+    installed, pins = folder / "installed", folder / "pins.txt"
+    shutil.rmtree(installed, ignore_errors=True)
+    session.install(f"--target={installed}", f"plugchat-async[all] @ {build_wheel(session)}")
+    session.install(*nox.project.dependency_groups(PROJECT, "audit"))
+    found = {each.name: each.version for each in distributions(path=[str(installed)])}
+    del found["plugchat-async"]
+    session.run(
+        "pip-licenses",
+        f"--allow-only={';'.join(PERMISSIVE)}",
+        f"--ignore-packages={WITHOUT_A_NAME}",
+        "--packages",
+        *sorted(found),
+        env={"PYTHONPATH": str(installed)},
+    )
+    # Strict, and by pins: what the service does not know must not pass for safe.
+    pins.write_text("".join(f"{name}=={version}\n" for name, version in found.items()), "utf-8")
+    session.run(
+        *("pip-audit", "--strict", "--vulnerability-service=pypi"),
+        *("--disable-pip", "--no-deps", f"--requirement={pins}", *session.posargs),
+    )
+
+
+@nox.session(python=PYTHONS[0])
+def reproducible(session: nox.Session) -> None:
+    """Build what is committed, twice, offline: the same bytes. `nox -s reproducible -- FOLDER`."""
+    session.install(*nox.project.dependency_groups(PROJECT, "release"))
+    folder = Path(session.create_tmp()).resolve()
+    committed = folder / "committed.tar"
+    session.run("git", "archive", f"--output={committed}", "HEAD", external=True)
+    epoch = session.run("git", "log", "-1", "--format=%ct", external=True, silent=True)
+    builds = [
+        build_offline(session, folder / "here", committed, str(epoch).strip(), zone="UTC"),
+        build_offline(
+            session, folder / "a" / "b", committed, str(epoch).strip(), zone="Asia/Tokyo"
+        ),
+    ]
+    names = sorted(path.name for path in builds[0].iterdir())
+    same, *others = filecmp.cmpfiles(*builds, names, shallow=False)
+    if any(others):
+        session.error(f"two builds differ: {others}")
+    session.log(f"the same bytes twice: {same}")
+    files = [str(builds[0] / name) for name in names]
+    session.run("twine", "check", "--strict", *files)
+    session.run("check-wheel-contents", *(name for name in files if name.endswith(".whl")))
+    for kept in session.posargs:
+        shutil.copytree(builds[0], kept, dirs_exist_ok=True)
+
+
+def build_offline(
+    session: nox.Session, folder: Path, committed: Path, epoch: str, *, zone: str
+) -> Path:
+    """Build the sdist, and the wheel from it, where the kernel allows it without a network."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.unpack_archive(committed, folder / "source")
+    for path in (folder / "source").rglob("*"):
+        os.utime(path)
+    alone = ("unshare", "--map-root-user", "--net")
+    offline = session.run(*alone, "true", external=True, success_codes=range(256), silent=True)
+    session.run(
+        *(alone if offline == "" else ()),
+        *("python", "-m", "build", "--no-isolation", f"--outdir={folder / 'dist'}"),
+        str(folder / "source"),
+        env={"SOURCE_DATE_EPOCH": epoch, "TZ": zone},
+        external=True,
+        silent=True,
+    )
+    return folder / "dist"
+
+
+@nox.session(python=PYTHONS[0])
+def soak(session: nox.Session) -> None:
+    """Play 2,000 sessions on each loop, and check all: `nox -s soak -- --seed 7 --ledger FILE`."""
+    install_wheel(session, "tests")
+    program = str(Path(session.bin) / "pytest")
+    session.run(program, "tests/soak", "-m", "soak", "-rP", *session.posargs)

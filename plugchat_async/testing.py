@@ -17,8 +17,8 @@ from __future__ import annotations
 
 try:
     import pytest
-except ImportError as error:
-    raise ImportError("plugchat_async.testing needs pytest: pip install pytest") from error
+except ImportError as _missing:
+    raise ImportError("plugchat_async.testing needs pytest: pip install pytest") from _missing
 
 from typing import TYPE_CHECKING
 
