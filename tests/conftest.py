@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import looptime
 import pyte
 import pytest
+from blockbuster import blockbuster_ctx
 from PIL import Image, ImageOps
 from trio.testing import MockClock
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 pytest_plugins = ["plugchat_async.testing"]
 
@@ -22,6 +23,28 @@ pytest_plugins = ["plugchat_async.testing"]
 def _interruptible() -> None:
     # Of a shell's background jobs, and so of their children, Ctrl-C is ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+_MAY_BLOCK = (
+    # What an extra brings is imported at its first use, once a process.
+    ("<frozen importlib._bootstrap>", "_find_and_load"),
+    # It writes a file of some kilobytes for the one person at the terminal, alone in its loop.
+    ("plugchat_async/cli/_picture.py", "show"),
+    # It reads the page's files once, when a router is made: before there is anybody to wait.
+    ("plugchat_async/fastapi/_page.py", "__init__"),
+    # It is a test's own, called in place of a part of the package.
+    ("tests/cli/test_pair.py", "look"),
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _guarded_loop() -> Iterator[None]:
+    """Let every call by which the package would hold up asyncio's loop raise a BlockingError."""
+    with blockbuster_ctx("plugchat_async") as guard:
+        for blocking in guard.functions.values():
+            for module, function in _MAY_BLOCK:
+                blocking.can_block_in(module, function)
+        yield
 
 
 @pytest.fixture(params=["asyncio", "trio"])

@@ -42,6 +42,7 @@ class Ran:
     exit_code: int
     bytes: bytes
     err: str
+    variables: frozenset[str]
 
     @property
     def out(self) -> str:
@@ -67,9 +68,12 @@ def run(
             ThreadPoolExecutor(1) as threads,
             pytest.raises(SystemExit) as ended,
         ):
-            threads.submit(cli.main).result()
+            try:
+                threads.submit(cli.main).result()
+            finally:
+                variables = frozenset(os.environ)
         out, err = capsysbinary.readouterr()
-        return Ran(int(ended.value.code or 0), out, err.decode())
+        return Ran(int(ended.value.code or 0), out, err.decode(), variables)
 
     return run
 

@@ -53,8 +53,7 @@ def test_the_size_of_a_terminal_is_its_own(run: Run, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((80, 24)))
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("LINES", "60")
-    run("--version")
-    assert {"COLUMNS", "LINES"}.isdisjoint(os.environ)
+    assert {"COLUMNS", "LINES"}.isdisjoint(run("--version").variables)
 
 
 def test_ctrl_c_while_the_command_is_still_loading(
