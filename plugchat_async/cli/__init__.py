@@ -64,4 +64,6 @@ def _end_like_ctrl_c() -> None:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        raise KeyboardInterrupt  # a shell's background job, for which Ctrl-C alone is ignored
     signal.raise_signal(signal.SIGINT)

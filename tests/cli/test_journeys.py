@@ -108,3 +108,26 @@ def test_a_script_that_is_ended_takes_its_picture_along(
         assert "Traceback" not in pair.stderr.read()
     assert list(tmp_path.iterdir()) == []
     assert len(served.calls) == 1
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_background_job_of_a_script_can_be_ended(
+    served: Sandbox, tmp_path: Path, name: str
+) -> None:
+    """Shells let it ignore Ctrl-C, and that alone."""
+    path = tmp_path / "code.png"
+    pair_in_background = [*PLUGCHAT, "pair", "--json", "--output", str(path)]
+    with subprocess.Popen(
+        ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *pair_in_background],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as pair:
+        assert read_event(pair)["round"] == 1
+        pair.send_signal(signal.SIGINT)
+        pair.send_signal(getattr(signal, name))
+        assert pair.wait(5) == 130
+        assert pair.stderr is not None
+        assert "Traceback" not in pair.stderr.read()
+    assert list(tmp_path.iterdir()) == []
+    assert len(served.calls) == 1

@@ -9,7 +9,7 @@ import runpy
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -132,11 +132,15 @@ def test_a_wrong_call_is_a_usage_error(run: Run, arguments: list[str]) -> None:
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.parametrize("ctrl_c", [signal.default_int_handler, signal.SIG_IGN])
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
-def test_other_ends_come_as_ctrl_c_does(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """In the main thread; exit code 130."""
+def test_other_ends_come_as_ctrl_c_does(
+    monkeypatch: pytest.MonkeyPatch, name: str, ctrl_c: Any
+) -> None:
+    """In the main thread; exit code 130, also where Ctrl-C itself is ignored."""
     number = getattr(signal, name)
     before = signal.getsignal(number)
+    signal.signal(signal.SIGINT, ctrl_c)
 
     def end(**_: object) -> None:
         signal.raise_signal(number)
@@ -147,6 +151,7 @@ def test_other_ends_come_as_ctrl_c_does(monkeypatch: pytest.MonkeyPatch, name: s
             cli.main()
     finally:
         signal.signal(number, before)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     assert ended.value.code == 130
 
 
