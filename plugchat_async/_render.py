@@ -77,16 +77,16 @@ def terminal(payload: SecretStr, *, border: int, color: bool) -> str | None:
     symbol = _encode(payload)
     if symbol is None:
         return None
-    rows = [[bool(module) for module in row] for row in symbol.matrix_iter(border=border)]
-    rows.append([False] * len(rows[0]))  # symbols have an odd number of rows
+    rows = [bytes(row) for row in symbol.matrix_iter(border=border)]
+    rows.append(bytes(len(rows[0])))  # symbols have an odd number of rows
     pairs = list(zip(rows[::2], rows[1::2], strict=True))
     if color:
-        ink = {(True, True): "█", (True, False): "▀", (False, True): "▄", (False, False): " "}
+        ink = {(1, 1): "█", (1, 0): "▀", (0, 1): "▄", (0, 0): " "}
         return "\n".join(
             _BLACK_ON_WHITE + "".join(ink[pair] for pair in zip(*lines, strict=True)) + _RESET
             for lines in pairs
         )
-    ink = {(True, True): " ", (True, False): "▄", (False, True): "▀", (False, False): "█"}
+    ink = {(1, 1): " ", (1, 0): "▄", (0, 1): "▀", (0, 0): "█"}
     return "\n".join("".join(ink[pair] for pair in zip(*lines, strict=True)) for lines in pairs)
 
 
