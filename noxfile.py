@@ -33,6 +33,15 @@ PERMISSIVE = (
 )
 # It gives the whole text of the BSD licence in place of a name.
 WITHOUT_A_NAME = "httpx-aiohttp"
+MUTATED = ("_wire", "_stream", "_pairing", "_hub", "_http")
+COSMIC_RAY = """
+[cosmic-ray]
+module-path = "plugchat_async/{module}.py"
+test-command = "python -m pytest --exitfirst --quiet tests/test{module}.py"
+timeout = 60.0
+distributor.name = "local"
+filters.operators-filter.exclude-operators = ["core/ReplaceBinaryOperator_.*"]
+"""
 IN_REAL_PROGRAMS = "*_bot.py,*_in_browser.py,*_in_tmux.py"
 
 
@@ -59,14 +68,17 @@ def install_wheel(
     )
 
 
-def pytest(session: nox.Session, *arguments: str, concurrency: str = "thread") -> None:
+def pytest(
+    session: nox.Session, *arguments: str, concurrency: str = "thread", is_first: bool = True
+) -> None:
     # By its path: `python -m` would put this folder, and with it the tree, in front of the wheel.
     program = str(Path(session.bin) / "pytest")
     # A file of its own, so that sessions can run side by side.
     session.env["COVERAGE_FILE"] = str(Path(session.create_tmp()).resolve() / "coverage")
-    session.run("coverage", "erase")
+    if is_first:
+        session.run("coverage", "erase")
     session.run("coverage", "run", f"--concurrency={concurrency}", program, *arguments)
-    session.run("coverage", "combine")
+    session.run("coverage", "combine", "--append")
 
 
 @nox.session(python=PYTHONS)
@@ -116,11 +128,14 @@ def docs(session: nox.Session) -> None:
 def journeys(session: nox.Session) -> None:
     """Drive a real terminal (tmux), a real browser (Chromium) and real bots."""
     install_wheel(session, "journeys")
-    # Playwright runs its loop in a greenlet.
-    marked = ("-m", "bots or browser or tmux")
-    pytest(session, *marked, *session.posargs, concurrency="greenlet,thread")
-    if not session.posargs:
-        session.run("coverage", "report", f"--include={IN_REAL_PROGRAMS}")
+    in_greenlets = "greenlet,thread"  # as Playwright runs its loop
+    if session.posargs:
+        marked = ("-m", "bots or browser or tmux")
+        pytest(session, *marked, *session.posargs, concurrency=in_greenlets)
+        return
+    pytest(session, "-m", "bots or tmux")
+    pytest(session, "-m", "browser", concurrency=in_greenlets, is_first=False)
+    session.run("coverage", "report", f"--include={IN_REAL_PROGRAMS}")
 
 
 @nox.session(python=PYTHONS[0])
@@ -141,6 +156,34 @@ def fuzz(session: nox.Session) -> None:
     session.run("python", "tests/fuzz", *time, str(found), CORPUS)
     # What showed the decoder something new is kept, to be committed.
     session.run("python", "tests/fuzz", "-merge=1", CORPUS, str(found))
+
+
+@nox.session(python=PYTHONS[0])
+def mutation(session: nox.Session) -> None:
+    """Change the code, one thing at a time, and write down what the tests do not notice."""
+    project = PROJECT["project"]
+    needed = sum(project["optional-dependencies"].values(), project["dependencies"])
+    session.install(
+        *(each for each in needed if not each.startswith("plugchat-async")),
+        *nox.project.dependency_groups(PROJECT, "tests", "mutation"),
+    )
+    # The tools change the code where it is.
+    copy = Path(session.create_tmp()).resolve() / "copy"
+    shutil.rmtree(copy, ignore_errors=True)
+    for folder in ("plugchat_async", "tests"):
+        shutil.copytree(folder, copy / folder)
+    for file in ("README.md", "pyproject.toml"):
+        shutil.copy(file, copy)
+    report = Path("tests/mutation").resolve()
+    with session.chdir(copy):
+        session.run("mutmut", "run")
+        for module in MUTATED:
+            (copy / "cosmic-ray.toml").write_text(COSMIC_RAY.format(module=module), "utf-8")
+            names = ("cosmic-ray.toml", f"{module}.sqlite")
+            session.run("cosmic-ray", "init", *names)
+            session.run("cr-filter-operators", *reversed(names))
+            session.run("cosmic-ray", "exec", *names)
+        session.run("python", str(report))
 
 
 @nox.session(python=PYTHONS[0])
