@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import warnings
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -354,9 +354,11 @@ async def server(name: str) -> AsyncGenerator[str]:
     """Answer every request in the same way, and hang up; the one that stalls never does."""
 
     async def handle(connection: SocketStream) -> None:
+        # A client that is out of time hangs up at any moment.
         async with connection:
-            await BufferedByteReceiveStream(connection).receive_until(b"\r\n\r\n", 65536)
-            await connection.send(HOSTILE[name].answer)
+            with suppress(anyio.IncompleteRead, anyio.BrokenResourceError):
+                await BufferedByteReceiveStream(connection).receive_until(b"\r\n\r\n", 65536)
+                await connection.send(HOSTILE[name].answer)
             if HOSTILE[name].error is RequestTimeout:
                 await anyio.sleep_forever()
 
