@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import traceback
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpx
 import httpx2
 import pytest
+from pydantic import SecretStr
 
 from plugchat_async import (
     AsyncPlugChat,
@@ -23,6 +26,9 @@ from plugchat_async import (
     UnexpectedRedirect,
     UnexpectedResponse,
 )
+from plugchat_async._credentials import Credentials
+from plugchat_async._http import Call
+from plugchat_async._wire import QR_CODE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -110,29 +116,61 @@ async def test_a_network_failure_is_followed_by_further_attempts(
         await failing.client(retries=0).qr_code()
     assert isinstance(caught.value.__cause__, getattr(family, name))
     assert type(caught.value) is NetworkError
+    message = str(caught.value)
+    assert message.startswith(f"no answer from /qr-code, {name}: ")
+    assert message.endswith("check the network and base_url")
 
 
-async def test_a_cause_quotes_no_token(family: ModuleType) -> None:
+@pytest.mark.parametrize("name", ["RemoteProtocolError", "ReadTimeout"])
+async def test_a_cause_quotes_no_token(family: ModuleType, name: str) -> None:
     """What the http library says of a broken answer is kept, but for what is secret."""
-    gateway = Gateway(family, family.RemoteProtocolError(f"illegal line: b'{TOKEN}'"))
+    gateway = Gateway(family, getattr(family, name)(f"illegal line: b'{TOKEN}'"))
     with pytest.raises(NetworkError) as caught:
         await gateway.client(retries=0).qr_code()
     assert str(caught.value.__cause__) == "illegal line: [redacted]"
 
 
-async def test_what_the_caller_is_handling_stays_as_it_is(family: ModuleType) -> None:
-    """It becomes a context of our error, and has frames and words of its own."""
-    gateway = Gateway(family, family.ConnectError("boom"))
-    with pytest.raises(NetworkError) as caught:
+async def test_nothing_that_led_to_a_failure_quotes_a_token(family: ModuleType) -> None:
+    """Causes and contexts are followed to the end, also where they go round in a circle."""
+    failure, cause, context = family.ReadError(TOKEN), OSError(7, TOKEN), ValueError(TOKEN)
+    failure.__cause__, failure.__context__ = cause, context
+    cause.__context__, context.__cause__ = KeyError(TOKEN), failure
+    with pytest.raises(NetworkError):
+        await Gateway(family, failure).client(retries=0).qr_code()
+    links = (failure, cause, context, cause.__context__)
+    assert [link.args for link in links] == [
+        ("[redacted]",),
+        (7, "[redacted]"),
+        ("[redacted]",),
+        ("[redacted]",),
+    ]
+
+
+@pytest.mark.parametrize(
+    "fail",
+    [
+        lambda family: family.ConnectError("boom"),
+        lambda family: family.PoolTimeout("full"),
+        lambda family: anyio.sleep_forever,
+    ],
+    ids=["network", "timeout", "cancelled"],
+)
+async def test_what_the_caller_is_handling_stays_as_it_is(
+    family: ModuleType, fail: Callable[[ModuleType], Any]
+) -> None:
+    """It becomes a context of what the call raises, and has frames and words of its own."""
+    gateway = Gateway(family, fail(family))
+    with pytest.raises((NetworkError, TimeoutError)) as caught:
         try:
             raise KeyError(TOKEN)
-        except KeyError:
-            await gateway.client(retries=0).qr_code()
-    cause = caught.value.__cause__
-    assert cause is not None
-    assert isinstance(cause.__context__, KeyError)
-    assert cause.__context__.__traceback__ is not None
-    assert cause.__context__.args == (TOKEN,)
+        except KeyError as error:
+            handled = error
+            with anyio.fail_after(1):
+                await gateway.client(retries=0).qr_code()
+    contexts = {caught.value.__context__, getattr(caught.value.__context__, "__context__", None)}
+    assert handled in contexts
+    assert handled.__traceback__ is not None
+    assert handled.args == (TOKEN,)
 
 
 async def test_a_caller_that_gives_up_sees_no_frames_of_the_http_library(
@@ -144,11 +182,12 @@ async def test_a_caller_that_gives_up_sees_no_frames_of_the_http_library(
         await gateway.client().qr_code()
     cancelled = caught.value.__context__
     assert cancelled is not None
-    modules = [
+    packages = {
         frame.f_globals["__name__"].split(".")[0]
         for frame, _ in traceback.walk_tb(cancelled.__traceback__)
-    ]
-    assert modules[-1] == "plugchat_async"
+    }
+    assert "plugchat_async" in packages
+    assert family.__name__ not in packages
 
 
 @pytest.mark.parametrize("failure", [TimeoutError("slow"), OSError("broken")])
@@ -169,10 +208,10 @@ async def test_a_timeout_of_the_http_library_is_a_request_timeout(family: Module
 
 
 async def test_pauses_grow_and_are_jittered(family: ModuleType) -> None:
-    """Half a second, then one, then two, each with up to half a second more."""
-    gateway = Gateway(family, DOWN, DOWN, DOWN, CODE)
-    await gateway.client(retries=3).qr_code()
-    for pause, least in zip(gateway.pauses, [0.5, 1.0, 2.0], strict=True):
+    """Half a second, one, two, then four each time, each with up to half a second more."""
+    gateway = Gateway(family, DOWN, DOWN, DOWN, DOWN, DOWN, CODE)
+    await gateway.client(retries=5).qr_code()
+    for pause, least in zip(gateway.pauses, [0.5, 1.0, 2.0, 4.0, 4.0], strict=True):
         assert least <= pause <= least + 0.51
 
 
@@ -213,6 +252,16 @@ async def test_retry_after_is_obeyed_up_to_20_seconds(
     assert gateway.pauses == [seconds]
 
 
+async def test_a_retry_after_may_be_a_date(family: ModuleType) -> None:
+    """It counts from the moment of the call."""
+    moment = datetime.now(UTC) + timedelta(seconds=15)
+    headers = {"Retry-After": format_datetime(moment, usegmt=True)}
+    gateway = Gateway(family, (429, b"", headers), CODE)
+    await gateway.client().qr_code()
+    (pause,) = gateway.pauses
+    assert 5 < pause <= 15
+
+
 @pytest.mark.parametrize("before", [[], [DOWN]])
 async def test_a_longer_retry_after_is_raised_at_once(family: ModuleType, before: Any) -> None:
     """The round's code would be dead before; the caller decides what to do."""
@@ -226,7 +275,7 @@ async def test_the_deadline_is_for_each_attempt(family: ModuleType) -> None:
     """A server that never answers costs `timeout` for each attempt."""
     gateway = Gateway(family, anyio.sleep_forever, anyio.sleep_forever)
     began = anyio.current_time()
-    with pytest.raises(RequestTimeout, match="within 4 s"):
+    with pytest.raises(RequestTimeout, match=r"within 4 s: .* longer timeout$"):
         await gateway.client(timeout=4, retries=1).qr_code()
     assert 8.5 <= anyio.current_time() - began <= 9.1
     assert len(gateway.at) == 2
@@ -254,10 +303,31 @@ async def test_the_deadline_holds_to_the_last_byte(family: ModuleType) -> None:
 async def test_a_body_too_large_is_an_unexpected_response(family: ModuleType) -> None:
     """It is refused with the reason; a status that says more is believed."""
     gateway = Gateway(family, (200, bytes(2**21), {}), (401, bytes(2**21), {}))
-    with pytest.raises(UnexpectedResponse, match="larger than 1 MiB"):
+    with pytest.raises(UnexpectedResponse, match="larger than 1 MiB") as caught:
         await gateway.client().qr_code()
+    assert caught.value.detail is None
     with pytest.raises(AuthenticationError):
         await gateway.client().qr_code()
+
+
+async def test_a_body_that_is_given_up_is_closed_at_once(family: ModuleType) -> None:
+    """Its connection is free for whoever waits for one, before the error arrives."""
+    closed: list[bool] = []
+
+    class Large(family.AsyncByteStream):  # type: ignore[misc, name-defined]  # either family's
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            for _ in range(32):
+                yield bytes(2**16)
+
+        async def aclose(self) -> None:
+            closed.append(True)
+
+    async def large() -> Any:
+        return family.Response(200, stream=Large())
+
+    with pytest.raises(UnexpectedResponse):
+        await Gateway(family, large).client().qr_code()
+    assert closed == [True]
 
 
 async def test_redirects_are_not_followed(family: ModuleType) -> None:
@@ -289,6 +359,37 @@ async def test_one_debug_line_a_call(family: ModuleType, caplog: pytest.LogCaptu
         "GET /qr-code: 500 in 0 ms, attempt 2",
         "GET /qr-code: 200 in 0 ms, attempt 3",
     ]
+
+
+async def test_the_debug_line_tells_how_long_an_attempt_took(
+    family: ModuleType, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In milliseconds, each attempt by itself."""
+
+    async def slow() -> Any:
+        await anyio.sleep(1.5)
+        return family.Response(200, content=CODE[1])
+
+    caplog.set_level(logging.DEBUG, logger="plugchat_async")
+    await Gateway(family, DOWN, slow).client().qr_code()
+    assert "GET /qr-code: 200 in 1500 ms, attempt 2" in caplog.messages
+
+
+@pytest.mark.parametrize("base_url", [None, "https://api.example/api/whatsapp"])
+async def test_a_request_is_built_once_where_nobody_else_may_change_it(
+    family: ModuleType, base_url: str | None
+) -> None:
+    """A client that was brought along has hooks, so it gets a new one each time, of one address."""
+    call: Call[str] = Call(
+        QR_CODE, base_url, Credentials(SecretStr(TOKEN), {}), lambda *_: "", prepared={}
+    )
+    async with family.AsyncClient() as client:
+        first = call.request(client, keep=True)
+        assert call.request(client, keep=True) is first
+        again = call.request(client, keep=False)
+    assert again is not first
+    assert str(again.url) == str(first.url) == QR_CODE.url(base_url)
+    assert again.headers == first.headers
 
 
 async def test_cancelling_a_call_is_no_error_of_its_own(family: ModuleType) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
+import weakref
 from typing import Any
 
 import anyio
@@ -17,6 +19,7 @@ from plugchat_async import (
     Failed,
     PairingHub,
     PairingState,
+    PlugChatError,
     ShowingCode,
     Starting,
     TooManyWatchers,
@@ -44,15 +47,21 @@ def codes_asked(sandbox: Sandbox) -> int:
     return sum(call.endpoint == "/qr-code" for call in sandbox.calls)
 
 
+def asked_at(sandbox: Sandbox, endpoint: str) -> list[int]:
+    """Tell at which seconds an endpoint was asked."""
+    return [round(call.at) for call in sandbox.calls if call.endpoint == endpoint]
+
+
 async def following(states: Watcher) -> Any:
     """Take the next state, whatever it is."""
     return await anext(states)
 
 
 async def until(states: Watcher, kind: type[Any]) -> Any:
-    """Watch until a state of a kind comes."""
-    while not isinstance(state := await anext(states), kind):
-        pass
+    """Watch until a state of a kind comes, which takes no session an hour."""
+    with anyio.fail_after(3600):
+        while not isinstance(state := await anext(states), kind):
+            pass
     return state
 
 
@@ -64,6 +73,27 @@ async def test_a_watcher_sees_the_session_from_start_to_scan(sandbox: Sandbox) -
         assert (first.qr.round, second.qr.round) == (1, 2)
         assert sandbox.scan(second.qr.payload)
         assert await anext(states) == Connected(already=False)
+
+
+async def test_a_session_keeps_the_times_of_pairing_by_default(sandbox: Sandbox) -> None:
+    """Three codes, 15 s apart, and a look each 2 s between them."""
+    async with PairingHub() as hub, hub.watch(sandbox.client()) as states:
+        await until(states, Expired)
+    assert asked_at(sandbox, "/qr-code") == [0, 15, 30]
+    looks = [start + step for start in (0, 15, 30) for step in range(2, 15, 2)]
+    assert asked_at(sandbox, "/status") == [*looks, 45]
+
+
+@pytest.mark.parametrize(("status_interval", "looks"), [(4, [4, 8, 14, 18, 20]), (None, [])])
+async def test_a_session_keeps_the_times_it_was_given(
+    sandbox: Sandbox, status_interval: float | None, looks: list[int]
+) -> None:
+    """They are the hub's for every session, and None never looks."""
+    hub = PairingHub(interval=10, max_rounds=2, status_interval=status_interval)
+    async with hub, hub.watch(sandbox.client()) as states:
+        await until(states, Expired)
+    assert asked_at(sandbox, "/qr-code") == [0, 10]
+    assert asked_at(sandbox, "/status") == looks
 
 
 async def test_an_instance_that_is_connected_already(sandbox: Sandbox) -> None:
@@ -122,6 +152,30 @@ async def test_the_session_ends_when_the_last_watcher_is_gone_for_long_enough(
         await anyio.sleep(100)
         assert len(sandbox.calls) <= asked + 1
         assert codes_asked(sandbox) == 1
+
+
+@pytest.mark.parametrize(("away", "codes"), [(1.9, 1), (2.1, 2)])
+async def test_a_session_lingers_for_two_seconds_by_default(
+    sandbox: Sandbox, away: float, codes: int
+) -> None:
+    """A page needs less to be loaded again; whoever comes later finds a new code."""
+    async with PairingHub() as hub:
+        for _ in range(2):
+            async with hub.watch(sandbox.client()) as states:
+                await until(states, ShowingCode)
+            await anyio.sleep(away)
+    assert codes_asked(sandbox) == codes
+
+
+async def test_a_session_that_was_left_is_forgotten_with_its_codes(sandbox: Sandbox) -> None:
+    """A hub that runs for months keeps nothing of those who left."""
+    async with PairingHub(linger=0) as hub:
+        async with hub.watch(sandbox.client()) as states:
+            shown = weakref.ref(await until(states, ShowingCode))
+        del states
+        await anyio.sleep(0.1)
+        gc.collect()
+        assert shown() is None
 
 
 async def test_a_page_that_is_loaded_again_spends_no_code(sandbox: Sandbox) -> None:
@@ -260,11 +314,13 @@ async def test_two_base_urls_are_two_instances_also_with_one_token() -> None:
 @pytest.mark.parametrize("answer", ["unauthorized", "passkey", "subscription_required"])
 async def test_a_failure_is_a_state_with_the_stable_word(sandbox: Sandbox, answer: str) -> None:
     """It ends the session, and a restart tries again."""
-    sandbox.answer_next(answer)
+    sandbox.answer_next(answer, times=2)
+    with pytest.raises(PlugChatError) as caught:
+        await sandbox.client().qr_code()
     async with PairingHub() as hub, hub.watch(sandbox.client()) as states:
         failed = await until(states, Failed)
         assert failed.code in {"authentication_error", "passkey_required", "subscription_required"}
-        assert failed.message
+        assert failed == Failed(code=caught.value.code, message=str(caught.value))
         hub.restart(sandbox.client())
         await until(states, ShowingCode)
 
@@ -286,9 +342,10 @@ async def test_a_client_that_breaks_ends_its_own_session_alone(
         ):
             failed = await until(breaking, Failed)
             assert failed.code == "internal_error"
-            assert "bug" not in failed.message
+            assert failed.message == "the session broke: see the server's log"
             await until(states, Expired)
-    assert "a pairing session broke" in caplog.text
+    (record,) = (record for record in caplog.records if record.exc_info)
+    assert record.getMessage() == "a pairing session broke"
 
 
 async def test_the_client_may_be_closed_after_it_was_given(sandbox: Sandbox) -> None:
@@ -311,12 +368,13 @@ async def test_closing_the_hub_ends_every_watcher_and_every_call(sandbox: Sandbo
                 pass
         ended.append(anyio.current_time())
 
-    async with anyio.create_task_group() as viewers:
-        async with PairingHub() as hub:
-            for _ in range(3):
-                viewers.start_soon(view)
-            await anyio.sleep(1)
-        closed_at = anyio.current_time()
+    with anyio.fail_after(3600):
+        async with anyio.create_task_group() as viewers:
+            async with PairingHub() as hub:
+                for _ in range(3):
+                    viewers.start_soon(view)
+                await anyio.sleep(1)
+            closed_at = anyio.current_time()
     assert ended == [closed_at] * 3
     asked = len(sandbox.calls)
     await anyio.sleep(60)
@@ -345,7 +403,7 @@ async def test_a_watcher_that_was_not_entered_says_so(sandbox: Sandbox) -> None:
     """Nor one that was left; leaving it twice does nothing."""
     async with PairingHub() as hub:
         watcher = hub.watch(sandbox.client())
-        with pytest.raises(RuntimeError, match="enter the watcher first"):
+        with pytest.raises(RuntimeError, match=r"^enter the watcher first: `async with"):
             await anext(watcher)
         async with watcher:
             pass
@@ -431,6 +489,15 @@ async def test_states_survive_json() -> None:
     ],
 )
 async def test_bad_arguments_are_refused_at_once(arguments: dict[str, Any]) -> None:
-    """Not when the first page is opened."""
-    with pytest.raises(ValueError):
+    """Not when the first page is opened, and by their name."""
+    (name,) = arguments
+    with pytest.raises(ValueError, match=f"^{name} must be"):
         PairingHub(**arguments)
+
+
+async def test_the_least_that_is_allowed_is_taken(sandbox: Sandbox) -> None:
+    """One round for one watcher, without a linger."""
+    hub = PairingHub(interval=1, max_rounds=1, status_interval=0.5, linger=0, max_watchers=1)
+    async with hub, hub.watch(sandbox.client()) as states:
+        await until(states, Expired)
+    assert codes_asked(sandbox) == 1

@@ -105,6 +105,7 @@ def test_a_base_url_holds_for_every_endpoint() -> None:
         {"error": None},
         {"error": "You are not connected."},
         {"connected": False, "status": "ok"},
+        {"status": 0},
         {"message": "QR code generated"},
     ],
 )
@@ -121,6 +122,14 @@ def test_the_text_of_a_code_is_taken_as_it_is(payload: str, beside: Any, key: st
 def test_a_code_alone_or_with_blanks_around_is_a_code(payload: str, template: str) -> None:
     """Plain text and a quoted JSON string are the code."""
     assert read(200, template.format(payload)) == Text(payload)
+
+
+@pytest.mark.parametrize("letter", ["x", "é"])
+def test_a_code_is_as_long_as_a_symbol_can_hold(letter: str) -> None:
+    """2,900 bytes, whatever the letters are; what is longer can not be drawn."""
+    longest = letter * (2900 // len(letter.encode()))
+    assert read(200, {"value": longest}) == Text(longest)
+    assert isinstance(read(200, {"value": longest + letter}), UnexpectedResponse)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +178,9 @@ def test_a_truncated_image_is_refused(kind: str, kept: float) -> None:
     "text",
     [
         "data:image/png;base64,!!!not-base64!!!",
+        f"data:image/png;base64,{PNG_BASE64[:40]}!{PNG_BASE64[40:]}",
+        f"data:image/png;base64,AAAA,{PNG_BASE64}",
+        "data:image/png;base64," * 3 + PNG_BASE64,
         "data:image/png;base64," + PNG_BASE64[:-3],
         "data:image/png;base64,",
         "data:image/png",
@@ -187,7 +199,7 @@ def test_a_broken_image_or_one_of_another_type_is_refused(text: str) -> None:
         assert isinstance(read(200, body), UnexpectedResponse)
 
 
-@pytest.mark.parametrize("body", [SVG, b'<?xml version="1.0"?>' + SVG])
+@pytest.mark.parametrize("body", [SVG, b'<?xml version="1.0"?>' + SVG, b"<svg><path/></svg>"])
 def test_an_svg_is_refused(body: bytes) -> None:
     """An SVG could carry a script, and is no proxy's page."""
     assert isinstance(read(200, body), UnexpectedResponse)
@@ -202,6 +214,8 @@ def test_an_svg_is_refused(body: bytes) -> None:
         {"connected": True},
         {"connected": "true"},
         {"connected": "True", "value": None},
+        {"connected": 1},
+        {"connected": "1"},
         {"connected": True, "value": "", "error": "You are already connected."},
         {"error": "You are already connected."},
         {"value": "You are already connected."},
@@ -223,6 +237,7 @@ def test_a_success_without_a_code_that_is_connected(body: Any) -> None:
         "you are ALREADY CONNECTED",
         "A instância já está conectada",
         "Você já está conectado.",
+        "Voce ja esta conectado",
         "Já conectado",
     ],
 )
@@ -248,6 +263,8 @@ def test_a_bare_refusal_is_not_already_connected(status: int, body: Any) -> None
     [
         {"connected": False, "error": "You are not connected."},
         {"connected": "false"},
+        {"connected": 0},
+        {"connected": "0"},
         {"error": "You need to restore the session."},
         {"message": "This instance is not already connected", "value": None},
     ],
@@ -280,7 +297,15 @@ def test_an_instance_that_is_not_connected_has_no_code_yet(body: Any) -> None:
         (204, "", QRNotReady),
         (200, {"status": "ERROR"}, UnexpectedResponse),
         (200, {"status": "ERROR", "value": LINK}, UnexpectedResponse),
+        (200, {"status": "erro", "value": LINK}, UnexpectedResponse),
+        (200, {"status": "Fail", "value": LINK}, UnexpectedResponse),
+        (200, {"status": "failed", "value": LINK}, UnexpectedResponse),
+        (200, {"status": "failure", "value": LINK}, UnexpectedResponse),
+        (200, {"status": False, "value": LINK}, UnexpectedResponse),
         (200, {"status": False}, UnexpectedResponse),
+        (200, {"error": "Something broke", "value": None}, UnexpectedResponse),
+        (200, {"errors": ["Something broke"], "value": ""}, UnexpectedResponse),
+        (200, {"errors": ["Something broke"], "value": LINK}, UnexpectedResponse),
         (200, "<html><body><h1>502 Bad Gateway</h1></body></html>", ServerError),
         (200, "  <!DOCTYPE html><title>Just a moment</title>", ServerError),
         (200, {"challenge": {"publicKey": "x"}}, PasskeyRequired),
@@ -294,12 +319,20 @@ def test_an_instance_that_is_not_connected_has_no_code_yet(body: Any) -> None:
             SubscriptionRequired,
         ),
         (402, {"message": "Payment Required"}, SubscriptionRequired),
+        (200, {"message": "Your trial is over"}, SubscriptionRequired),
+        (200, {"message": "Your trial has ended"}, SubscriptionRequired),
+        (200, {"message": "Trial expired"}, SubscriptionRequired),
         (401, "", AuthenticationError),
         (403, {"error": "Client-Token whatever not allowed"}, AuthenticationError),
         (404, "Instance not found", InstanceNotFound),
         (404, {"reason": "entity not found"}, InstanceNotFound),
         (200, "Instance not found", InstanceNotFound),
         (200, {"message": "Unauthorized"}, AuthenticationError),
+        (200, {"message": "request unauthorised"}, AuthenticationError),
+        (200, {"message": "Invalid token given"}, AuthenticationError),
+        (400, {"error": "NOT_FOUND"}, InstanceNotFound),
+        (400, {"reason": "Entity not found"}, InstanceNotFound),
+        (400, {"message": "Unable to find matching target resource method"}, InstanceNotFound),
         (429, "", RateLimited),
         (302, "", UnexpectedRedirect),
         (304, "", UnexpectedRedirect),
@@ -334,6 +367,25 @@ def test_what_is_not_a_code_is_an_error_with_a_meaning(
     assert type(found) is error
     assert isinstance(found, ResponseError)
     assert found.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("status", "meaning"),
+    [
+        (199, UnexpectedResponse),
+        (200, Text),
+        (299, Text),
+        (300, UnexpectedRedirect),
+        (399, UnexpectedRedirect),
+        (400, UnexpectedResponse),
+        (499, UnexpectedResponse),
+        (500, ServerError),
+        (999, ServerError),
+    ],
+)
+def test_a_status_means_what_its_hundred_says(status: int, meaning: type[object]) -> None:
+    """From the first to the last of each hundred, also where a code comes with it."""
+    assert type(read(status, LINK)) is meaning
 
 
 @pytest.mark.parametrize(
@@ -384,6 +436,79 @@ def test_a_word_alone_is_never_a_code(word: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "body", "happened", "to_do"),
+    [
+        (
+            200,
+            {"connected": True},
+            "this instance is connected to a phone already",
+            "disconnect it before linking another",
+        ),
+        (
+            200,
+            {"challenge": "x"},
+            "this WhatsApp account wants a passkey",
+            "confirm it on the phone, then try again",
+        ),
+        (
+            401,
+            "",
+            "the API refused the token: check it in PlugChat's panel",
+            "an account with a security token wants that too, as headers={'Client-Token': ...}",
+        ),
+        (
+            402,
+            {"error": "trial over"},
+            "this instance's trial is over or its subscription unpaid",
+            "renew it in PlugChat's panel",
+        ),
+        (
+            404,
+            "",
+            "the API knows no such instance or path",
+            "check base_url, which ends in /api/whatsapp, and the token",
+        ),
+        (429, "", "too many codes were asked for", "wait some minutes before asking again"),
+        (502, "", "the gateway is down for now (HTTP 502)", "try again later"),
+        (200, {}, "the API answered, but has no code yet", "ask again in some seconds"),
+        (
+            200,
+            PNG[:-20],
+            "the API sent an image that is broken, truncated, or neither PNG, JPEG, GIF nor WebP",
+            "ask again",
+        ),
+        (
+            418,
+            b"teapot",
+            "the API answered something that is neither a code nor a known error",
+            "(HTTP 418, 6 bytes)",
+        ),
+        (
+            302,
+            "",
+            "the API redirects to nowhere, and a redirect is not followed",
+            "since the token would go with it or be lost; check base_url",
+        ),
+    ],
+)
+def test_a_message_says_what_happened_and_what_to_do_next(
+    status: int, body: Any, happened: str, to_do: str
+) -> None:
+    """In words for whoever reads it, with the names as they are spelled."""
+    message = str(read(status, body))
+    assert message.startswith(happened)
+    assert message.endswith(to_do)
+
+
+def test_too_many_calls_tells_how_long_to_wait() -> None:
+    """In whole seconds, beside what the API says itself."""
+    found = read(429, {"error": "Slow down"}, retry_after="7")
+    assert isinstance(found, RateLimited)
+    assert "wait 7 s before" in str(found)
+    assert found.detail == "Slow down"
+
+
+@pytest.mark.parametrize(
     ("text", "seconds"),
     [
         ("7", 7.0),
@@ -416,7 +541,7 @@ def test_what_an_error_tells_is_found_among_the_first_sentences() -> None:
         return text
 
     for body in ({"error": "a " * 400_000}, {"errors": [f"{n}" for n in range(100_000)]}):
-        assert read_code(answer(400, body), redact)
+        assert isinstance(read_code(answer(400, body), redact), UnexpectedResponse)
     assert len(looked_at) == 2
     assert max(looked_at) < 25_000
 
@@ -460,6 +585,27 @@ def test_an_answer_shows_nothing_that_the_api_chose() -> None:
     assert "secret" not in repr(came)
 
 
+@pytest.mark.parametrize("code", [Text("secret"), Picture(b"secret", "image/png")])
+def test_a_code_shows_nothing_of_itself(code: Code) -> None:
+    """Whoever sees it can link a phone."""
+    assert "secret" not in repr(code)
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        (answer(200, LINK), "content"),
+        (Text(LINK), "payload"),
+        (Picture(PNG, "image/png"), "data"),
+    ],
+    ids=["answer", "text", "picture"],
+)
+def test_what_came_can_not_be_changed(value: object, name: str) -> None:
+    """It is handed from hand to hand."""
+    with pytest.raises(AttributeError):
+        setattr(value, name, b"")
+
+
 def test_the_detail_is_the_apis_text_cleaned_and_cut() -> None:
     """One line, no control characters, no secret, 200 characters."""
     found = read_code(
@@ -479,14 +625,73 @@ def test_a_detail_is_said_once() -> None:
     assert found.detail == "down"
 
 
-def test_sentences_are_not_looked_for_without_end() -> None:
-    """Nested errors are followed a few steps, not as deep as a body can be."""
-    body: Any = "deep"
-    for _ in range(50):
-        body = {"error": [body]}
-    found = read(200, body)
+@pytest.mark.parametrize(
+    "key", ["error", "errors", "message", "msg", "reason", "detail", "status", "value", "qrcode"]
+)
+def test_a_sentence_is_found_under_each_of_the_keys(key: str) -> None:
+    """Gateways have no common name for it, and some put it where the code should stand."""
+    found = read(500, {key: "out of order"})
+    assert isinstance(found, ServerError)
+    assert found.detail == "out of order"
+
+
+@pytest.mark.parametrize("wrap", [str, lambda page: {"error": page}], ids=["alone", "error"])
+def test_a_page_is_no_sentence(wrap: Any) -> None:
+    """A proxy's page is not quoted, whatever it speaks of."""
+    found = read(502, wrap("<html>You are already connected.</html>"))
+    assert isinstance(found, ServerError)
+    assert found.detail is None
+
+
+def test_a_sentence_that_is_empty_is_passed_over() -> None:
+    """Others may say more."""
+    found = read(500, {"error": "", "message": "out of order", "reason": ""})
+    assert isinstance(found, ServerError)
+    assert found.detail == "out of order"
+
+
+@pytest.mark.parametrize("torn", ['{"error": "out of order', '["out of order', '"out of order'])
+def test_a_torn_answer_is_not_read(torn: str) -> None:
+    """Half of a JSON text is neither a sentence nor a code."""
+    found = read(400, torn)
     assert isinstance(found, UnexpectedResponse)
     assert found.detail is None
+
+
+def test_a_code_is_no_sentence() -> None:
+    """What may be a code is not quoted as what the API said."""
+    found = read(500, {"error": "out of order", "value": LINK, "qrcode": f" {LINK} "})
+    assert isinstance(found, ServerError)
+    assert found.detail == "out of order"
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda inner: {"error": inner}, lambda inner: [inner]], ids=["object", "list"]
+)
+def test_sentences_are_not_looked_for_without_end(wrap: Any) -> None:
+    """Nested errors are followed three steps, not as deep as a body can be."""
+    body: Any = "too deep"
+    details: list[str | None] = []
+    for _ in range(5):
+        body = wrap(body)
+        found = read(500, json.dumps(body))
+        assert isinstance(found, ServerError)
+        details.append(found.detail)
+    assert details == ["too deep"] * 3 + [None] * 2
+
+
+def test_twenty_sentences_are_enough() -> None:
+    """The first ones, in the API's order."""
+    found = read(500, {"errors": [f"{number}" for number in range(100)]})
+    assert isinstance(found, ServerError)
+    assert found.detail == ": ".join(f"{number}" for number in range(20))
+
+
+def test_a_sentence_is_read_up_to_a_thousand_characters() -> None:
+    """What stands beyond them tells nothing."""
+    words = "already connected"
+    assert isinstance(read(400, words.rjust(1000, ".")), AlreadyConnected)
+    assert isinstance(read(400, words.rjust(1001, ".")), UnexpectedResponse)
 
 
 @pytest.mark.parametrize("read_answer", [read_code, read_status])
@@ -558,6 +763,7 @@ def test_the_documented_states(status: int, body: Any, state: InstanceStatus) ->
         (200, LINK, UnexpectedResponse),
         (200, "<html></html>", ServerError),
         (302, "", UnexpectedRedirect),
+        (199, {"connected": True}, UnexpectedResponse),
         (401, {"connected": True}, AuthenticationError),
         (404, "", InstanceNotFound),
         (500, {"error": "You are not connected."}, ServerError),
