@@ -40,7 +40,7 @@ module-path = "plugchat_async/{module}.py"
 test-command = "python -m pytest --exitfirst --quiet tests/test{module}.py"
 timeout = 60.0
 distributor.name = "local"
-filters.operators-filter.exclude-operators = ["core/ReplaceBinaryOperator_.*"]
+filters.operators-filter.exclude-operators = ["core/ReplaceBinaryOperator_BitOr_.*"]
 """
 IN_REAL_PROGRAMS = "*_bot.py,*_in_browser.py,*_in_tmux.py"
 
