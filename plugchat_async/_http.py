@@ -152,7 +152,7 @@ class Exchange:
         # What the caller is handling at this moment becomes a context of ours, and stays whole.
         handled = sys.exception()
         try:
-            with anyio.move_on_after(self._timeout) as attempt:
+            with anyio.move_on_after(self._timeout):
                 request = call.request(client, keep=self.connections.keeps_requests)
                 response = await client.send(request, stream=True, follow_redirects=False)
                 try:
@@ -162,6 +162,14 @@ class Exchange:
                 finally:
                     if not response.is_closed:  # it is, where it was read to the end
                         await close(response)
+                return Answer(
+                    status_code=response.status_code,
+                    content=content,
+                    asked_at=asked_at,
+                    retry_after=response.headers.get("Retry-After"),
+                    location=location(response),
+                    unreadable=unreadable,
+                )
         except (TimeoutError, failures.timeout) as error:
             _hide_secrets(error, call.credentials.redact, but=handled)
             raise self._timed_out(call) from error
@@ -174,16 +182,7 @@ class Exchange:
         except anyio.get_cancelled_exc_class() as error:
             _hide_secrets(error, call.credentials.redact, but=handled)
             raise
-        if attempt.cancelled_caught:
-            raise self._timed_out(call)
-        return Answer(
-            status_code=response.status_code,
-            content=content,
-            asked_at=asked_at,
-            retry_after=response.headers.get("Retry-After"),
-            location=location(response),
-            unreadable=unreadable,
-        )
+        raise self._timed_out(call)
 
     def _timed_out(self, call: Call[T]) -> RequestTimeout:
         return RequestTimeout(

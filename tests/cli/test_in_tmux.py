@@ -69,7 +69,7 @@ class Terminal:
 
     def wait_until(self, is_seen: Callable[[str], object]) -> str:
         """Wait until something is seen on the screen, and capture it."""
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while not is_seen(screen := self.screen()):
             assert time.monotonic() < deadline, f"never seen on this screen:\n{screen}"
             time.sleep(0.05)
