@@ -9,6 +9,7 @@ import io
 import json
 import logging
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -521,18 +522,16 @@ def page(plugchat_url: str) -> Generator[str]:
     router = pairing_router(lambda: client_for(plugchat_url), dependencies=[])
     app.include_router(router, prefix="/whatsapp")
     server = uvicorn.Server(
-        uvicorn.Config(app, port=0, log_config=None, ws="none", timeout_graceful_shutdown=0)
+        uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=0)
     )
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            time.sleep(0.005)
-        host, port = server.servers[0].sockets[0].getsockname()
-        yield f"http://{host}:{port}/whatsapp"
-    finally:
-        server.should_exit = True
-        thread.join()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, args=[[listener]])
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/whatsapp"
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 @pytest.fixture
