@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 import socketserver
 import subprocess
 import sys
 import threading
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -120,16 +120,14 @@ def sandbox_over_tls(authority: trustme.CA, folder: Path) -> Generator[str]:
     certificate = authority.issue_cert("localhost")
     pem = folder / "server.pem"
     certificate.private_key_and_cert_chain_pem.write_to_path(str(pem))
-    config = uvicorn.Config(Sandbox(), port=0, ssl_certfile=pem, log_config=None, lifespan="off")
+    config = uvicorn.Config(Sandbox(), ssl_certfile=pem, log_config=None, lifespan="off")
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"https://localhost:{port}/api/whatsapp"
-    server.should_exit = True
-    thread.join()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, args=[[listener]])
+        thread.start()
+        yield f"https://localhost:{listener.getsockname()[1]}/api/whatsapp"
+        server.should_exit = True
+        thread.join()
 
 
 def status(base_url: str, **environment: str) -> subprocess.CompletedProcess[str]:
