@@ -40,7 +40,11 @@ module-path = "plugchat_async/{module}.py"
 test-command = "python -m pytest --exitfirst --quiet tests/test{module}.py"
 timeout = 60.0
 distributor.name = "local"
-filters.operators-filter.exclude-operators = ["core/ReplaceBinaryOperator_BitOr_.*"]
+[cosmic-ray.filters.operators-filter]
+exclude-operators = [
+  "core/ReplaceBinaryOperator_(BitOr|Mul)_.*",
+  "core/ReplaceComparisonOperator_Is_(Eq|Lt|LtE|Gt|GtE)",
+]
 """
 IN_REAL_PROGRAMS = "*_bot.py,*_in_browser.py,*_in_tmux.py"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import traceback
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -26,9 +27,10 @@ from plugchat_async import (
     UnexpectedRedirect,
     UnexpectedResponse,
 )
+from plugchat_async._connections import Failures
 from plugchat_async._credentials import Credentials
-from plugchat_async._http import Call
-from plugchat_async._wire import QR_CODE
+from plugchat_async._http import Call, Exchange
+from plugchat_async._wire import QR_CODE, Code, read_code
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -231,6 +233,17 @@ async def test_no_retries_is_one_attempt(family: ModuleType) -> None:
         await gateway.client(retries=0).qr_code()
 
 
+@pytest.mark.parametrize("retries", [0, 2])
+async def test_the_retry_library_is_left_alone_until_an_attempt_is_repeated(
+    family: ModuleType, retries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure that is raised at once does not wait for an import."""
+    monkeypatch.setitem(sys.modules, "tenacity", None)
+    failure = DOWN if retries == 0 else (429, b"", {"Retry-After": "60"})
+    with pytest.raises(ServerError if retries == 0 else RateLimited):
+        await Gateway(family, failure).client(retries=retries).qr_code()
+
+
 async def test_what_will_not_pass_is_not_tried_again(family: ModuleType) -> None:
     """A refused token stays refused, at the first attempt and at a later one."""
     gateway = Gateway(family, (401, b"", {}))
@@ -282,13 +295,17 @@ async def test_the_deadline_is_for_each_attempt(family: ModuleType) -> None:
 
 
 async def test_the_deadline_holds_to_the_last_byte(family: ModuleType) -> None:
-    """A body that drips is cut off when the time for the whole attempt is over."""
+    """A body that drips is cut off, and closed, when the time for the whole attempt is over."""
+    closed: list[bool] = []
 
     class Drip(family.AsyncByteStream):  # type: ignore[misc, name-defined]  # either family's
         async def __aiter__(self) -> AsyncIterator[bytes]:
             while True:
                 await anyio.sleep(1)
                 yield b"x"
+
+        async def aclose(self) -> None:
+            closed.append(True)
 
     async def drip() -> Any:
         return family.Response(200, stream=Drip())
@@ -298,6 +315,7 @@ async def test_the_deadline_holds_to_the_last_byte(family: ModuleType) -> None:
     with pytest.raises(RequestTimeout):
         await gateway.client(timeout=10, retries=0).qr_code()
     assert anyio.current_time() - began == pytest.approx(10, abs=0.01)
+    assert closed == [True]
 
 
 async def test_a_body_too_large_is_an_unexpected_response(family: ModuleType) -> None:
@@ -311,12 +329,15 @@ async def test_a_body_too_large_is_an_unexpected_response(family: ModuleType) ->
 
 
 async def test_a_body_that_is_given_up_is_closed_at_once(family: ModuleType) -> None:
-    """Its connection is free for whoever waits for one, before the error arrives."""
+    """Its rest is not read, and its connection is free before the error arrives."""
     closed: list[bool] = []
+    given: list[int] = []
 
     class Large(family.AsyncByteStream):  # type: ignore[misc, name-defined]  # either family's
         async def __aiter__(self) -> AsyncIterator[bytes]:
-            for _ in range(32):
+            for number in range(32):
+                await anyio.lowlevel.checkpoint()
+                given.append(number)
                 yield bytes(2**16)
 
         async def aclose(self) -> None:
@@ -328,6 +349,7 @@ async def test_a_body_that_is_given_up_is_closed_at_once(family: ModuleType) -> 
     with pytest.raises(UnexpectedResponse):
         await Gateway(family, large).client().qr_code()
     assert closed == [True]
+    assert len(given) == 17
 
 
 async def test_redirects_are_not_followed(family: ModuleType) -> None:
@@ -375,14 +397,17 @@ async def test_the_debug_line_tells_how_long_an_attempt_took(
     assert "GET /qr-code: 200 in 1500 ms, attempt 2" in caplog.messages
 
 
+def calling(base_url: str | None) -> Call[Code]:
+    """Make a call for a code."""
+    return Call(QR_CODE, base_url, Credentials(SecretStr(TOKEN), {}), read_code, prepared={})
+
+
 @pytest.mark.parametrize("base_url", [None, "https://api.example/api/whatsapp"])
 async def test_a_request_is_built_once_where_nobody_else_may_change_it(
     family: ModuleType, base_url: str | None
 ) -> None:
     """A client that was brought along has hooks, so it gets a new one each time, of one address."""
-    call: Call[str] = Call(
-        QR_CODE, base_url, Credentials(SecretStr(TOKEN), {}), lambda *_: "", prepared={}
-    )
+    call = calling(base_url)
     async with family.AsyncClient() as client:
         first = call.request(client, keep=True)
         assert call.request(client, keep=True) is first
@@ -390,6 +415,58 @@ async def test_a_request_is_built_once_where_nobody_else_may_change_it(
     assert again is not first
     assert str(again.url) == str(first.url) == QR_CODE.url(base_url)
     assert again.headers == first.headers
+
+
+@pytest.mark.parametrize(
+    ("base_url", "is_watched"), [(None, True), ("http://localhost/api/whatsapp", False)]
+)
+async def test_a_request_asks_for_a_plain_answer_within_the_deadline_of_the_call(
+    family: ModuleType, base_url: str | None, is_watched: bool
+) -> None:
+    """No compression, no time-outs of the http library's; a TLS handshake is watched."""
+    async with family.AsyncClient(timeout=3) as client:
+        request = calling(base_url).request(client, keep=True)
+    assert request.method == "GET"
+    assert request.headers["Authorization"] == TOKEN
+    assert request.headers["Accept-Encoding"] == "identity"
+    assert set(request.extensions["timeout"].values()) == {None}
+    assert ("trace" in request.extensions) is is_watched
+
+
+class Lender:
+    """Lend one client, and note what comes back."""
+
+    keeps_requests = True
+    is_closed = False
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self.failures = Failures(httpx.TimeoutException, (httpx.TransportError,))
+        self.client = client
+        self.returned: list[httpx.AsyncClient] = []
+
+    async def acquire(self) -> httpx.AsyncClient:
+        return self.client
+
+    async def release(self, client: httpx.AsyncClient) -> None:
+        self.returned.append(client)
+
+    async def aclose(self) -> None:
+        await self.client.aclose()
+
+
+async def test_a_client_is_given_back_and_a_request_sent_again() -> None:
+    """After a failure, too."""
+    gateway = Gateway(httpx, CODE, DOWN, CODE, httpx.ConnectError("boom"))
+    lender = Lender(httpx.AsyncClient(transport=httpx.MockTransport(gateway)))
+    exchange = Exchange(lender, timeout=10, retries=1)
+    call = calling(None)
+    await exchange.make(call)
+    await exchange.make(call)
+    with pytest.raises(NetworkError):
+        await exchange.make_once(call)
+    await lender.aclose()
+    assert lender.returned == [lender.client] * 4
+    assert all(request is gateway.requests[0] for request in gateway.requests)
 
 
 async def test_cancelling_a_call_is_no_error_of_its_own(family: ModuleType) -> None:

@@ -140,6 +140,27 @@ async def test_a_slow_watcher_sees_the_latest_state_and_no_backlog(sandbox: Sand
         assert isinstance(await anext(states), Expired)
 
 
+async def test_a_slow_watcher_sees_that_another_session_ended_like_the_one_before(
+    sandbox: Sandbox,
+) -> None:
+    """Two endings may be equal, and are two all the same."""
+    async with PairingHub() as hub, hub.watch(sandbox.client()) as states:
+        await until(states, Expired)
+        hub.restart(sandbox.client())
+        await anyio.sleep(60)
+        with anyio.fail_after(1):
+            assert await anext(states) == Expired()
+
+
+async def test_a_session_goes_on_while_anybody_watches(sandbox: Sandbox) -> None:
+    """Who leaves before takes nothing from who stays."""
+    async with PairingHub(linger=2) as hub, hub.watch(sandbox.client()) as states:
+        async with hub.watch(sandbox.client()):
+            await until(states, ShowingCode)
+        await until(states, Expired)
+    assert codes_asked(sandbox) == 3
+
+
 async def test_the_session_ends_when_the_last_watcher_is_gone_for_long_enough(
     sandbox: Sandbox,
 ) -> None:
@@ -482,6 +503,7 @@ async def test_states_survive_json() -> None:
     [
         {"linger": -1},
         {"linger": float("nan")},
+        {"linger": float("inf")},
         {"interval": 21},
         {"max_rounds": 0},
         {"status_interval": 0},

@@ -97,7 +97,7 @@ def test_a_base_url_holds_for_every_endpoint() -> None:
 # A code
 
 
-@pytest.mark.parametrize("payload", [LEGACY, LINK, "x", "0", "ação,é"])
+@pytest.mark.parametrize("payload", [LEGACY, LINK, "x", "X9", "0", "ação,é"])
 @pytest.mark.parametrize(
     "beside",
     [
