@@ -13,6 +13,7 @@ import anyio
 from ._body import UnreadableBody, read_body
 from ._connections import close, close_after_failed_handshake, location
 from ._errors import TRANSIENT, NetworkError, PlugChatError, RequestTimeout, ResponseError
+from ._surplus import close_after_surplus
 from ._wire import Answer
 
 if TYPE_CHECKING:
@@ -162,6 +163,7 @@ class Exchange:
                 finally:
                     if not response.is_closed:  # it is, where it was read to the end
                         await close(response)
+                await close_after_surplus(response)
                 return Answer(
                     status_code=response.status_code,
                     content=content,

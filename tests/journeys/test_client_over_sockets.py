@@ -14,7 +14,6 @@ import httpx
 import httpx2
 import pytest
 import zxingcpp
-from anyio.streams.buffered import BufferedByteReceiveStream
 from PIL import Image
 
 from plugchat_async import (
@@ -26,9 +25,10 @@ from plugchat_async import (
     UnexpectedResponse,
 )
 from plugchat_async.sandbox import ANSWERS, Sandbox
+from tests.raw_server import serve_raw
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator
 
     from anyio.abc import SocketStream
 
@@ -62,31 +62,6 @@ async def client_for(base_url: str, brought: Any, **options: Any) -> AsyncGenera
         yield client
     if http_client is not None:
         await http_client.aclose()
-
-
-@asynccontextmanager
-async def server(
-    answer: Callable[[SocketStream], Awaitable[None]],
-) -> AsyncGenerator[tuple[str, list[bytes]]]:
-    """Serve raw bytes: read a request, then let `answer` do to the connection what it likes."""
-    requests: list[bytes] = []
-
-    async def handle(connection: SocketStream) -> None:
-        async with connection:
-            buffered = BufferedByteReceiveStream(connection)
-            try:
-                while True:
-                    requests.append(await buffered.receive_until(b"\r\n\r\n", 65536))
-                    await answer(connection)
-            except (anyio.IncompleteRead, anyio.BrokenResourceError, anyio.ClosedResourceError):
-                return
-
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    port = listener.extra(anyio.abc.SocketAttribute.local_port)
-    async with listener, anyio.create_task_group() as serving:
-        serving.start_soon(listener.serve, handle)
-        yield f"http://127.0.0.1:{port}/api/whatsapp", requests
-        serving.cancel_scope.cancel()
 
 
 async def test_three_codes_and_a_scan(brought: Any) -> None:
@@ -138,14 +113,15 @@ async def test_many_calls_share_few_connections() -> None:
             b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
         )
 
-    async with server(answer) as (base_url, requests):
+    heads: list[bytes] = []
+    async with serve_raw(answer, heads=heads) as base_url:
         async with (
             client_for(base_url, None, max_connections=4, timeout=1) as client,
             anyio.create_task_group() as calls,
         ):
             for _ in range(100):
                 calls.start_soon(client.qr_code)
-    assert len(requests) == 100
+    assert len(heads) == 100
     assert len(connections) == 4
 
 
@@ -165,7 +141,7 @@ async def test_a_body_without_end_is_not_read_on(brought: Any, compressed: bool)
             await connection.send(b"4000\r\n" + chunk + b"\r\n")
             sent += len(chunk)
 
-    async with server(answer) as (base_url, _), client_for(base_url, brought) as client:
+    async with serve_raw(answer) as base_url, client_for(base_url, brought) as client:
         with pytest.raises(UnexpectedResponse, match="larger than 1 MiB"):
             await client.qr_code()
     # What the kernel's buffers on loopback take on top of the megabyte.
@@ -180,10 +156,11 @@ async def test_a_bomb_is_not_inflated(brought: Any) -> None:
         head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
         await connection.send(head % len(bomb) + bomb)
 
-    async with server(answer) as (base_url, requests), client_for(base_url, brought) as client:
+    heads: list[bytes] = []
+    async with serve_raw(answer, heads=heads) as base_url, client_for(base_url, brought) as client:
         with pytest.raises(UnexpectedResponse, match="larger than 1 MiB"):
             await client.qr_code()
-    assert b"accept-encoding: identity" in requests[0].lower()
+    assert b"accept-encoding: identity" in heads[0].lower()
 
 
 async def test_a_redirect_is_not_followed(brought: Any) -> None:
@@ -194,10 +171,11 @@ async def test_a_redirect_is_not_followed(brought: Any) -> None:
             b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
         )
 
-    async with server(answer) as (base_url, requests), client_for(base_url, brought) as client:
+    heads: list[bytes] = []
+    async with serve_raw(answer, heads=heads) as base_url, client_for(base_url, brought) as client:
         with pytest.raises(UnexpectedRedirect):
             await client.qr_code()
-    assert len(requests) == 1
+    assert len(heads) == 1
 
 
 @pytest.mark.parametrize(
@@ -218,11 +196,12 @@ async def test_an_answer_that_breaks_http_is_a_network_error(brought: Any, raw: 
         await connection.send(raw)
         await connection.aclose()
 
-    async with server(answer) as (base_url, requests):
+    heads: list[bytes] = []
+    async with serve_raw(answer, heads=heads) as base_url:
         async with client_for(base_url, brought, retries=0) as client:
             with pytest.raises(NetworkError):
                 await client.qr_code()
-    assert len(requests) == 1
+    assert len(heads) == 1
 
 
 async def test_a_server_that_never_answers_is_a_request_timeout(brought: Any) -> None:
@@ -234,7 +213,7 @@ async def test_a_server_that_never_answers_is_a_request_timeout(brought: Any) ->
             await connection.send(b"x")
             await anyio.sleep(0.01)
 
-    async with server(answer) as (base_url, _):
+    async with serve_raw(answer) as base_url:
         async with client_for(base_url, brought, timeout=0.1, retries=0) as client:
             with pytest.raises(RequestTimeout):
                 await client.qr_code()
@@ -256,7 +235,7 @@ async def test_the_next_call_works_after_one_was_cancelled(brought: Any) -> None
             await anyio.sleep_forever()
         await connection.send(b'HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{"value":"2@code"}')
 
-    async with server(answer) as (base_url, _):
+    async with serve_raw(answer) as base_url:
         async with client_for(base_url, brought, max_connections=1) as client:
             with anyio.move_on_after(0.05) as scope:
                 await client.qr_code()

@@ -200,6 +200,7 @@ async def row_of(server: FaultyServer, http_client: Any) -> str:
         seen, attempts = await ask(client, server)
         await finish(server)
         seen_next, _ = await ask(client, server)
+    assert seen_next == "the code", server.fault.name
     return f"| {server.fault.name} | {seen} | {attempts} | {seen_next} |\n"
 
 

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import warnings
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,6 @@ import resvg_py
 import uvicorn
 import zxingcpp
 from anyio.from_thread import start_blocking_portal
-from anyio.streams.buffered import BufferedByteReceiveStream
 from fastapi import FastAPI
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import escape
@@ -60,12 +59,13 @@ from plugchat_async.fastapi import pairing_router
 from plugchat_async.sandbox import Sandbox
 from plugchat_async.sandbox._answers import ANSWERS
 from plugchat_async.sandbox._instance import Instance
+from tests.raw_server import serve_raw
 
 from .leaks import PIECE, Leak, Search
 from .traces import Traces, recording
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+    from collections.abc import Awaitable, Callable, Generator
 
     from anyio.abc import SocketStream
 
@@ -350,25 +350,16 @@ def anyio_backend(anyio_backend: tuple[str, dict[str, Any]]) -> tuple[str, dict[
     return name, {"debug": True} if name == "asyncio" else options
 
 
-@asynccontextmanager
-async def server(name: str) -> AsyncGenerator[str]:
+def answer_as(name: str) -> Callable[[SocketStream], Awaitable[None]]:
     """Answer every request in the same way, and hang up; the one that stalls never does."""
 
-    async def handle(connection: SocketStream) -> None:
-        # A client that is out of time hangs up at any moment.
-        async with connection:
-            with suppress(anyio.IncompleteRead, anyio.BrokenResourceError):
-                await BufferedByteReceiveStream(connection).receive_until(b"\r\n\r\n", 65536)
-                await connection.send(HOSTILE[name].answer)
-            if HOSTILE[name].error is RequestTimeout:
-                await anyio.sleep_forever()
+    async def answer(connection: SocketStream) -> None:
+        await connection.send(HOSTILE[name].answer)
+        if HOSTILE[name].error is RequestTimeout:
+            await anyio.sleep_forever()
+        await connection.aclose()
 
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    port = listener.extra(anyio.abc.SocketAttribute.local_port)
-    async with listener, anyio.create_task_group() as serving:
-        serving.start_soon(listener.serve, handle)
-        yield f"http://127.0.0.1:{port}/api/whatsapp"
-        serving.cancel_scope.cancel()
+    return answer
 
 
 def client_for(base_url: str, **options: Any) -> AsyncPlugChat:
@@ -385,7 +376,7 @@ async def test_no_echo_of_a_secret_is_left(name: str, traces: Traces) -> None:
     timeout = 0.1 if HOSTILE[name].error is RequestTimeout else 5
     retries = int(issubclass(HOSTILE[name].error, RateLimited | ServerError))
     async with (
-        server(name) as base_url,
+        serve_raw(answer_as(name)) as base_url,
         client_for(base_url, timeout=timeout, retries=retries) as client,
     ):
         with pytest.raises(PlugChatError) as caught:
@@ -423,7 +414,7 @@ async def test_no_echo_is_left_over_a_client_that_was_brought_along(
 ) -> None:
     """The SDK adds nothing to what such a client logs by itself."""
     make = {"httpx": httpx.AsyncClient, "httpx2": httpx2.AsyncClient}[family]
-    async with server(name) as base_url, make() as http_client:
+    async with serve_raw(answer_as(name)) as base_url, make() as http_client:
         client = client_for(base_url, http_client=http_client, retries=0)
         for call in (client.qr_code, client.qr_code_image, client.status):
             await leave(traces, call)
@@ -452,7 +443,10 @@ async def test_no_answer_of_the_sandbox_leaves_a_secret(traces: Traces) -> None:
 @pytest.mark.anyio
 async def test_a_caller_who_gives_up_leaves_no_secret(traces: Traces) -> None:
     """The frames that the cancellation came through hold none."""
-    async with server("an answer that stalls") as base_url, client_for(base_url) as client:
+    async with (
+        serve_raw(answer_as("an answer that stalls")) as base_url,
+        client_for(base_url) as client,
+    ):
         with pytest.raises(TimeoutError) as caught, anyio.fail_after(0.1):
             await client.qr_code()
     traces.add_error(caught.value)
