@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import warnings
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,7 +65,7 @@ from .leaks import PIECE, Leak, Search
 from .traces import Traces, recording
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 
     from anyio.abc import SocketStream
 
@@ -512,8 +512,15 @@ def test_a_refused_argument_leaves_no_secret(make: Callable[[], object], traces:
 @contextmanager
 def page(plugchat_url: str) -> Generator[str]:
     """Serve an app with the page over a socket, from a thread."""
-    app = FastAPI()
-    router = pairing_router(lambda: client_for(plugchat_url), dependencies=[])
+    client = client_for(plugchat_url)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
+        async with client:
+            yield
+
+    app = FastAPI(lifespan=lifespan)
+    router = pairing_router(lambda: client, dependencies=[])
     app.include_router(router, prefix="/whatsapp")
     server = uvicorn.Server(
         uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=0)
