@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     OpenTerminal = Callable[[int, int], "Terminal"]
     ReadScreen = Callable[[str], list[str]]
+    WaitForCode = Callable[["Terminal", str], str]
 
 pytestmark = pytest.mark.tmux
 
@@ -68,11 +69,14 @@ class Terminal:
         return self.wait_until(lambda screen: words in screen)
 
     def wait_until(self, is_seen: Callable[[str], object]) -> str:
-        """Wait until something is seen on the screen, and capture it."""
+        """Wait until something is seen on a screen that is at rest, and capture it."""
         deadline = time.monotonic() + 60
-        while not is_seen(screen := self.screen()):
+        before, screen = "", self.screen()
+        # What is being drawn may be half there at one look, and is another screen at the next.
+        while screen != before or not is_seen(screen):
             assert time.monotonic() < deadline, f"never seen on this screen:\n{screen}"
             time.sleep(0.05)
+            before, screen = screen, self.screen()
         return screen
 
     def close(self) -> None:
@@ -113,13 +117,28 @@ def read_screen(
     return read
 
 
-def test_a_demo_on_a_terminal(open_terminal: OpenTerminal, read_screen: ReadScreen) -> None:
+@pytest.fixture
+def wait_for_code(read_screen: ReadScreen) -> WaitForCode:
+    """Wait until words and a code stand on a screen, and read the code."""
+
+    def wait(terminal: Terminal, words: str) -> str:
+        [payload] = read_screen(
+            terminal.wait_until(lambda screen: words in screen and read_screen(screen))
+        )
+        return payload
+
+    return wait
+
+
+def test_a_demo_on_a_terminal(
+    open_terminal: OpenTerminal, read_screen: ReadScreen, wait_for_code: WaitForCode
+) -> None:
     """Two codes that scan, one after the other, then a page that says it is done."""
     terminal = open_terminal(80, 50)
     terminal.call("demo", "--fast")
     payloads = []
     for number in (1, 2):
-        [payload] = read_screen(terminal.wait_for(f"Code {number} of 3"))
+        payload = wait_for_code(terminal, f"Code {number} of 3")
         assert PAYLOAD.fullmatch(payload)
         payloads.append(payload)
     assert payloads[0] != payloads[1]
@@ -199,13 +218,14 @@ def test_pairing(
     token: str,
     open_terminal: OpenTerminal,
     read_screen: ReadScreen,
+    wait_for_code: WaitForCode,
     columns: int,
     rows: int,
 ) -> None:
     """What a camera reads links the phone, which is noticed before another code is spent."""
     terminal = open_terminal(columns, rows)
     pair(terminal, token=token)
-    [payload] = read_screen(terminal.wait_for("Code 1 of 3"))
+    payload = wait_for_code(terminal, "Code 1 of 3")
     assert PAYLOAD.fullmatch(payload)
     assert served.scan(payload)
     screen = terminal.wait_for("Linked: the phone is connected.")
@@ -215,15 +235,14 @@ def test_pairing(
 
 
 def test_pairing_in_ascii(
-    served: Sandbox, token: str, open_terminal: OpenTerminal, read_screen: ReadScreen
+    served: Sandbox, token: str, open_terminal: OpenTerminal, wait_for_code: WaitForCode
 ) -> None:
     """On a terminal that has no other characters, and few colours."""
     terminal = open_terminal(200, 60)
     ancient = {"PYTHONIOENCODING": "cp1252", "TERM": "screen"}
     pair(terminal, token=token, **ancient)
-    screen = terminal.wait_for("Code 1 of 3")
-    assert "█" not in screen
-    [payload] = read_screen(screen)
+    payload = wait_for_code(terminal, "Code 1 of 3")
+    assert "█" not in terminal.screen()
     assert served.scan(payload)
     terminal.wait_for("Linked: the phone is connected.")
     assert exit_code(terminal) == "0"
@@ -248,7 +267,12 @@ def test_pairing_in_a_small_window(
 
 
 def test_the_question_after_three_codes(
-    served: Sandbox, token: str, open_terminal: OpenTerminal, read_screen: ReadScreen
+    *,
+    served: Sandbox,
+    token: str,
+    open_terminal: OpenTerminal,
+    read_screen: ReadScreen,
+    wait_for_code: WaitForCode,
 ) -> None:
     """Enter, pressed after it was put, asks for three more; the first of them links."""
     terminal = open_terminal(80, 50)
@@ -262,7 +286,7 @@ def test_the_question_after_three_codes(
     time.sleep(0.5)
     assert len(served.calls) == calls
     terminal.type("Enter")
-    [payload] = read_screen(terminal.wait_for("Code 1 of 3"))
+    payload = wait_for_code(terminal, "Code 1 of 3")
     assert served.scan(payload)
     terminal.wait_for("Linked: the phone is connected.")
     assert exit_code(terminal) == "0"
