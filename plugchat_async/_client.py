@@ -87,7 +87,6 @@ class AsyncPlugChat:
         connections = Pool(max_connections) if http_client is None else BroughtAlong(http_client)
         self._exchange = Exchange(connections, timeout=timeout, retries=retries)
         self._owns_connections = True
-        self._prepared: dict[_wire.Endpoint, httpx.Request] = {}
         self._is_closed = False
 
     async def qr_code(self) -> QRCode:
@@ -241,7 +240,6 @@ class AsyncPlugChat:
         other = copy.copy(self)
         other._credentials = self._credentials.with_token(_settings.check_token(token))
         other._owns_connections = False
-        other._prepared = {}
         return other
 
     @property
@@ -298,7 +296,7 @@ class AsyncPlugChat:
         read: Callable[[_wire.Answer, _wire.Redact], T | ResponseError],
     ) -> Call[T]:
         self._check_open()
-        return Call(endpoint, self._base_url, self._credentials, read, self._prepared)
+        return Call(endpoint, self._base_url, self._credentials, read)
 
     def _check_open(self) -> None:
         if self._is_closed or self._exchange.connections.is_closed:

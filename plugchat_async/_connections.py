@@ -51,9 +51,10 @@ class Connections(Protocol):
     failures: Failures
     is_closed: bool
 
-    @property
-    def keeps_requests(self) -> bool:
-        """Whether a request may be sent again as it was, since nobody else has a hand in it."""
+    def build_request(
+        self, client: httpx.AsyncClient, url: str, headers: Mapping[str, str]
+    ) -> httpx.Request:
+        """Build the request of one call, to be sent with the client that was lent for it."""
         ...
 
     async def acquire(self) -> httpx.AsyncClient:
@@ -72,13 +73,30 @@ class Connections(Protocol):
 class Pool:
     """Own up to `max_connections` connections, and reuse the one that was used last."""
 
-    keeps_requests = True
-
     def __init__(self, max_connections: int) -> None:
         self.failures = _HTTPX_FAILURES
         self.is_closed = False
+        self._templates: dict[str, httpx.Request] = {}
         self._turns = anyio.Semaphore(max_connections, fast_acquire=True)
         self._idle: list[httpx.AsyncClient] = []
+
+    def build_request(
+        self, client: httpx.AsyncClient, url: str, headers: Mapping[str, str]
+    ) -> httpx.Request:
+        """Build it out of the first one to this address: a whole one is a tenth of a call."""
+        template = self._templates.get(url)
+        if template is None:
+            template = self._templates[url] = _build_request(client, url, url, {})
+        all_headers = httpx.Headers(template.headers)
+        for name, value in headers.items():
+            all_headers[name] = value
+        return httpx.Request(
+            template.method,
+            template.url,
+            headers=all_headers,
+            stream=template.stream,
+            extensions=template.extensions,
+        )
 
     async def acquire(self) -> httpx.AsyncClient:
         """Wait for a turn, first come, first served."""
@@ -109,15 +127,22 @@ class Pool:
 class BroughtAlong:
     """Share a client that somebody else owns, with the pool, hooks and limits it has."""
 
-    # Its hooks, cookies and authentication may change each request.
-    keeps_requests = False
-
     def __init__(self, client: AsyncHTTPClient) -> None:
         family = _family(client)
         self.failures = _failures(family)
         self.is_closed = False
         # httpx2 kept httpx's interface, so that one name stands for both.
         self._client = cast("httpx.AsyncClient", client)
+        self._urls: dict[str, httpx.URL] = {}
+
+    def build_request(
+        self, client: httpx.AsyncClient, url: str, headers: Mapping[str, str]
+    ) -> httpx.Request:
+        """Build it with what the client adds now: headers, cookies, parameters."""
+        request = _build_request(client, url, self._urls.get(url, url), headers)
+        if url not in self._urls:
+            self._urls[url] = type(request.url)(url)
+        return request
 
     async def acquire(self) -> httpx.AsyncClient:
         """Lend the client at once: its own pool makes calls wait."""
@@ -171,6 +196,19 @@ async def _open() -> httpx.AsyncClient:
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         headers={"User-Agent": f"plugchat-async/{__version__}"},
         event_hooks={"response": [_set_location_aside]},
+    )
+
+
+def _build_request(
+    client: httpx.AsyncClient, url: str, parsed: httpx.URL | str, headers: Mapping[str, str]
+) -> httpx.Request:
+    return client.build_request(
+        "GET",
+        parsed,
+        # What is small is not worth compressing, and a bomb is not to be invited.
+        headers={**headers, "Accept-Encoding": "identity"},
+        timeout=None,
+        extensions={"trace": close_after_failed_handshake} if url.startswith("https:") else {},
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 import anyio
 
 from ._body import UnreadableBody, read_body
-from ._connections import close, close_after_failed_handshake, location
+from ._connections import close, location
 from ._errors import TRANSIENT, NetworkError, PlugChatError, RequestTimeout, ResponseError
 from ._surplus import close_after_surplus
 from ._wire import Answer
@@ -40,28 +40,6 @@ class Call(NamedTuple, Generic[T]):
     base_url: str | None
     credentials: Credentials
     read: Callable[[Answer, Redact], T | ResponseError]
-    prepared: dict[Endpoint, httpx.Request]
-
-    def request(self, client: httpx.AsyncClient, *, keep: bool) -> httpx.Request:
-        """Build the request, once where it may be kept: it is an eighth of what a call costs."""
-        prepared = self.prepared.get(self.endpoint)
-        if prepared is None:
-            prepared = self._build(client, self.endpoint.url(self.base_url))
-            self.prepared[self.endpoint] = prepared
-            return prepared
-        # Parsing the address is a good part of it, and that at least is done once.
-        return prepared if keep else self._build(client, prepared.url)
-
-    def _build(self, client: httpx.AsyncClient, url: str | httpx.URL) -> httpx.Request:
-        is_encrypted = str(url).startswith("https:")
-        return client.build_request(
-            "GET",
-            url,
-            # What is small is not worth compressing, and a bomb is not to be invited.
-            headers={**self.credentials.headers(), "Accept-Encoding": "identity"},
-            timeout=None,
-            extensions={"trace": close_after_failed_handshake} if is_encrypted else {},
-        )
 
 
 class Outcome(NamedTuple, Generic[T]):
@@ -154,7 +132,8 @@ class Exchange:
         handled = sys.exception()
         try:
             with anyio.move_on_after(self._timeout):
-                request = call.request(client, keep=self.connections.keeps_requests)
+                url = call.endpoint.url(call.base_url)
+                request = self.connections.build_request(client, url, call.credentials.headers())
                 response = await client.send(request, stream=True, follow_redirects=False)
                 try:
                     content, unreadable = await read_body(response), None

@@ -82,7 +82,11 @@ def check_headers(headers: Secret[Mapping[str, str]]) -> dict[str, SecretStr]:
             )
         if name.lower() == "authorization":
             raise ValueError("headers: Authorization is the token's; pass it as token=...")
-    return {name: SecretStr(value.get_secret_value().strip()) for name, value in sealed.items()}
+    return {
+        name: SecretStr(value.get_secret_value().strip())
+        for name, value in sealed.items()
+        if name.lower() != "accept-encoding"  # an answer is read uncompressed, whoever asks
+    }
 
 
 def read_base_url(base_url: str | None, *, allow_insecure_http: bool) -> str | None:

@@ -249,36 +249,6 @@ async def test_a_client_for_another_token_shares_everything_else(
     assert [header["Client-Token"] for header in headers] == ["shared", "shared"]
 
 
-async def test_a_request_is_built_once_over_our_own_pool_and_each_time_otherwise(
-    router: respx.MockRouter,
-) -> None:
-    """The hooks of a client brought along may change each request, so each is a new one."""
-    route = router.get("https://app.plugchat.com.br/api/whatsapp/qr-code").respond(json=CODE)
-    sent: list[httpx.Request] = []
-
-    async def record(request: httpx.Request) -> None:
-        sent.append(request)
-
-    async with (
-        AsyncPlugChat(TOKEN) as own,
-        httpx.AsyncClient(event_hooks={"request": [record]}) as http_client,
-    ):
-        brought = AsyncPlugChat(TOKEN, http_client=http_client)
-        for client in (own, own, own.for_token("another"), brought, brought):
-            await client.qr_code()
-    assert [call.request.headers["Authorization"] for call in route.calls] == [
-        TOKEN,
-        TOKEN,
-        "another",
-        TOKEN,
-        TOKEN,
-    ]
-    assert len(own._prepared) == 1
-    first, second = sent
-    assert first is not second
-    assert (first.url, first.headers) == (second.url, second.headers)
-
-
 async def test_closing_a_client_for_another_token_closes_itself_alone(
     router: respx.MockRouter,
 ) -> None:

@@ -14,7 +14,10 @@ from plugchat_async import _connections as connections
 from plugchat_async._connections import BroughtAlong, Pool, close_after_failed_handshake
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
     from types import ModuleType
+
+    from plugchat_async._connections import Connections
 
 pytestmark = pytest.mark.anyio
 
@@ -45,6 +48,68 @@ async def test_each_client_of_the_pool_has_one_connection_and_keeps_no_cookie() 
     await pool.release(client)
     await pool.aclose()
     assert client.is_closed
+
+
+URL = "https://api.example/api/whatsapp/qr-code"
+
+
+@pytest.fixture(params=["own pool", "httpx", "httpx2"])
+async def connections_of_each_kind(request: pytest.FixtureRequest) -> AsyncGenerator[Connections]:
+    """Give our own pool, and clients of both families that were brought along."""
+    if request.param == "own pool":
+        pool = Pool(1)
+        yield pool
+        await pool.aclose()
+    else:
+        family = {"httpx": httpx, "httpx2": httpx2}[request.param]
+        async with family.AsyncClient(timeout=3) as client:
+            yield BroughtAlong(client)
+
+
+@pytest.mark.parametrize("origin", ["https://api.example", "http://localhost"])
+async def test_a_request_asks_for_a_plain_answer_within_the_deadline_of_the_call(
+    connections_of_each_kind: Connections, origin: str
+) -> None:
+    """No compression, no time-outs of the http library's; a TLS handshake is watched."""
+    client = await connections_of_each_kind.acquire()
+    for token in ("one", "another"):
+        headers = {"Authorization": token, "User-Agent": "mine"}
+        request = connections_of_each_kind.build_request(client, f"{origin}/qr-code", headers)
+        assert (request.method, str(request.url)) == ("GET", f"{origin}/qr-code")
+        assert request.headers["Host"] == request.url.host
+        assert request.headers["Authorization"] == token
+        assert request.headers.get_list("User-Agent") == ["mine"]
+        assert request.headers["Accept-Encoding"] == "identity"
+        assert set(request.extensions["timeout"].values()) == {None}
+        assert ("trace" in request.extensions) is origin.startswith("https")
+    await connections_of_each_kind.release(client)
+
+
+async def test_a_request_s_header_is_not_the_next_one_s(
+    connections_of_each_kind: Connections,
+) -> None:
+    """What is kept of a request holds nothing of its tenant."""
+    client = await connections_of_each_kind.acquire()
+    connections_of_each_kind.build_request(client, URL, {"Authorization": "one", "X-One": "1"})
+    request = connections_of_each_kind.build_request(client, URL, {"Authorization": "another"})
+    assert "X-One" not in request.headers
+    assert request.headers.get_list("Authorization") == ["another"]
+    await connections_of_each_kind.release(client)
+
+
+@pytest.mark.parametrize("family", [httpx, httpx2])
+async def test_a_client_brought_along_adds_what_it_has_to_each_request(family: ModuleType) -> None:
+    """Its headers, cookies and parameters as they are at that moment."""
+    async with family.AsyncClient(params={"a": "1"}) as client:
+        connections = BroughtAlong(client)
+        connections.build_request(client, URL, {})
+        client.params = {"b": "2"}
+        client.headers["X-Name"] = "later"
+        client.cookies.set("name", "value")
+        request = connections.build_request(client, URL, {})
+    assert str(request.url) == f"{URL}?b=2"
+    assert request.headers["X-Name"] == "later"
+    assert request.headers["Cookie"] == "name=value"
 
 
 async def test_calls_beyond_the_pool_wait_their_turn_first_come_first_served() -> None:

@@ -282,6 +282,12 @@ def test_blanks_around_a_header_s_value_are_dropped() -> None:
     assert client._credentials.headers()["Client-Token"] == "abc"
 
 
+def test_nobody_else_says_how_an_answer_may_be_compressed() -> None:
+    """It is asked for uncompressed, since a body that inflates can't be bounded before."""
+    client = AsyncPlugChat(TOKEN, headers={"accept-encoding": "gzip"})
+    assert client._credentials.headers() == {"Authorization": TOKEN}
+
+
 @pytest.mark.parametrize(
     ("headers", "reason"),
     [

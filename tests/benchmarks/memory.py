@@ -2,7 +2,7 @@
 
 A consumer either holds its code or waits for the next one, which is due in 20 s. The tasks are the
 event loop's own, `asyncio.create_task` or a nursery of trio's. By hand it is a loop that asks with
-httpx and sleeps. With a client by `for_token()` each, the request that it keeps ready counts, too.
+httpx and sleeps. With a client by `for_token()` each, that client counts, too.
 """
 
 from __future__ import annotations
