@@ -144,7 +144,8 @@ class PairingHub:
         if session is None or not session.is_over:
             return
         if session.watchers:
-            self._start(tasks, session, copy.copy(client))
+            session.begin_again()
+            tasks.start_soon(self._run, session, copy.copy(client))
         else:
             del self._sessions[client.instance_key]
 
@@ -153,17 +154,13 @@ class PairingHub:
         session = self._sessions.get(client.instance_key)
         if session is None or session.was_left:
             session = self._sessions[client.instance_key] = _Session()
-            self._start(tasks, session, client)
+            tasks.start_soon(self._run, session, client)
         if self._max_watchers is not None and session.watchers >= self._max_watchers:
             raise TooManyWatchers(
                 f"this instance has {self._max_watchers} watchers already, which is the hub's limit"
             )
         session.join()
         return session
-
-    def _start(self, tasks: TaskGroup, session: _Session, client: AsyncPlugChat) -> None:
-        session.begin()
-        tasks.start_soon(self._run, session, client)
 
     async def _run(self, session: _Session, client: AsyncPlugChat) -> None:
         with session.scope:
@@ -248,7 +245,7 @@ class _Session:
         """Whether it lingered for long enough after its last watcher."""
         return not self.is_over and self.scope.cancel_called
 
-    def begin(self) -> None:
+    def begin_again(self) -> None:
         self.is_over = False
         self.scope = anyio.CancelScope()
         self.show(Starting())

@@ -88,44 +88,36 @@ def test_a_script_that_links_a_phone(served: Sandbox) -> None:
         assert pair.stderr.read() == ""
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+# As shells start a script's background jobs: Ctrl-C is for what stands in front.
+IN_BACKGROUND = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
+
+
+@pytest.mark.parametrize(
+    ("before", "signals"),
+    [
+        ([], ["SIGINT"]),
+        ([], ["SIGTERM"]),
+        ([], ["SIGHUP"]),
+        (IN_BACKGROUND, ["SIGINT", "SIGTERM"]),
+        (IN_BACKGROUND, ["SIGINT", "SIGHUP"]),
+    ],
+    ids=["Ctrl-C", "SIGTERM", "SIGHUP", "a background job, SIGTERM", "a background job, SIGHUP"],
+)
 def test_a_script_that_is_ended_takes_its_picture_along(
-    served: Sandbox, tmp_path: Path, name: str
+    served: Sandbox, tmp_path: Path, before: list[str], signals: list[str]
 ) -> None:
-    """Exit code 130, in silence."""
+    """Exit code 130, in silence; a background job ignores Ctrl-C, and that alone."""
     path = tmp_path / "code.png"
     with subprocess.Popen(
-        [*PLUGCHAT, "pair", "--json", "--output", str(path)],
+        [*before, *PLUGCHAT, "pair", "--json", "--output", str(path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as pair:
         assert read_event(pair)["round"] == 1
         assert path.exists()
-        pair.send_signal(getattr(signal, name))
-        assert pair.wait(5) == 130
-        assert pair.stderr is not None
-        assert "Traceback" not in pair.stderr.read()
-    assert list(tmp_path.iterdir()) == []
-    assert len(served.calls) == 1
-
-
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
-def test_a_background_job_of_a_script_can_be_ended(
-    served: Sandbox, tmp_path: Path, name: str
-) -> None:
-    """Shells let it ignore Ctrl-C, and that alone."""
-    path = tmp_path / "code.png"
-    pair_in_background = [*PLUGCHAT, "pair", "--json", "--output", str(path)]
-    with subprocess.Popen(
-        ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *pair_in_background],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as pair:
-        assert read_event(pair)["round"] == 1
-        pair.send_signal(signal.SIGINT)
-        pair.send_signal(getattr(signal, name))
+        for name in signals:
+            pair.send_signal(getattr(signal, name))
         assert pair.wait(5) == 130
         assert pair.stderr is not None
         assert "Traceback" not in pair.stderr.read()
