@@ -30,7 +30,7 @@ from plugchat_async import (
 from plugchat_async._connections import Failures
 from plugchat_async._credentials import Credentials
 from plugchat_async._http import Call, Exchange
-from plugchat_async._wire import QR_CODE, Code, read_code
+from plugchat_async._wire import QR_CODE, read_code
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -397,11 +397,6 @@ async def test_the_debug_line_tells_how_long_an_attempt_took(
     assert "GET /qr-code: 200 in 1500 ms, attempt 2" in caplog.messages
 
 
-def calling(base_url: str | None) -> Call[Code]:
-    """Make a call for a code."""
-    return Call(QR_CODE, base_url, Credentials(SecretStr(TOKEN), {}), read_code)
-
-
 class Lender:
     """Lend one client, and note what comes back."""
 
@@ -428,17 +423,20 @@ class Lender:
 
 
 async def test_a_client_is_given_back() -> None:
-    """After a failure, too."""
+    """After a failure, too; it is asked where the base URL says."""
     gateway = Gateway(httpx, CODE, DOWN, CODE, httpx.ConnectError("boom"))
     lender = Lender(httpx.AsyncClient(transport=httpx.MockTransport(gateway)))
     exchange = Exchange(lender, timeout=10, retries=1)
-    call = calling(None)
+    credentials = Credentials(SecretStr(TOKEN), {})
+    call = Call(QR_CODE, "https://api.example/api/whatsapp", credentials, read_code)
     await exchange.make(call)
     await exchange.make(call)
     with pytest.raises(NetworkError):
         await exchange.make_once(call)
     await lender.aclose()
     assert lender.returned == [lender.client] * 4
+    urls = {str(request.url) for request in gateway.requests}
+    assert urls == {"https://api.example/api/whatsapp/qr-code"}
 
 
 async def test_cancelling_a_call_is_no_error_of_its_own(family: ModuleType) -> None:
