@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import importlib.util
-import io
 import json
 import os
 import signal
 from collections import deque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import discord
 import pytest
 import yarl
-import zxingcpp
 from aiohttp import BodyPartReader, WSMsgType, web
-from PIL import Image
 
 from plugchat_async import AsyncPlugChat, PairingHub
 from plugchat_async.sandbox import Sandbox
 
+from .around_a_bot import Screens, Shown, World, load_example, serving
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "discord_bot.py"
 BOT_TOKEN = "the-token-of-the-bot"
 ANA, BIA, STRANGER = 11, 22, 33
 AGAIN = "Gerar novos códigos"
@@ -39,42 +35,7 @@ pytestmark = [
 ]
 
 
-def load_example() -> Any:
-    """Load the bot as a module."""
-    spec = importlib.util.spec_from_file_location("discord_bot", EXAMPLE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-discord_bot = load_example()
-
-
-T = TypeVar("T")
-
-
-@dataclass
-class Shown:
-    """A message as a person sees it, and nobody else."""
-
-    id: int
-    text: str
-    picture: bytes | None
-    buttons: dict[str, str]
-
-    def code(self) -> str:
-        """Read the picture as a phone would."""
-        assert self.picture is not None
-        with Image.open(io.BytesIO(self.picture)) as picture:
-            (code,) = zxingcpp.read_barcodes(
-                picture,
-                zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode),
-                try_invert=False,
-                text_mode=zxingcpp.TextMode.Plain,
-            )
-        return code.text
+discord_bot = load_example("discord_bot")
 
 
 @dataclass
@@ -86,7 +47,7 @@ class Interaction:
 
 
 @dataclass
-class Discord:
+class Discord(Screens):
     """Stand in for Discord: what of its API and its gateway the bot uses, and its users."""
 
     calls: list[str] = field(default_factory=list)
@@ -99,7 +60,6 @@ class Discord:
     deletions: int = 0
     events_sent: int = 0
     messages_sent: int = 100
-    changed: anyio.Event = field(default_factory=anyio.Event)
 
     # What its users do and see.
 
@@ -147,13 +107,6 @@ class Discord:
         assert self.picture(user) is None
         return shown
 
-    async def until(self, holds: Callable[[], T | None]) -> T:
-        """Wait for something to be seen."""
-        with anyio.fail_after(10):
-            while not (found := holds()):
-                await self.changed.wait()
-        return found
-
     # What the bot is answered.
 
     def refuse_next(self, call: str, status: int, **data: Any) -> None:
@@ -177,13 +130,8 @@ class Discord:
                 web.post("/webhooks/4242/{token}", self._follow_up),
             ]
         )
-        runner = web.AppRunner(application, access_log=None, handler_cancellation=True)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        try:
-            yield "{}:{}".format(*runner.addresses[0])
-        finally:
-            await runner.cleanup()
+        async with serving(application) as address:
+            yield address
 
     @web.middleware
     async def _record(self, request: web.Request, handler: Any) -> web.StreamResponse:
@@ -193,7 +141,7 @@ class Discord:
         else:
             response = await handler(request)
         self.calls.append(name)
-        self._wake()
+        self.wake()
         return response
 
     async def _me(self, request: web.Request) -> web.Response:
@@ -248,7 +196,7 @@ class Discord:
 
     async def _delete(self, request: web.Request) -> web.Response:
         self.deletions += 1
-        self._wake()
+        self.wake()
         if self.held is not None:
             await self.held.wait()
         interaction = self.interactions[request.match_info["token"]]
@@ -279,11 +227,7 @@ class Discord:
         assert self.gateway is not None
         self.events_sent += 1
         await self.gateway.send_json({"op": 0, "t": event, "s": self.events_sent, "d": data})
-        self._wake()
-
-    def _wake(self) -> None:
-        self.changed.set()
-        self.changed = anyio.Event()
+        self.wake()
 
 
 def _json(data: Any, status: int = 200) -> web.Response:
@@ -319,19 +263,10 @@ def _unknown_message() -> web.Response:
 
 
 @dataclass
-class World:
+class DiscordWorld(World):
     """All that takes part in a test."""
 
     discord: Discord
-    sandbox: Sandbox
-    hub: PairingHub
-    client: AsyncPlugChat
-
-    async def until_left(self) -> None:
-        """Wait until no codes are fetched any more."""
-        with anyio.fail_after(10):
-            while self.hub.state(self.client) is not None:  # noqa: ASYNC110 - a watcher would keep it
-                await anyio.sleep(0.01)
 
 
 @pytest.fixture
@@ -351,7 +286,7 @@ def running(point_to: Callable[[str], None]) -> Any:
     """Give a way to run the bot, with a session that takes little time."""
 
     @asynccontextmanager
-    async def run(**options: Any) -> AsyncGenerator[World]:
+    async def run(**options: Any) -> AsyncGenerator[DiscordWorld]:
         stand_in, sandbox = Discord(), Sandbox()
         options = {"interval": 20, "status_interval": 0.05, "linger": 0, **options}
         async with (
@@ -365,7 +300,7 @@ def running(point_to: Callable[[str], None]) -> Any:
             async with discord_bot.LinkBot(client, hub, {ANA, BIA}) as bot:
                 tasks.start_soon(bot.start, BOT_TOKEN)
                 await stand_in.until(lambda: stand_in.gateway)
-                yield World(stand_in, sandbox, hub, client)
+                yield DiscordWorld(sandbox, hub, client, stand_in)
 
     return run
 

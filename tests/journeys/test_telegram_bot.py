@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import io
 import json
 import os
 import signal
@@ -11,25 +9,23 @@ from collections import deque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-import zxingcpp
 from aiogram import Bot
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 from aiohttp import BodyPartReader, web
-from PIL import Image
 
 from plugchat_async import AsyncPlugChat, PairingHub
 from plugchat_async.sandbox import Sandbox
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+from .around_a_bot import Screens, Shown, World, load_example, serving
 
-EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "telegram_bot.py"
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
 BOT_TOKEN = "4242:the-token-of-the-bot"
 ANA, BIA, STRANGER = 11, 22, 33
 AGAIN = "Gerar novos códigos"
@@ -41,46 +37,11 @@ pytestmark = [
 ]
 
 
-def load_example() -> Any:
-    """Load the bot as a module."""
-    spec = importlib.util.spec_from_file_location("telegram_bot", EXAMPLE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-telegram_bot = load_example()
-
-
-T = TypeVar("T")
+telegram_bot = load_example("telegram_bot")
 
 
 @dataclass
-class Shown:
-    """A message as a person sees it."""
-
-    id: int
-    text: str
-    photo: bytes | None
-    buttons: dict[str, str]
-
-    def code(self) -> str:
-        """Read the photo as a phone would."""
-        assert self.photo is not None
-        with Image.open(io.BytesIO(self.photo)) as picture:
-            (code,) = zxingcpp.read_barcodes(
-                picture,
-                zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode),
-                try_invert=False,
-                text_mode=zxingcpp.TextMode.Plain,
-            )
-        return code.text
-
-
-@dataclass
-class Telegram:
+class Telegram(Screens):
     """Stand in for Telegram's servers: the Bot API's methods that the bot calls, and its users."""
 
     calls: list[str] = field(default_factory=list)
@@ -91,7 +52,6 @@ class Telegram:
     updates: deque[dict[str, Any]] = field(default_factory=deque)
     updates_sent: int = 0
     polls: int = 0
-    changed: anyio.Event = field(default_factory=anyio.Event)
 
     # What its users do and see.
 
@@ -129,7 +89,7 @@ class Telegram:
 
     def picture(self, chat: int) -> Shown | None:
         """Look for a picture in a chat."""
-        pictures = [shown for shown in self.messages(chat) if shown.photo]
+        pictures = [shown for shown in self.messages(chat) if shown.picture]
         return pictures[-1] if pictures else None
 
     async def picture_in(self, chat: int, *, other_than: str = "") -> Shown:
@@ -146,20 +106,13 @@ class Telegram:
 
         def said() -> Shown | None:
             messages = self.messages(chat)
-            if not messages or messages[-1].photo or messages[-1].id <= after:
+            if not messages or messages[-1].picture or messages[-1].id <= after:
                 return None
             return messages[-1]
 
         shown = await self.until(said)
         assert self.picture(chat) is None
         return shown
-
-    async def until(self, holds: Callable[[], T | None]) -> T:
-        """Wait for something to be seen."""
-        with anyio.fail_after(10):
-            while not (found := holds()):
-                await self.changed.wait()
-        return found
 
     # What the bot is answered.
 
@@ -173,25 +126,20 @@ class Telegram:
         """Serve over a socket."""
         application = web.Application()
         application.router.add_post(f"/bot{BOT_TOKEN}/{{method}}", self._answer)
-        runner = web.AppRunner(application, access_log=None, handler_cancellation=True)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        try:
-            yield "http://{}:{}".format(*runner.addresses[0])
-        finally:
-            await runner.cleanup()
+        async with serving(application) as address:
+            yield f"http://{address}"
 
     async def _answer(self, request: web.Request) -> web.Response:
         method = request.match_info["method"]
         fields = await _fields(request)
         if method != "getUpdates":
             self.calls.append(method)
-            self._wake()
+            self.wake()
         if self.refusals.get(method):
             answer = self.refusals[method].popleft()
             return web.json_response(answer, status=answer["error_code"])
         result = await getattr(self, f"_{method}")(fields)
-        self._wake()
+        self.wake()
         if result is None:
             answer = {"ok": False, "error_code": 400, "description": "message not found"}
             return web.json_response(answer, status=400)
@@ -207,7 +155,7 @@ class Telegram:
 
     async def _getUpdates(self, _fields: Any) -> Any:  # noqa: N802
         self.polls += 1
-        self._wake()
+        self.wake()
         while not self.updates:
             await self.changed.wait()
         updates = list(self.updates)
@@ -230,7 +178,7 @@ class Telegram:
             return None
         media = json.loads(fields["media"])
         shown.text = media["caption"]
-        shown.photo = fields[media["media"].removeprefix("attach://")]
+        shown.picture = fields[media["media"].removeprefix("attach://")]
         return _message(int(fields["chat_id"]), shown)
 
     async def _deleteMessage(self, fields: Any) -> Any:  # noqa: N802
@@ -242,7 +190,7 @@ class Telegram:
         return True
 
     async def _hold(self, method: str) -> None:
-        self._wake()
+        self.wake()
         if method in self.held:
             await self.held[method].wait()
 
@@ -261,11 +209,7 @@ class Telegram:
     def _tell(self, **update: Any) -> None:
         self.updates_sent += 1
         self.updates.append({"update_id": self.updates_sent, **update})
-        self._wake()
-
-    def _wake(self) -> None:
-        self.changed.set()
-        self.changed = anyio.Event()
+        self.wake()
 
 
 async def _fields(request: web.Request) -> dict[str, bytes]:
@@ -291,23 +235,14 @@ def _message(chat: int, shown: Shown) -> dict[str, Any]:
 
 
 @dataclass
-class World:
+class TelegramWorld(World):
     """All that takes part in a test."""
 
     telegram: Telegram
-    sandbox: Sandbox
-    hub: PairingHub
-    client: AsyncPlugChat
-
-    async def until_left(self) -> None:
-        """Wait until no codes are fetched any more."""
-        with anyio.fail_after(10):
-            while self.hub.state(self.client) is not None:  # noqa: ASYNC110 - a watcher would keep it
-                await anyio.sleep(0.01)
 
 
 @asynccontextmanager
-async def running(**options: Any) -> AsyncGenerator[World]:
+async def running(**options: Any) -> AsyncGenerator[TelegramWorld]:
     """Run the bot, with a session that takes little time, and that ends with its last viewer."""
     telegram, sandbox = Telegram(), Sandbox()
     options = {"interval": 20, "status_interval": 0.05, "linger": 0, **options}
@@ -323,7 +258,7 @@ async def running(**options: Any) -> AsyncGenerator[World]:
         dispatcher = telegram_bot.make_dispatcher(client, hub, {ANA, BIA})
         tasks.start_soon(partial(dispatcher.start_polling, bot, handle_signals=False))
         await telegram.until(lambda: "getMe" in telegram.calls)
-        yield World(telegram, sandbox, hub, client)
+        yield TelegramWorld(sandbox, hub, client, telegram)
         await dispatcher.stop_polling()
 
 
