@@ -30,7 +30,7 @@ FLOORS = [
     {"_models"},
     {"_pairing_state"},
     {"_wire", "_connections"},
-    {"_body"},
+    {"_body", "_surplus"},
     {"_http"},
     {"_pairing", "_stream"},
     {"_client"},
