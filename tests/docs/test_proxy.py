@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import socketserver
 import subprocess
 import sys
@@ -14,10 +13,10 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 import trustme
-import uvicorn
 
 from plugchat_async import AsyncPlugChat, NetworkError
 from plugchat_async.sandbox import Sandbox
+from tests.app_server import serve_app
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -120,14 +119,8 @@ def sandbox_over_tls(authority: trustme.CA, folder: Path) -> Generator[str]:
     certificate = authority.issue_cert("localhost")
     pem = folder / "server.pem"
     certificate.private_key_and_cert_chain_pem.write_to_path(str(pem))
-    config = uvicorn.Config(Sandbox(), ssl_certfile=pem, log_config=None, lifespan="off")
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=server.run, args=[[listener]])
-        thread.start()
-        yield f"https://localhost:{listener.getsockname()[1]}/api/whatsapp"
-        server.should_exit = True
-        thread.join()
+    with serve_app(Sandbox(), ssl_certfile=pem, lifespan="off") as port:
+        yield f"https://localhost:{port}/api/whatsapp"
 
 
 def status(base_url: str, **environment: str) -> subprocess.CompletedProcess[str]:

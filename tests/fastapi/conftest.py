@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-import threading
-import time
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 import resvg_py
-import uvicorn
 import zxingcpp
 from PIL import Image
 
 from plugchat_async.sandbox import Sandbox
+from tests.app_server import serve_app
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -39,19 +37,9 @@ def serving() -> Callable[..., AbstractContextManager[str]]:
 
 @contextmanager
 def _serving(app: FastAPI, **settings: Any) -> Generator[str]:
-    # From a thread, and over a socket: httpx reads an app's answer to its end, which events lack.
-    usual = {"port": 0, "log_config": None, "ws": "none", "timeout_graceful_shutdown": 0}
-    server = uvicorn.Server(uvicorn.Config(app, **{**usual, **settings}))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            time.sleep(0.005)
-        host, port = server.servers[0].sockets[0].getsockname()
-        yield f"http://{host}:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
+    # Over a socket: httpx reads an app's answer to its end, which events lack.
+    with serve_app(app, **settings) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import itertools
 import os
 import re
 import shutil
-import threading
 import time
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from importlib.resources import files
@@ -20,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import uvicorn
 import zxingcpp
 from anyio.from_thread import start_blocking_portal
 from fastapi import Depends, FastAPI, HTTPException
@@ -29,6 +27,7 @@ from PIL import Image
 from plugchat_async import AsyncPlugChat, PairingHub
 from plugchat_async.fastapi import pairing_router
 from plugchat_async.sandbox import Sandbox
+from tests.app_server import serve_app
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
@@ -97,19 +96,8 @@ class Site:
     @contextmanager
     def running(self) -> Generator[str]:
         """Serve the app; again on the port that it had."""
-        server = uvicorn.Server(
-            uvicorn.Config(self.app, port=self._port, log_config=None, timeout_graceful_shutdown=0)
-        )
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        try:
-            while not server.started:
-                time.sleep(0.005)
-            _, self._port = server.servers[0].sockets[0].getsockname()
+        with serve_app(self.app, port=self._port) as self._port:
             yield f"http://127.0.0.1:{self._port}/whatsapp"
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 @pytest.fixture

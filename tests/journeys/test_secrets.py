@@ -9,11 +9,9 @@ import io
 import json
 import logging
 import os
-import socket
 import stat
 import subprocess
 import sys
-import threading
 import time
 import warnings
 from contextlib import asynccontextmanager, contextmanager
@@ -27,7 +25,6 @@ import httpx
 import httpx2
 import pytest
 import resvg_py
-import uvicorn
 import zxingcpp
 from anyio.from_thread import start_blocking_portal
 from fastapi import FastAPI
@@ -59,6 +56,7 @@ from plugchat_async.fastapi import pairing_router
 from plugchat_async.sandbox import Sandbox
 from plugchat_async.sandbox._answers import ANSWERS
 from plugchat_async.sandbox._instance import Instance
+from tests.app_server import serve_app
 from tests.raw_server import serve_raw
 
 from .leaks import PIECE, Leak, Search
@@ -511,7 +509,7 @@ def test_a_refused_argument_leaves_no_secret(make: Callable[[], object], traces:
 
 @contextmanager
 def page(plugchat_url: str) -> Generator[str]:
-    """Serve an app with the page over a socket, from a thread."""
+    """Serve an app with the page over a socket."""
     client = client_for(plugchat_url)
 
     @asynccontextmanager
@@ -522,17 +520,8 @@ def page(plugchat_url: str) -> Generator[str]:
     app = FastAPI(lifespan=lifespan)
     router = pairing_router(lambda: client, dependencies=[])
     app.include_router(router, prefix="/whatsapp")
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=0)
-    )
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=server.run, args=[[listener]])
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}/whatsapp"
-        finally:
-            server.should_exit = True
-            thread.join()
+    with serve_app(app) as port:
+        yield f"http://127.0.0.1:{port}/whatsapp"
 
 
 @pytest.fixture
