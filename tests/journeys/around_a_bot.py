@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,15 +14,24 @@ import zxingcpp
 from aiohttp import web
 from PIL import Image
 
+from plugchat_async import AsyncPlugChat, PairingHub
+from plugchat_async.sandbox import Sandbox
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
-
-    from plugchat_async import AsyncPlugChat, PairingHub
-    from plugchat_async.sandbox import Sandbox
 
 T = TypeVar("T")
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+
+ANA, BIA, STRANGER = 11, 22, 33
+AGAIN = "Gerar novos códigos"
+FAILURES = [
+    ("unauthorized", "O PlugChat recusou o token deste bot"),
+    ("passkey", "Esta conta pede uma chave de acesso"),
+    ("bad_request", "Não foi possível obter um código"),
+]
+"""What PlugChat may answer, and how the words begin that a person is told then."""
 
 
 def load_example(name: str) -> Any:
@@ -58,10 +67,59 @@ class Shown:
 
 
 @dataclass
-class Screens:
-    """What people see of a service, and when it changes."""
+class Service:
+    """What people see of a service, and when it changes.
 
+    Attributes:
+        screens: The messages that each person or group sees, by their ids.
+        announcement: The words in whose place a picture is about to come.
+    """
+
+    screens: dict[int, dict[int, Shown]] = field(default_factory=dict)
+    announcement: str | None = None
     changed: anyio.Event = field(default_factory=anyio.Event)
+
+    def deletes(self, person: int) -> None:
+        """Delete all messages."""
+        self.screens[person].clear()
+
+    def messages(self, person: int) -> list[Shown]:
+        """Look at what a person sees."""
+        return list(self.screens.get(person, {}).values())
+
+    def picture(self, person: int) -> Shown | None:
+        """Look for a picture."""
+        pictures = [shown for shown in self.messages(person) if shown.picture]
+        return pictures[-1] if pictures else None
+
+    async def picture_for(self, person: int, *, other_than: str = "") -> Shown:
+        """Wait for a picture of a code, or of another code."""
+
+        def new() -> Shown | None:
+            shown = self.picture(person)
+            return shown if shown is not None and shown.code() != other_than else None
+
+        return await self.until(new)
+
+    async def pictures_for(self, person: int, count: int) -> list[Shown]:
+        """Wait for so many codes, and give each message as it was."""
+        pictures = [replace(await self.picture_for(person))]
+        while len(pictures) < count:
+            later = await self.picture_for(person, other_than=pictures[-1].code())
+            pictures.append(replace(later))
+        return pictures
+
+    async def words_for(self, person: int, *, after: int = 0) -> Shown:
+        """Wait until somebody sees words alone, no picture."""
+
+        def said() -> Shown | None:
+            last = self.messages(person)[-1:]
+            is_said = last and not last[0].picture and last[0].text != self.announcement
+            return last[0] if is_said and last[0].id > after else None
+
+        shown = await self.until(said)
+        assert self.picture(person) is None
+        return shown
 
     async def until(self, holds: Callable[[], T | None]) -> T:
         """Wait for something to be seen."""
@@ -86,6 +144,21 @@ async def serving(application: web.Application) -> AsyncGenerator[str]:
         yield "{}:{}".format(*runner.addresses[0])
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def serving_plugchat(
+    **options: Any,
+) -> AsyncGenerator[tuple[Sandbox, PairingHub, AsyncPlugChat]]:
+    """Serve a sandbox to a hub whose sessions take little time and end with their last viewer."""
+    options = {"interval": 20, "status_interval": 0.05, "linger": 0, **options}
+    sandbox = Sandbox()
+    async with (
+        sandbox.serve() as base_url,
+        AsyncPlugChat("the-token-of-the-instance", base_url=base_url) as client,
+        PairingHub(**options) as hub,
+    ):
+        yield sandbox, hub, client
 
 
 @dataclass

@@ -16,17 +16,26 @@ import pytest
 import yarl
 from aiohttp import BodyPartReader, WSMsgType, web
 
-from plugchat_async import AsyncPlugChat, PairingHub
 from plugchat_async.sandbox import Sandbox
 
-from .around_a_bot import Screens, Shown, World, load_example, serving
+from .around_a_bot import (
+    AGAIN,
+    ANA,
+    BIA,
+    FAILURES,
+    STRANGER,
+    Service,
+    Shown,
+    World,
+    load_example,
+    serving,
+    serving_plugchat,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
 BOT_TOKEN = "the-token-of-the-bot"
-ANA, BIA, STRANGER = 11, 22, 33
-AGAIN = "Gerar novos códigos"
 
 pytestmark = [
     pytest.mark.anyio,
@@ -47,12 +56,12 @@ class Interaction:
 
 
 @dataclass
-class Discord(Screens):
+class Discord(Service):
     """Stand in for Discord: what of its API and its gateway the bot uses, and its users."""
 
+    announcement: str | None = discord_bot.FETCHING
     calls: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
-    screens: dict[int, dict[int, Shown]] = field(default_factory=dict)
     interactions: dict[str, Interaction] = field(default_factory=dict)
     refusals: dict[str, deque[web.Response]] = field(default_factory=dict)
     gateway: web.WebSocketResponse | None = None
@@ -61,7 +70,7 @@ class Discord(Screens):
     events_sent: int = 0
     messages_sent: int = 100
 
-    # What its users do and see.
+    # What its users do.
 
     async def says(self, user: int) -> None:
         """Use the command."""
@@ -72,40 +81,6 @@ class Discord(Screens):
         shown = self.messages(user)[-1] if custom_id is None else Shown(1, "", None, {})
         data = {"custom_id": custom_id or shown.buttons[label], "component_type": 2}
         await self._begin(user, 3, data, message=_message(shown))
-
-    def deletes(self, user: int) -> None:
-        """Delete all messages."""
-        self.screens[user].clear()
-
-    def messages(self, user: int) -> list[Shown]:
-        """Look at what a person sees."""
-        return list(self.screens.get(user, {}).values())
-
-    def picture(self, user: int) -> Shown | None:
-        """Look for a picture."""
-        pictures = [shown for shown in self.messages(user) if shown.picture]
-        return pictures[-1] if pictures else None
-
-    async def picture_for(self, user: int, *, other_than: str = "") -> Shown:
-        """Wait for a picture of a code, or of another code."""
-
-        def new() -> Shown | None:
-            shown = self.picture(user)
-            return shown if shown is not None and shown.code() != other_than else None
-
-        return await self.until(new)
-
-    async def words_for(self, user: int, *, after: int = 0) -> Shown:
-        """Wait until somebody sees words alone, no picture."""
-
-        def said() -> Shown | None:
-            last = self.messages(user)[-1:]
-            is_said = last and not last[0].picture and last[0].text != discord_bot.FETCHING
-            return last[0] if is_said and last[0].id > after else None
-
-        shown = await self.until(said)
-        assert self.picture(user) is None
-        return shown
 
     # What the bot is answered.
 
@@ -283,17 +258,14 @@ def point_to(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 @pytest.fixture
 def running(point_to: Callable[[str], None]) -> Any:
-    """Give a way to run the bot, with a session that takes little time."""
+    """Give a way to run the bot."""
 
     @asynccontextmanager
     async def run(**options: Any) -> AsyncGenerator[DiscordWorld]:
-        stand_in, sandbox = Discord(), Sandbox()
-        options = {"interval": 20, "status_interval": 0.05, "linger": 0, **options}
+        stand_in = Discord()
         async with (
             stand_in.serve() as address,
-            sandbox.serve() as plugchat_url,
-            AsyncPlugChat("the-token-of-the-instance", base_url=plugchat_url) as client,
-            PairingHub(**options) as hub,
+            serving_plugchat(**options) as (sandbox, hub, client),
             anyio.create_task_group() as tasks,
         ):
             point_to(address)
@@ -324,15 +296,11 @@ async def test_three_codes_in_one_message_then_the_button(running: Any) -> None:
     """Each code takes the place of the one before, and the button starts again."""
     async with running(interval=1) as world:
         await world.discord.says(ANA)
-        first = await world.discord.picture_for(ANA)
-        message, code, seen = first.id, first.code(), set()
-        for number in (2, 3):
-            seen.add(code)
-            later = await world.discord.picture_for(ANA, other_than=code)
-            assert later.id == message
-            assert later.text.startswith(f"Código {number} de 3")
-            code = later.code()
-        assert code not in seen
+        pictures = await world.discord.pictures_for(ANA, 3)
+        assert len({picture.id for picture in pictures}) == 1
+        for number, picture in enumerate(pictures, 1):
+            assert picture.text.startswith(f"Código {number} de 3")
+        assert len({picture.code() for picture in pictures}) == 3
         words = await world.discord.words_for(ANA)
         assert words.text.startswith("Nenhum código foi lido")
         assert world.discord.calls.count("respond") == 1
@@ -355,14 +323,7 @@ async def test_a_phone_that_is_linked_already(running: Any) -> None:
     assert "edit" not in world.discord.calls
 
 
-@pytest.mark.parametrize(
-    ("answer", "text"),
-    [
-        ("unauthorized", "O PlugChat recusou o token deste bot"),
-        ("passkey", "Esta conta pede uma chave de acesso"),
-        ("bad_request", "Não foi possível obter um código"),
-    ],
-)
+@pytest.mark.parametrize(("answer", "text"), FAILURES)
 async def test_a_failure(running: Any, answer: str, text: str) -> None:
     """Words tell what the person can do, with the word of the error, and a button."""
     async with running() as world:

@@ -18,17 +18,26 @@ from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 from aiohttp import BodyPartReader, web
 
-from plugchat_async import AsyncPlugChat, PairingHub
 from plugchat_async.sandbox import Sandbox
 
-from .around_a_bot import Screens, Shown, World, load_example, serving
+from .around_a_bot import (
+    AGAIN,
+    ANA,
+    BIA,
+    FAILURES,
+    STRANGER,
+    Service,
+    Shown,
+    World,
+    load_example,
+    serving,
+    serving_plugchat,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
 BOT_TOKEN = "4242:the-token-of-the-bot"
-ANA, BIA, STRANGER = 11, 22, 33
-AGAIN = "Gerar novos códigos"
 
 pytestmark = [
     pytest.mark.anyio,
@@ -41,11 +50,10 @@ telegram_bot = load_example("telegram_bot")
 
 
 @dataclass
-class Telegram(Screens):
+class Telegram(Service):
     """Stand in for Telegram's servers: the Bot API's methods that the bot calls, and its users."""
 
     calls: list[str] = field(default_factory=list)
-    chats: dict[int, dict[int, Shown]] = field(default_factory=dict)
     popups: list[str] = field(default_factory=list)
     refusals: dict[str, deque[dict[str, Any]]] = field(default_factory=dict)
     held: dict[str, anyio.Event] = field(default_factory=dict)
@@ -53,7 +61,7 @@ class Telegram(Screens):
     updates_sent: int = 0
     polls: int = 0
 
-    # What its users do and see.
+    # What its users do.
 
     def says(self, user: int, text: str, *, chat: int | None = None) -> None:
         """Write to the bot in private, or in a group."""
@@ -69,7 +77,7 @@ class Telegram(Screens):
 
     def presses(self, user: int, label: str, data: str | None = None) -> None:
         """Press a button of the latest message that has it, or one remembered from before."""
-        with_it = [shown for shown in self.chats.get(user, {}).values() if label in shown.buttons]
+        with_it = [shown for shown in self.messages(user) if label in shown.buttons]
         self._tell(
             callback_query={
                 "id": "1",
@@ -78,41 +86,6 @@ class Telegram(Screens):
                 "data": data or with_it[-1].buttons[label],
             }
         )
-
-    def deletes(self, user: int) -> None:
-        """Clear a chat."""
-        self.chats[user].clear()
-
-    def messages(self, chat: int) -> list[Shown]:
-        """Look at a chat."""
-        return list(self.chats.get(chat, {}).values())
-
-    def picture(self, chat: int) -> Shown | None:
-        """Look for a picture in a chat."""
-        pictures = [shown for shown in self.messages(chat) if shown.picture]
-        return pictures[-1] if pictures else None
-
-    async def picture_in(self, chat: int, *, other_than: str = "") -> Shown:
-        """Wait for a picture of a code, or of another code."""
-
-        def new() -> Shown | None:
-            shown = self.picture(chat)
-            return shown if shown is not None and shown.code() != other_than else None
-
-        return await self.until(new)
-
-    async def words_in(self, chat: int, *, after: int = 0) -> Shown:
-        """Wait until a chat holds words alone, no picture."""
-
-        def said() -> Shown | None:
-            messages = self.messages(chat)
-            if not messages or messages[-1].picture or messages[-1].id <= after:
-                return None
-            return messages[-1]
-
-        shown = await self.until(said)
-        assert self.picture(chat) is None
-        return shown
 
     # What the bot is answered.
 
@@ -173,7 +146,7 @@ class Telegram(Screens):
         return self._send(fields, fields["text"].decode(), None)
 
     async def _editMessageMedia(self, fields: Any) -> Any:  # noqa: N802
-        shown = self.chats[int(fields["chat_id"])].get(int(fields["message_id"]))
+        shown = self.screens[int(fields["chat_id"])].get(int(fields["message_id"]))
         if shown is None:
             return None
         media = json.loads(fields["media"])
@@ -183,7 +156,7 @@ class Telegram(Screens):
 
     async def _deleteMessage(self, fields: Any) -> Any:  # noqa: N802
         await self._hold("deleteMessage")
-        return self.chats[int(fields["chat_id"])].pop(int(fields["message_id"]), None) and True
+        return self.screens[int(fields["chat_id"])].pop(int(fields["message_id"]), None) and True
 
     async def _answerCallbackQuery(self, fields: Any) -> Any:  # noqa: N802
         self.popups.append(fields.get("text", b"").decode())
@@ -203,7 +176,7 @@ class Telegram(Screens):
             for button in row
         }
         shown = Shown(len(self.calls), text, photo, buttons)
-        self.chats.setdefault(chat, {})[shown.id] = shown
+        self.screens.setdefault(chat, {})[shown.id] = shown
         return _message(chat, shown)
 
     def _tell(self, **update: Any) -> None:
@@ -243,14 +216,11 @@ class TelegramWorld(World):
 
 @asynccontextmanager
 async def running(**options: Any) -> AsyncGenerator[TelegramWorld]:
-    """Run the bot, with a session that takes little time, and that ends with its last viewer."""
-    telegram, sandbox = Telegram(), Sandbox()
-    options = {"interval": 20, "status_interval": 0.05, "linger": 0, **options}
+    """Run the bot."""
+    telegram = Telegram()
     async with (
         telegram.serve() as telegram_url,
-        sandbox.serve() as plugchat_url,
-        AsyncPlugChat("the-token-of-the-instance", base_url=plugchat_url) as client,
-        PairingHub(**options) as hub,
+        serving_plugchat(**options) as (sandbox, hub, client),
         Bot(BOT_TOKEN, session_for(telegram_url)) as bot,
         anyio.create_task_group() as tasks,
     ):
@@ -271,10 +241,10 @@ async def test_a_scan() -> None:
     """The picture is deleted, and words tell that it worked."""
     async with running() as world:
         world.telegram.says(ANA, "/link")
-        picture = await world.telegram.picture_in(ANA)
+        picture = await world.telegram.picture_for(ANA)
         assert picture.text.startswith("Código 1 de 3, vale por ")
         assert world.sandbox.scan(picture.code())
-        words = await world.telegram.words_in(ANA)
+        words = await world.telegram.words_for(ANA)
         assert words.text == "WhatsApp conectado! ✅"
         assert words.buttons == {}
     assert world.telegram.calls == ["getMe", "sendPhoto", "deleteMessage", "sendMessage"]
@@ -284,23 +254,19 @@ async def test_three_codes_in_one_message_then_the_button() -> None:
     """Each code takes the place of the one before, and the button starts again."""
     async with running(interval=1) as world:
         world.telegram.says(ANA, "/link")
-        first = await world.telegram.picture_in(ANA)
-        message, code, seen = first.id, first.code(), set()
-        for number in (2, 3):
-            seen.add(code)
-            later = await world.telegram.picture_in(ANA, other_than=code)
-            assert later.id == message
-            assert later.text.startswith(f"Código {number} de 3")
-            code = later.code()
-        assert code not in seen
-        words = await world.telegram.words_in(ANA)
+        pictures = await world.telegram.pictures_for(ANA, 3)
+        assert len({picture.id for picture in pictures}) == 1
+        for number, picture in enumerate(pictures, 1):
+            assert picture.text.startswith(f"Código {number} de 3")
+        assert len({picture.code() for picture in pictures}) == 3
+        words = await world.telegram.words_for(ANA)
         assert words.text.startswith("Nenhum código foi lido")
         assert world.telegram.calls.count("sendPhoto") == 1
         assert world.telegram.calls.count("editMessageMedia") == 2
         world.telegram.presses(ANA, AGAIN)
-        again = await world.telegram.picture_in(ANA)
+        again = await world.telegram.picture_for(ANA)
         assert world.sandbox.scan(again.code())
-        connected = await world.telegram.words_in(ANA, after=words.id)
+        connected = await world.telegram.words_for(ANA, after=words.id)
         assert connected.text == "WhatsApp conectado! ✅"
 
 
@@ -309,36 +275,29 @@ async def test_a_phone_that_is_linked_already() -> None:
     async with running() as world:
         world.sandbox.answer_next("already_connected")
         world.telegram.says(ANA, "/link")
-        words = await world.telegram.words_in(ANA)
+        words = await world.telegram.words_for(ANA)
     assert words.text == "O WhatsApp já estava conectado."
     assert "sendPhoto" not in world.telegram.calls
 
 
-@pytest.mark.parametrize(
-    ("answer", "text"),
-    [
-        ("unauthorized", "O PlugChat recusou o token deste bot"),
-        ("passkey", "Esta conta pede uma chave de acesso"),
-        ("bad_request", "Não foi possível obter um código"),
-    ],
-)
+@pytest.mark.parametrize(("answer", "text"), FAILURES)
 async def test_a_failure(answer: str, text: str) -> None:
     """Words tell what the person can do, with the word of the error, and a button."""
     async with running() as world:
         world.sandbox.answer_next(answer)
         world.telegram.says(ANA, "/link")
-        words = await world.telegram.words_in(ANA)
+        words = await world.telegram.words_for(ANA)
         assert words.text.startswith(text)
         world.telegram.presses(ANA, AGAIN)
-        assert world.sandbox.scan((await world.telegram.picture_in(ANA)).code())
-        await world.telegram.words_in(ANA, after=words.id)
+        assert world.sandbox.scan((await world.telegram.picture_for(ANA)).code())
+        await world.telegram.words_for(ANA, after=words.id)
 
 
 async def test_cancelling() -> None:
     """The picture goes, and no more codes are fetched."""
     async with running() as world:
         world.telegram.says(ANA, "/link")
-        await world.telegram.picture_in(ANA)
+        await world.telegram.picture_for(ANA)
         world.telegram.presses(ANA, "Cancelar")
         await world.telegram.until(lambda: world.telegram.popups)
         assert world.telegram.messages(ANA) == []
@@ -351,7 +310,7 @@ async def test_cancelling_while_the_picture_is_being_deleted() -> None:
     async with running() as world:
         released = world.telegram.held["deleteMessage"] = anyio.Event()
         world.telegram.says(ANA, "/link")
-        assert world.sandbox.scan((await world.telegram.picture_in(ANA)).code())
+        assert world.sandbox.scan((await world.telegram.picture_for(ANA)).code())
         await world.telegram.until(lambda: "deleteMessage" in world.telegram.calls)
         world.telegram.presses(ANA, "Cancelar")
         await world.telegram.until(lambda: world.telegram.calls.count("deleteMessage") == 2)
@@ -372,7 +331,7 @@ async def test_strangers_are_refused() -> None:
     """They start nothing, by the command or by a button, and are told the id to be allowed."""
     async with running() as world:
         world.telegram.says(STRANGER, "/link")
-        assert (await world.telegram.words_in(STRANGER)).text.endswith("O seu id é 33.")
+        assert (await world.telegram.words_for(STRANGER)).text.endswith("O seu id é 33.")
         world.telegram.presses(STRANGER, AGAIN, "again")
         await world.telegram.until(lambda: world.telegram.popups)
     assert world.telegram.popups == [telegram_bot.REFUSED.format(id=STRANGER)]
@@ -383,7 +342,7 @@ async def test_groups_are_refused() -> None:
     """All members would see the code."""
     async with running() as world:
         world.telegram.says(ANA, "/link", chat=-100)
-        assert "em conversa privada" in (await world.telegram.words_in(-100)).text
+        assert "em conversa privada" in (await world.telegram.words_for(-100)).text
     assert world.sandbox.calls == ()
 
 
@@ -392,15 +351,15 @@ async def test_two_people_see_one_session() -> None:
     async with running() as world:
         world.telegram.says(ANA, "/link")
         world.telegram.says(BIA, "/link")
-        hers = await world.telegram.picture_in(ANA)
-        assert (await world.telegram.picture_in(BIA)).code() == hers.code()
+        hers = await world.telegram.picture_for(ANA)
+        assert (await world.telegram.picture_for(BIA)).code() == hers.code()
         world.telegram.presses(BIA, "Cancelar")
         await world.telegram.until(lambda: world.telegram.popups)
         world.telegram.says(BIA, "/link")
-        assert (await world.telegram.picture_in(BIA)).code() == hers.code()
+        assert (await world.telegram.picture_for(BIA)).code() == hers.code()
         assert world.sandbox.scan(hers.code())
         for person in (ANA, BIA):
-            assert "conectado!" in (await world.telegram.words_in(person)).text
+            assert "conectado!" in (await world.telegram.words_for(person)).text
     assert [call.endpoint for call in world.sandbox.calls].count("/qr-code") == 1
 
 
@@ -408,10 +367,10 @@ async def test_asking_twice() -> None:
     """The second picture takes the place of the first, and shows the same code."""
     async with running(linger=2) as world:
         world.telegram.says(ANA, "/link")
-        first = await world.telegram.picture_in(ANA)
+        first = await world.telegram.picture_for(ANA)
         world.telegram.says(ANA, "/link")
         await world.telegram.until(lambda: world.telegram.calls.count("sendPhoto") == 2)
-        second = await world.telegram.picture_in(ANA)
+        second = await world.telegram.picture_for(ANA)
         assert second.code() == first.code()
         assert world.telegram.messages(ANA) == [second]
 
@@ -421,13 +380,13 @@ async def test_asking_twice_while_the_picture_is_being_sent() -> None:
     async with running(linger=2) as world:
         released = world.telegram.held["sendPhoto"] = anyio.Event()
         world.telegram.says(ANA, "/link")
-        await world.telegram.picture_in(ANA)
+        await world.telegram.picture_for(ANA)
         polls = world.telegram.polls
         world.telegram.says(ANA, "/link")
         await world.telegram.until(lambda: world.telegram.polls > polls)
         released.set()
         await world.telegram.until(lambda: world.telegram.calls.count("sendPhoto") == 2)
-        second = await world.telegram.picture_in(ANA)
+        second = await world.telegram.picture_for(ANA)
         assert world.telegram.messages(ANA) == [second]
 
 
@@ -435,9 +394,9 @@ async def test_a_picture_that_the_person_deleted() -> None:
     """The next code finds it gone: the session is left, and words offer to start again."""
     async with running(interval=0.3, max_rounds=100) as world:
         world.telegram.says(ANA, "/link")
-        await world.telegram.picture_in(ANA)
+        await world.telegram.picture_for(ANA)
         world.telegram.deletes(ANA)
-        words = await world.telegram.words_in(ANA)
+        words = await world.telegram.words_for(ANA)
         assert words.text == telegram_bot.INTERRUPTED
         assert list(words.buttons) == [AGAIN]
         await world.until_left()
@@ -467,12 +426,12 @@ async def test_a_short_flood_limit_is_waited_for() -> None:
     """Then the message shows the latest code."""
     async with running(interval=0.3) as world:
         world.telegram.says(ANA, "/link")
-        first = await world.telegram.picture_in(ANA)
+        first = await world.telegram.picture_for(ANA)
         code = first.code()
         world.telegram.refuse_next("editMessageMedia", **flood_limit(1))
-        later = await world.telegram.picture_in(ANA, other_than=code)
+        later = await world.telegram.picture_for(ANA, other_than=code)
         assert later.id == first.id
-        assert (await world.telegram.words_in(ANA)).text.startswith("Nenhum código foi lido")
+        assert (await world.telegram.words_for(ANA)).text.startswith("Nenhum código foi lido")
 
 
 async def test_a_long_flood_limit_ends_it() -> None:
@@ -480,8 +439,8 @@ async def test_a_long_flood_limit_ends_it() -> None:
     async with running(interval=0.5, max_rounds=100) as world:
         world.telegram.refuse_next("editMessageMedia", **flood_limit(3600))
         world.telegram.says(ANA, "/link")
-        await world.telegram.picture_in(ANA)
-        assert (await world.telegram.words_in(ANA)).text == telegram_bot.INTERRUPTED
+        await world.telegram.picture_for(ANA)
+        assert (await world.telegram.words_for(ANA)).text == telegram_bot.INTERRUPTED
         await world.until_left()
 
 
@@ -500,7 +459,7 @@ async def test_the_program_from_its_start_to_its_end(monkeypatch: pytest.MonkeyP
             await telegram.until(lambda: "getMe" in telegram.calls)
             assert telegram.messages(ANA) == []
             telegram.says(BIA, "/link@link_bot")
-            await telegram.picture_in(BIA)
+            await telegram.picture_for(BIA)
             os.kill(os.getpid(), signal.SIGTERM)
     assert telegram.messages(BIA) == []
     assert telegram.calls == ["deleteWebhook", "getMe", "sendPhoto", "deleteMessage"]

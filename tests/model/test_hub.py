@@ -18,15 +18,9 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from plugchat_async import (
-    Connected,
-    Failed,
-    PairingHub,
-    PairingState,
-    ShowingCode,
-    Watcher,
-)
+from plugchat_async import PairingHub, PairingState, ShowingCode, Watcher
 from plugchat_async.sandbox import Sandbox
+from tests.state_words import word
 
 from .playing import SETTINGS, on_both_loops
 
@@ -295,7 +289,7 @@ class Player:
                 self._see(f"anyone sees {tenant}", "refused")
                 self._on_show[tenant] = None
             else:
-                self._see(f"anyone sees {tenant}", "nothing" if state is None else _word(state))
+                self._see(f"anyone sees {tenant}", "nothing" if state is None else word(state))
                 self._on_show[tenant] = state
 
     async def join(self, name: str, tenant: str, *, is_eager: bool) -> None:
@@ -374,23 +368,11 @@ class Player:
         except StopAsyncIteration:
             self._see(name, "sees the end")
             return False
-        self._see(name, f"sees {_word(state)}")
+        self._see(name, f"sees {word(state)}")
         return True
 
     def _see(self, who: str, what: str) -> None:
         self._last_seen[round((anyio.current_time() - self._began) * 1000), who] = what
-
-
-def _word(state: PairingState) -> str:
-    match state:
-        case ShowingCode():
-            return f"code {state.qr.round}"
-        case Connected():
-            return "already_connected" if state.already else "connected"
-        case Failed():
-            return state.code
-        case _:
-            return state.kind
 
 
 # To a model it happens at once, to a player it is awaited.

@@ -1,4 +1,4 @@
-"""The soak's options, and what becomes of the ledger: `nox -s soak -- --seed 7 --ledger FILE`."""
+"""The soak's options, and its audit: `nox -s soak -- --seed 7 --ledger FILE`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .held import Held
 from .ledger import summary
+from .rules import violations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from .ledger import Session
 
@@ -43,3 +45,20 @@ def file_away(pytestconfig: pytest.Config, seed: int) -> Callable[[list[Session]
             lines.writelines(f"{session.line()}\n" for session in sessions)
 
     return file_away
+
+
+@pytest.fixture
+def audit(file_away: Callable[[list[Session]], None]) -> Callable[..., Awaitable[Held]]:
+    """Give a way to await a soak, to check its ledger, and to count what is held afterwards."""
+
+    async def audit(soak: Awaitable[list[Session]], *, at_least: int) -> Held:
+        before = Held.now()
+        ledger = await soak
+        file_away(ledger)
+        assert [violation for session in ledger for violation in violations(session)] == []
+        assert len(ledger) >= at_least
+        assert {session.number for session in ledger} == set(range(1, len(ledger) + 1))
+        del ledger
+        return Held.now().left_since(before)
+
+    return audit

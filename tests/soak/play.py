@@ -10,16 +10,10 @@ from typing import TYPE_CHECKING
 import anyio
 import sniffio
 
-from plugchat_async import (
-    Connected,
-    Expired,
-    Failed,
-    PairingHub,
-    PlugChatError,
-    ShowingCode,
-    Starting,
-)
+from plugchat_async import Expired, Failed, PairingHub, PlugChatError, ShowingCode, Starting
+from tests.state_words import word
 
+from .gateway import Gateway
 from .ledger import Session
 from .scripts import Script
 
@@ -30,7 +24,6 @@ if TYPE_CHECKING:
 
     from plugchat_async import AsyncPlugChat, Pairing, PairingState, QRCode
 
-    from .gateway import Gateway
     from .ledger import What
     from .scripts import Pace, Scan, Visitor
 
@@ -47,10 +40,13 @@ class Soak:
     tenants: int
     sessions: int
     pace: Pace
-    gateway: Gateway
     clock: Callable[[], float]
+    gateway: Gateway = field(init=False)
     ledger: list[Session] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def __post_init__(self) -> None:
+        self.gateway = Gateway(clock=self.clock, pace=self.pace)
 
     async def run(self, client: AsyncPlugChat) -> list[Session]:
         """Play all of it with clients for each tenant, made from one.
@@ -253,7 +249,7 @@ class Visit:
         return True
 
     def _see(self, name: str, state: PairingState, tasks: TaskGroup) -> None:
-        self._note("saw", name, _word(state))
+        self._note("saw", name, word(state))
         if not _is_running(state):
             self._close(state)
         elif isinstance(state, ShowingCode) and state.qr.round not in self._shown:
@@ -270,7 +266,7 @@ class Visit:
         if isinstance(state, Failed):
             session.end(outcome=None, error=state.code)
         else:
-            session.end(outcome="cancelled" if state is None else _word(state))
+            session.end(outcome="cancelled" if state is None else word(state))
 
     @property
     def _present(self) -> Session:
@@ -283,15 +279,3 @@ class Visit:
 
 def _is_running(state: PairingState | None) -> bool:
     return isinstance(state, Starting | ShowingCode)
-
-
-def _word(state: PairingState) -> str:
-    match state:
-        case ShowingCode():
-            return f"code {state.qr.round}"
-        case Connected():
-            return "already_connected" if state.already else "connected"
-        case Failed():
-            return state.code
-        case _:
-            return state.kind
