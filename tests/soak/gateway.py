@@ -38,12 +38,17 @@ class Gateway(Sandbox):
             return await super().__call__(scope, receive, send)
         endpoint = scope["path"].removeprefix("/api/whatsapp")
         is_answered = False
+        heads: list[Message] = []
 
         async def note_and_send(message: Message) -> None:
             nonlocal is_answered
-            if message["type"] == "http.response.body":
-                is_answered = True
-                session.note("answered", endpoint, self._name(token, message["body"]))
+            if message["type"] == "http.response.start":
+                # Kept until the note is written: an answer without a body is whole by its head.
+                heads.append(message)
+                return
+            is_answered = True
+            session.note("answered", endpoint, self._name(token, message["body"]))
+            await send(heads.pop())
             await send(message)
 
         session.note("asked", endpoint)
