@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
 
-# Load balancers close idle connections after 60 s or more; the longest pause of ours is a round.
-_IDLE_SECONDS = 30.0
+# Load balancers close idle connections after 60 s or more: ours is given up before theirs is.
+_IDLE_SECONDS = 55.0
 
 
 class AsyncHTTPClient(Protocol):

@@ -2,8 +2,7 @@
 
 Each stream is of a tenant of its own, made by `for_token()`, and asks for three codes. A code is
 late by the time from the moment it was due to its arrival, beyond the API's own 100 ms. Where the
-collector is held back, it is as the guide to scaling tells. A connection that was idle for 30 s is
-replaced, and so opened once more.
+collector is held back, it is as the guide to scaling tells.
 """
 
 from __future__ import annotations
