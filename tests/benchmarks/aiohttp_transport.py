@@ -1,6 +1,7 @@
 """One call of `qr_code()` over the aiohttp transport, beside httpx by hand with its own transport.
 
 The client is brought along: `AsyncPlugChat(http_client=HttpxAiohttpClient())`, extra `[aiohttp]`.
+The bytecodes leave out what the kernel does for a call, which is the same whoever sends it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from httpx_aiohttp import HttpxAiohttpClient
 
 from plugchat_async import AsyncPlugChat
 
+from . import bytecodes
 from .by_hand import fetch_by_hand
 from .figures import Figure
 from .interleaving import cpu_per_call, in_turns
@@ -23,9 +25,29 @@ RUNS = 30
 
 
 def measure() -> list[Figure]:
-    """Measure CPU; aiohttp knows asyncio alone."""
+    """Count bytecodes, then measure CPU; aiohttp knows asyncio alone."""
     with serving() as server:
-        return anyio.run(_cpu, server)
+        cpu = anyio.run(_cpu, server)
+    return [anyio.run(_bytecodes), *cpu]
+
+
+async def _bytecodes() -> Figure:
+    with bytecodes.server() as base_url:
+        async with (
+            httpx.AsyncClient() as http,
+            HttpxAiohttpClient() as transport,
+            AsyncPlugChat("token", base_url=base_url, http_client=transport) as client,
+        ):
+            ours = await bytecodes.bytecodes_of(client.qr_code)
+            plain = await bytecodes.bytecodes_of(
+                partial(fetch_by_hand, http, f"{base_url}/qr-code")
+            )
+    return Figure.from_pairs(
+        [(ours, plain)],
+        what="`qr_code()` over aiohttp",
+        unit="bytecodes",
+        against="httpx by hand",
+    )
 
 
 async def _cpu(server: Server) -> list[Figure]:
