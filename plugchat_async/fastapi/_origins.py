@@ -1,9 +1,12 @@
 """Who may press the button: a page of this origin, and none of another."""
 
+import re
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import Header, HTTPException
+
+# A scheme's own port may be named or left out.
+_ITS_OWN_PORT = r":(80|443)$"
 
 
 def require_same_origin(
@@ -19,7 +22,11 @@ def require_same_origin(
     if sec_fetch_site is not None:
         is_ours = sec_fetch_site in {"same-origin", "none"}
     else:
-        # The scheme is left out: a proxy that ends TLS hides the one that the browser sees.
-        is_ours = origin is None or urlsplit(origin).netloc.lower() == host.lower()
+        is_ours = origin is None or _authority(origin.partition("://")[2]) == _authority(host)
     if not is_ours:
         raise HTTPException(403, "this has to come from the pairing page itself")
+
+
+def _authority(text: str) -> str:
+    # The scheme is left out: a proxy that ends TLS hides the one that the browser sees.
+    return re.sub(_ITS_OWN_PORT, "", text.lower())

@@ -26,6 +26,7 @@ _SECONDS_UNTIL_THERE_MAY_BE_ROOM = 10
 
 _NOT_KEPT = {
     "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'self'",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -65,7 +66,11 @@ def pairing_router(
 
     Returns:
         The router. Watchers beyond the hub's limit get 503 with `Retry-After`.
+
+    Raises:
+        TypeError: `dependencies` is no sequence of `Depends(...)`, or `hub` no `PairingHub`.
     """
+    _check(dependencies, hub)
     app_hub = AppHub(hub)
     drawings = Drawings()
     pairing_page = PairingPage()
@@ -108,3 +113,16 @@ def pairing_router(
         return Response(await drawings.svg(state.qr), media_type="image/svg+xml", headers=_NOT_KEPT)
 
     return router
+
+
+def _check(dependencies: object, hub: object) -> None:
+    # FastAPI takes None for no dependencies, and would leave the page open without a word.
+    if not isinstance(dependencies, Sequence) or not all(
+        isinstance(each, params.Depends) for each in dependencies
+    ):
+        raise TypeError(
+            "dependencies must be a list of Depends(...), such as your login;"
+            " [] leaves the page open to everyone"
+        )
+    if hub is not None and not isinstance(hub, PairingHub):
+        raise TypeError(f"hub must be a PairingHub or None, not {type(hub).__name__}")

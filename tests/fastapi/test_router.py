@@ -254,6 +254,23 @@ def test_the_choice_to_leave_the_page_open_is_written_out(sandbox: Sandbox) -> N
         pairing_router(sandbox.client)  # type: ignore[call-arg]
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"dependencies": None},
+        {"dependencies": Depends(refuse)},
+        {"dependencies": [refuse]},
+        {"dependencies": [], "hub": "a hub"},
+    ],
+)
+def test_a_router_that_was_told_nonsense_is_refused_at_once(
+    sandbox: Sandbox, arguments: Any
+) -> None:
+    """Above all, nothing but an empty list leaves the page open."""
+    with pytest.raises(TypeError, match="must be a"):
+        pairing_router(sandbox.client, **arguments)
+
+
 def test_a_button_of_another_origin_is_refused(sandbox: Sandbox, serve: Any, listen: Any) -> None:
     """Another site's page can't spend codes."""
     sandbox.answer_next("unauthorized")
@@ -292,6 +309,7 @@ def test_nothing_is_kept_and_nothing_is_told_on(sandbox: Sandbox, serve: Any, li
         assert "no-store" in response.headers["cache-control"]
         assert response.headers["referrer-policy"] == "no-referrer"
         assert response.headers["x-content-type-options"] == "nosniff"
+        assert "frame-ancestors 'self'" in response.headers["content-security-policy"]
 
 
 # Where the page may live.

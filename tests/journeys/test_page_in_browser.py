@@ -192,7 +192,7 @@ def test_three_rounds_then_the_button_then_a_new_code(
 
 
 def test_two_windows_have_one_poller(sandbox: Sandbox, site: Any, window: Any) -> None:
-    """Both see the same codes, and the button of one is the button of both."""
+    """Both see the same codes; whoever presses the button second joins the first."""
     url = site(**{**QUICK, "interval": 5.0})  # both are opened and read within one round
     pages = [window(url), window(url)]
     for page in pages:
@@ -201,13 +201,30 @@ def test_two_windows_have_one_poller(sandbox: Sandbox, site: Any, window: Any) -
     for page in pages:
         wait_for(page, "expired")
     assert codes_asked(sandbox) == 3
-    pages[0].get_by_role("button").click()
     for page in pages:
+        page.get_by_role("button").click()
         wait_for(page, "code")
+    assert read(pages[0]) == read(pages[1])
     assert codes_asked(sandbox) == 4
     assert sandbox.scan(read(pages[1]))
     for page in pages:
         wait_for(page, "connected")
+
+
+def test_windows_that_were_left_open_take_no_connection(
+    sandbox: Sandbox, site: Any, window: Any
+) -> None:
+    """A browser has six for all of them, and the button needs one."""
+    url = site(**QUICK)
+    page = window(url)
+    wait_for(page, "expired")
+    for _ in range(7):
+        page = page.context.new_page()
+        page.goto(url)
+        wait_for(page, "expired")
+    assert codes_asked(sandbox) == 3
+    page.get_by_role("button").click()
+    wait_for(page, "code")
 
 
 def test_a_page_that_is_loaded_again_shows_the_same_code(
@@ -285,6 +302,53 @@ def test_the_server_goes_and_comes_back(sandbox: Sandbox, plugchat_url: str, win
         wait_for(page, "code")
         assert sandbox.scan(read(page))
         wait_for(page, "connected")
+
+
+def test_a_page_that_ended_spends_no_code_on_a_new_server(
+    sandbox: Sandbox, plugchat_url: str, window: Any
+) -> None:
+    """Nobody may sit in front of it any more: the button begins again."""
+    site = Site(plugchat_url, **QUICK)
+    with site.running() as url:
+        page = window(url, is_refused=True)
+        wait_for(page, "expired")
+    page.context.set_offline(True)
+    page.context.set_offline(False)
+    with site.running():
+        page.wait_for_timeout(2500)
+        assert codes_asked(sandbox) == 3
+        page.get_by_role("button").click()
+        wait_for(page, "code")
+
+
+def test_a_connection_that_says_nothing_is_given_up(site: Any, window: Any) -> None:
+    """As behind a proxy that waits for the end of what it hands on."""
+    page = window("about:blank")
+    page.route("**/events", lambda _: None)
+    page.clock.install()
+    page.goto(site())
+    wait_for(page, "starting")
+    page.clock.run_for(10_000)
+    page.get_by_text("The connection was lost").wait_for()
+    page.unroute("**/events")
+    page.clock.run_for(10_000)
+    wait_for(page, "code")
+    page.locator("main[data-link='']").wait_for()
+
+
+@pytest.mark.parametrize("fault", [{"status": 500}, None])
+def test_a_button_that_did_not_get_through(
+    site: Any, window: Any, fault: dict[str, int] | None
+) -> None:
+    """The page says so, and it can be pressed again."""
+    page = window(site(**QUICK), is_refused=True)
+    wait_for(page, "expired")
+    page.route("**/restart", lambda route: route.fulfill(**fault) if fault else route.abort())
+    page.get_by_role("button").click()
+    page.get_by_text("Press the button again").wait_for()
+    page.unroute("**/restart")
+    page.get_by_role("button").click()
+    wait_for(page, "code")
 
 
 def test_a_code_that_outlives_itself_is_taken_off(site: Any, window: Any) -> None:
@@ -430,6 +494,27 @@ def test_the_page_finds_its_parts_with_and_without_a_slash(
     wait_for(page, "expired")
     page.get_by_role("button").click()
     wait_for(page, "code")
+
+
+def test_the_page_hands_its_query_on(plugchat_url: str, window: Any) -> None:
+    """An app may tell its tenants apart by it."""
+    client = AsyncPlugChat("never sent", base_url=plugchat_url)
+
+    def get_client(tenant: str) -> AsyncPlugChat:
+        return client.for_token(tenant)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        async with client:
+            yield
+
+    app = FastAPI(lifespan=lifespan)
+    router = pairing_router(get_client, dependencies=[])
+    app.include_router(router, prefix="/whatsapp")
+    with serve_app(app) as port:
+        page = window(f"http://127.0.0.1:{port}/whatsapp?tenant=tenant-a")
+        wait_for(page, "code")
+        page.goto("about:blank")
 
 
 # Each state, as it looks.

@@ -6,8 +6,9 @@ const [symbol, timer, ring, seconds, status, headline, advice, again, error, lin
   "symbol", "timer", "ring", "seconds", "status", "headline", "advice", "again", "error", "link",
 ].map((id) => document.getElementById(id));
 
-// The page may be reached with or without a slash at its end, behind any prefix.
-const address = (name) => `${location.pathname.replace(/\/+$/, "")}/${name}`;
+// The page may be reached with or without a slash at its end, behind any prefix. What its query
+// tells the app, such as a tenant, the other routes have to know as well.
+const address = (name) => `${location.pathname.replace(/\/+$/, "")}/${name}${location.search}`;
 
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
@@ -47,9 +48,11 @@ const views = {
     show("connected", already ? words.already_connected : words.connected);
   },
   expired() {
+    close();
     show("expired", words.expired);
   },
   failed({ code }) {
+    close();
     write(error, fill(words.word_of_error, { code }));
     const said = words.failures[code] ?? words.failures.internal_error;
     show("failed", { ...said, ...words.failed });
@@ -71,18 +74,20 @@ function tick() {
   if (left === 0) outlive();
 }
 
-// A code that outlived itself is not to be scanned. Either the next one is late, or the connection
-// died without a word, which a new one finds out.
+// A code that outlived itself is not to be scanned: the next one is late, or the connection died.
 function outlive() {
   symbol.replaceChildren();
   show("stale", words.stale);
-  clearTimeout(retry);
-  retry = setTimeout(open, 5000);
+  openLater(5);
 }
 
 setInterval(tick, 250);
 
-// The connection.
+// The connection. It is given up at an ending: only the button begins again, and not a server that
+// was started anew. Browsers also have just six for all windows of a site.
+
+const SECONDS_TO_ANSWER = 10;
+const SECONDS_OF_SILENCE = 30;
 
 let source;
 let retry;
@@ -91,21 +96,27 @@ let pause = 1;
 function close() {
   clearTimeout(retry);
   source?.close();
+  source = null;
 }
 
 function open() {
   close();
   source = new EventSource(address("events"));
+  // What dies without a word, or is held back by a proxy, makes no error: a new one finds out.
+  retry = setTimeout(() => {
+    tellLink("reconnecting");
+    open();
+  }, 1000 * SECONDS_TO_ANSWER);
   source.addEventListener("open", () => tellLink(""));
   source.addEventListener("error", () => {
     tellLink(navigator.onLine ? "reconnecting" : "offline");
     // What got an answer other than a stream gives up, and does not say which.
-    if (source.readyState === EventSource.CLOSED) askWhy();
+    if (source?.readyState === EventSource.CLOSED) askWhy();
   });
   for (const [name, view] of Object.entries(views)) {
     source.addEventListener(name, (event) => {
       pause = 1;
-      clearTimeout(retry);
+      openLater(SECONDS_OF_SILENCE);
       view(JSON.parse(event.data));
     });
   }
@@ -123,6 +134,7 @@ function tellLink(trouble) {
 
 async function askWhy() {
   const stop = new AbortController();
+  const patience = setTimeout(() => stop.abort(), 1000 * SECONDS_TO_ANSWER);
   try {
     const answer = await fetch(address("events"), { redirect: "manual", signal: stop.signal });
     if (isRefusal(answer)) return refuse();
@@ -135,6 +147,7 @@ async function askWhy() {
   } catch {
     // No answer at all: that is what the link's line says.
   } finally {
+    clearTimeout(patience);
     stop.abort();
   }
   openLater(pause);
@@ -155,20 +168,22 @@ function refuse() {
 again.addEventListener("click", async () => {
   if (page.dataset.state === "refused") return location.reload();
   status.focus();
+  const signal = AbortSignal.timeout(1000 * SECONDS_TO_ANSWER);
   try {
-    const answer = await fetch(address("restart"), { method: "POST", redirect: "manual" });
+    const options = { method: "POST", redirect: "manual", signal };
+    const answer = await fetch(address("restart"), options);
     if (isRefusal(answer)) return refuse();
+    if (!answer.ok) return tellLink("not_pressed");
   } catch {
-    tellLink(navigator.onLine ? "reconnecting" : "offline");
-    return;
+    return tellLink("not_pressed");
   }
   // A stream says at its start what is on show: also where another window was faster.
   views.starting();
   open();
 });
 
-addEventListener("offline", () => tellLink("offline"));
-addEventListener("online", () => page.dataset.link && open());
-addEventListener("pageshow", (event) => event.persisted && open());
+addEventListener("offline", () => source && tellLink("offline"));
+addEventListener("online", () => source && page.dataset.link && open());
+addEventListener("pageshow", (event) => event.persisted && source && open());
 
 open();
