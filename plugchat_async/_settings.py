@@ -21,6 +21,9 @@ BASE_URL_VARIABLE = "PLUGCHAT_BASE_URL"
 _HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _HEADER_VALUE = r"[\x20-\x7e]*"
 
+# Servers take heads of 8 KiB at most, and often less.
+_LONGEST_HEADER_VALUE = 4096
+
 # A name or an address: httpx also takes what no resolver does, blanks and all.
 _HOST = r"[\w.:-]+"
 
@@ -57,6 +60,11 @@ def check_token(token: SecretStr) -> SecretStr:
     stripped = SecretStr(token.get_secret_value().strip())
     if not stripped:
         raise ValueError("token is empty: copy it from PlugChat's panel")
+    if len(stripped) > _LONGEST_HEADER_VALUE:
+        raise ValueError(
+            f"token has more than {_LONGEST_HEADER_VALUE:,} characters, which no server takes:"
+            " copy it again from PlugChat's panel"
+        )
     if not re.fullmatch(_HEADER_VALUE, stripped.get_secret_value()):
         raise ValueError(
             "token has control characters or characters outside ASCII:"
@@ -79,6 +87,11 @@ def check_headers(headers: Secret[Mapping[str, str]]) -> dict[str, SecretStr]:
         if not re.fullmatch(_HEADER_VALUE, value.get_secret_value()):
             raise ValueError(
                 f"headers: the value of {name} has control characters or characters outside ASCII"
+            )
+        if len(value.get_secret_value()) > _LONGEST_HEADER_VALUE:
+            raise ValueError(
+                f"headers: the value of {name} has more than {_LONGEST_HEADER_VALUE:,} characters,"
+                " which no server takes"
             )
         if name.lower() == "authorization":
             raise ValueError("headers: Authorization is the token's; pass it as token=...")
@@ -135,12 +148,13 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def check_seconds(name: str, value: float) -> float:
+def check_seconds(name: str, value: float, *, may_be_zero: bool = False) -> float:
     """Refuse what is no positive, finite number of seconds."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
-    if not 0 < value <= sys.float_info.max:
-        raise ValueError(f"{name} must be more than 0 seconds and finite, not {value}")
+    if not 0 <= value <= sys.float_info.max or (value == 0 and not may_be_zero):
+        least = "0 or more seconds" if may_be_zero else "more than 0 seconds"
+        raise ValueError(f"{name} must be {least} and finite, not {value}")
     return float(value)
 
 

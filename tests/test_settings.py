@@ -84,6 +84,14 @@ def test_a_token_that_no_header_can_carry_is_refused(
 
 
 @make_client
+def test_a_token_is_no_longer_than_a_header_can_be(make: Callable[[Any], AsyncPlugChat]) -> None:
+    """Somebody gave a file of another kind, and redacting it would take seconds."""
+    make("t" * 4096)
+    with pytest.raises(ValueError, match="token has more than 4,096 characters"):
+        make("t" * 4097)
+
+
+@make_client
 @pytest.mark.parametrize("given", [TOKEN.encode(), 5, ["t"], SecretStr(5)])  # type: ignore[arg-type]
 def test_a_token_of_another_type_is_refused(
     make: Callable[[Any], AsyncPlugChat], given: object
@@ -301,6 +309,7 @@ def test_nobody_else_says_how_an_answer_may_be_compressed() -> None:
         ({"Client-Token": "\x00"}, "the value of Client-Token"),
         ({"Client-Token": "\x7f"}, "the value of Client-Token"),
         ({"Client-Token": "ação"}, "the value of Client-Token"),
+        ({"Client-Token": "x" * 4097}, "Client-Token has more than 4,096 characters"),
         ({"Authorization": "x"}, "pass it as token"),
         ({"aUTHORIZATION": "x"}, "pass it as token"),
     ],
