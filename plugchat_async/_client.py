@@ -249,7 +249,7 @@ class AsyncPlugChat:
         It names an instance in a dictionary or a log without showing its token, and differs from
         one process to the next.
         """
-        return self._credentials.digest(self._base_url)
+        return self._credentials.digest(self._base_url or _wire.QR_CODE.documented_base_url)
 
     async def aclose(self) -> None:
         """Close the connections that are this client's own. Closing twice does nothing."""

@@ -48,7 +48,7 @@ class Credentials:
             "Authorization": self._token.get_secret_value(),
         }
 
-    def digest(self, base_url: str | None) -> bytes:
+    def digest(self, base_url: str) -> bytes:
         """Tell instances apart without keeping a token."""
         token = self._token.get_secret_value()
         return blake2b(f"{base_url}\n{token}".encode(), key=_DIGEST_KEY, digest_size=32).digest()

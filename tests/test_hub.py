@@ -332,6 +332,15 @@ async def test_two_base_urls_are_two_instances_also_with_one_token() -> None:
     assert b"token" not in one.instance_key
 
 
+async def test_the_documented_base_url_is_the_same_instance_written_out_or_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two pollers would fight over it."""
+    monkeypatch.delenv("PLUGCHAT_BASE_URL", raising=False)
+    written_out = AsyncPlugChat("token", base_url="https://app.plugchat.com.br/api/whatsapp/")
+    assert AsyncPlugChat("token").instance_key == written_out.instance_key
+
+
 @pytest.mark.parametrize("answer", ["unauthorized", "passkey", "subscription_required"])
 async def test_a_failure_is_a_state_with_the_stable_word(sandbox: Sandbox, answer: str) -> None:
     """It ends the session, and a restart tries again."""
