@@ -66,7 +66,7 @@ class PairingHub:
         if status_interval is not None:
             status_interval = _settings.check_seconds("status_interval", status_interval)
         self._status_interval = status_interval
-        self._linger = linger if linger == 0 else _settings.check_seconds("linger", linger)
+        self._linger = _settings.check_seconds("linger", linger, may_be_zero=True)
         if max_watchers is not None:
             max_watchers = _settings.check_count("max_watchers", max_watchers, at_least=1)
         self._max_watchers = max_watchers
@@ -111,8 +111,7 @@ class PairingHub:
             TooManyWatchers: On entering, the instance has `max_watchers` already.
         """
         self._running_tasks()
-        own = copy.copy(client)
-        return Watcher(lambda: self._join(own), linger=self._linger)
+        return Watcher(self._join, copy.copy(client), linger=self._linger)
 
     def state(self, client: AsyncPlugChat) -> PairingState | None:
         """Look at the present state without watching: it starts nothing, and counts for no limit.
@@ -145,7 +144,8 @@ class PairingHub:
             return
         if session.watchers:
             session.begin_again()
-            tasks.start_soon(self._run, session, copy.copy(client))
+            # Who watches holds a client open for as long; who restarts may close it at once.
+            tasks.start_soon(self._run, session, session.watchers[-1])
         else:
             del self._sessions[client.instance_key]
 
@@ -155,11 +155,11 @@ class PairingHub:
         if session is None or session.was_left:
             session = self._sessions[client.instance_key] = _Session()
             tasks.start_soon(self._run, session, client)
-        if self._max_watchers is not None and session.watchers >= self._max_watchers:
+        if self._max_watchers is not None and len(session.watchers) >= self._max_watchers:
             raise TooManyWatchers(
                 f"this instance has {self._max_watchers} watchers already, which is the hub's limit"
             )
-        session.join()
+        session.join(client)
         return session
 
     async def _run(self, session: _Session, client: AsyncPlugChat) -> None:
@@ -194,14 +194,17 @@ class PairingHub:
 class Watcher:
     """See the states of one session: context manager and iterator in one."""
 
-    def __init__(self, join: Callable[[], _Session], *, linger: float) -> None:
+    def __init__(
+        self, join: Callable[[AsyncPlugChat], _Session], client: AsyncPlugChat, *, linger: float
+    ) -> None:
         self._join = join
+        self._client = client
         self._linger = linger
         self._session: _Session | None = None
         self._seen: PairingState | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = self._join()
+        self._session = self._join(self._client)
         return self
 
     async def __aexit__(
@@ -211,7 +214,7 @@ class Watcher:
         traceback: TracebackType | None,
     ) -> None:
         if self._session is not None:
-            self._session.leave(self._linger)
+            self._session.leave(self._client, self._linger)
             self._session = None
 
     def __aiter__(self) -> Self:
@@ -233,7 +236,7 @@ class _Session:
     """The state of one instance, for all who watch it."""
 
     def __init__(self) -> None:
-        self.watchers = 0
+        self.watchers: list[AsyncPlugChat] = []
         self.is_over = False
         self.scope = anyio.CancelScope()
         self.is_closed = False
@@ -262,13 +265,13 @@ class _Session:
         self.is_closed = True
         self._wake()
 
-    def join(self) -> None:
-        self.watchers += 1
+    def join(self, client: AsyncPlugChat) -> None:
+        self.watchers.append(client)
         self.scope.deadline = math.inf
 
-    def leave(self, linger: float) -> None:
-        self.watchers -= 1
-        if self.watchers == 0:
+    def leave(self, client: AsyncPlugChat, linger: float) -> None:
+        self.watchers.remove(client)
+        if not self.watchers:
             self.scope.deadline = anyio.current_time() + linger
 
     def _wake(self) -> None:

@@ -388,6 +388,15 @@ async def test_the_client_may_be_closed_after_it_was_given(sandbox: Sandbox) -> 
             await until(states, ShowingCode)
 
 
+async def test_a_restart_outlives_the_client_that_asked_for_it(sandbox: Sandbox) -> None:
+    """The request that brings the button's press may close its client at once."""
+    async with PairingHub() as hub, hub.watch(sandbox.client()) as states:
+        await until(states, Expired)
+        async with sandbox.client() as client:
+            hub.restart(client)
+        assert (await until(states, ShowingCode)).qr.round == 1
+
+
 async def test_closing_the_hub_ends_every_watcher_and_every_call(sandbox: Sandbox) -> None:
     """Prompt, and nothing is asked afterwards."""
     ended: list[float] = []
