@@ -213,6 +213,7 @@ class AsyncPlugChat:
         return Pairing(
             self._fetch_code,
             self._look_at_status,
+            self.status,
             interval=_settings.check_interval(interval),
             max_rounds=_settings.check_count("max_rounds", max_rounds, at_least=1),
             status_interval=status_interval,

@@ -40,6 +40,7 @@ class Pairing:
     def __init__(
         self,
         fetch_code: Callable[[int, int], Awaitable[tuple[QRCode, float]]],
+        look_at_status: Callable[[], Awaitable[InstanceStatus]],
         ask_status: Callable[[], Awaitable[InstanceStatus]],
         *,
         interval: float,
@@ -47,6 +48,7 @@ class Pairing:
         status_interval: float | None,
     ) -> None:
         self._fetch_code = fetch_code
+        self._look_at_status = look_at_status
         self._ask_status = ask_status
         self._interval = interval
         self._max_rounds = max_rounds
@@ -78,7 +80,7 @@ class Pairing:
         Raises:
             RuntimeError: The client was closed.
         """
-        if not self._is_over and await self._is_connected():
+        if not self._is_over and await self._is_connected(self._look_at_status):
             self._end_connected()
             self._wake()
         return self._outcome in {PairingOutcome.CONNECTED, PairingOutcome.ALREADY_CONNECTED}
@@ -97,10 +99,13 @@ class Pairing:
         Raises:
             PlugChatError: A code could not be fetched; transient failures have been retried.
             RuntimeError: The client was closed, or the session is being iterated elsewhere.
+            TypeError: `on_code` is no function.
         """
+        if on_code is not None and not callable(on_code):
+            raise TypeError(f"on_code must be a function, not {type(on_code).__name__}")
         async with self:
             async for code in self:
-                shown = on_code and on_code(code)
+                shown = None if on_code is None else on_code(code)
                 if inspect.isawaitable(shown):
                     await shown
         if self._outcome is None:
@@ -120,7 +125,7 @@ class Pairing:
         try:
             with self._step:
                 await self._advance()
-        except PlugChatError:
+        except Exception:
             self._is_over = True
             raise
         finally:
@@ -170,7 +175,7 @@ class Pairing:
             await anyio.sleep_until(ask_at)
             # A slow answer must not make the next code late, nor count beyond it.
             with anyio.CancelScope(deadline=due):
-                if await self._is_connected():
+                if await self._is_connected(self._look_at_status):
                     return True
             ask_at = max(ask_at + self._status_interval, anyio.current_time())
         await anyio.sleep_until(due)
@@ -178,15 +183,20 @@ class Pairing:
 
     async def _end_unscanned(self) -> None:
         """Ask once more: the last code may have been scanned in its last moment."""
-        if self._status_interval is not None and await self._is_connected():
+        is_connected = False
+        if self._status_interval is not None:
+            # No later look makes up for one that fails, and no code call follows that would tell.
+            with anyio.move_on_after(self._interval):
+                is_connected = await self._is_connected(self._ask_status)
+        if is_connected:
             self._end_connected()
         else:
             self._end(PairingOutcome.EXPIRED)
 
-    async def _is_connected(self) -> bool:
+    async def _is_connected(self, ask: Callable[[], Awaitable[InstanceStatus]]) -> bool:
         """Ask `/status`, which some deployments lack: then the next code call tells."""
         try:
-            return (await self._ask_status()).connected
+            return (await ask()).connected
         except PlugChatError:
             return False
 

@@ -146,7 +146,8 @@ class Model:
                 if self._status_says_connected():
                     self._end_connected()
             case self.last_look_told_at:
-                if self._status_says_connected():
+                was_told = self.setting.status_takes < self.setting.interval
+                if was_told and self._status_says_connected():
                     self._end_connected()
                 else:
                     self._end(PairingOutcome.EXPIRED)
@@ -166,14 +167,16 @@ class Model:
         elif self.setting.status_interval is None:
             self._end(PairingOutcome.EXPIRED)
         elif self.world.is_closed:
-            self._end_step("refused")
+            self._fail("refused")
         else:
             self._see("look")
-            self.last_look_told_at = self.now + self.setting.status_takes
+            self.last_look_told_at = self.now + min(
+                self.setting.status_takes, self.setting.interval
+            )
 
     def _ask_for_code(self) -> None:
         if self.world.is_closed:
-            self._end_step("refused")
+            self._fail("refused")
         else:
             self._see(f"ask for code {self.round + 1}")
             self.code_told_at = self.now + self.setting.code_takes
@@ -183,8 +186,7 @@ class Model:
         if self.world.is_linked:
             self._end_connected()
         elif self.world.codes_fail:
-            self.is_over = True
-            self._end_step("failed")
+            self._fail("failed")
         else:
             self.round += 1
             self.asked_at = asked_at
@@ -192,7 +194,7 @@ class Model:
 
     def _look(self) -> None:
         if self.world.is_closed:
-            return self._end_step("refused")
+            return self._fail("refused")
         self._see("look")
         self.looked_at, self.look_at = self.now, NEVER
         self.look_told_at = self.now + self.setting.status_takes
@@ -208,6 +210,11 @@ class Model:
         self.is_over, self.outcome = True, outcome
         if self.is_stepping:
             self._end_step("stopped")
+
+    def _fail(self, how: str) -> None:
+        """End the session without an outcome."""
+        self.is_over = True
+        self._end_step(how)
 
     def _end_step(self, how: str) -> None:
         self.is_stepping = False
@@ -240,6 +247,7 @@ class Player:
         self.seen: list[tuple[int, str]] = []
         self._pairing = Pairing(
             self._fetch_code,
+            self._ask_status,
             self._ask_status,
             interval=setting.interval / 1000,
             max_rounds=setting.max_rounds,
