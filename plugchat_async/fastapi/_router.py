@@ -115,7 +115,7 @@ def pairing_router(
     return router
 
 
-def _check(dependencies: object, hub: object) -> None:
+def _check(dependencies: Sequence[object] | None, hub: object) -> None:
     # FastAPI takes None for no dependencies, and would leave the page open without a word.
     if not isinstance(dependencies, Sequence) or not all(
         isinstance(each, params.Depends) for each in dependencies
