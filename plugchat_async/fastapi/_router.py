@@ -94,18 +94,34 @@ def pairing_router(
                 ) from error
             yield watcher
 
-    @router.get("/events", response_class=EventSourceResponse)
+    @router.get(
+        "/events",
+        response_class=EventSourceResponse,
+        responses={503: {"description": "Too many watchers: come back after `Retry-After`"}},
+    )
     async def events(
         watcher: Annotated[Watcher, Depends(watch)],
     ) -> AsyncIterator[ServerSentEvent]:
         async for state in watcher:
             yield await event(state, drawings)
 
-    @router.post("/restart", status_code=204, dependencies=[Depends(require_same_origin)])
+    @router.post(
+        "/restart",
+        status_code=204,
+        dependencies=[Depends(require_same_origin)],
+        responses={403: {"description": "It came from a page of another origin"}},
+    )
     async def restart(client: Annotated[AsyncPlugChat, Depends(get_client)]) -> None:
         app_hub.hub.restart(client)
 
-    @router.get("/qr.svg", response_class=Response)
+    @router.get(
+        "/qr.svg",
+        response_class=Response,
+        responses={
+            200: {"content": {"image/svg+xml": {}}},
+            404: {"description": "No code is on show"},
+        },
+    )
     async def qr_svg(client: Annotated[AsyncPlugChat, Depends(get_client)]) -> Response:
         state = app_hub.hub.state(client)
         if not isinstance(state, ShowingCode) or state.qr.is_expired:

@@ -388,7 +388,18 @@ async def test_a_hub_that_was_given_is_not_closed_with_the_app(sandbox: Sandbox)
 def test_the_routes_are_described_for_other_front_ends(sandbox: Sandbox) -> None:
     """A native app shows the code by itself; the page is none of an API."""
     paths = app_with(sandbox).openapi()["paths"]
-    assert set(paths) == {"/whatsapp/events", "/whatsapp/restart", "/whatsapp/qr.svg"}
+    answers = {
+        path: (method, set(operation["responses"]) - {"422"})
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+    }
+    assert answers == {
+        "/whatsapp/events": ("get", {"200", "503"}),
+        "/whatsapp/restart": ("post", {"204", "403"}),
+        "/whatsapp/qr.svg": ("get", {"200", "404"}),
+    }
+    picture = paths["/whatsapp/qr.svg"]["get"]["responses"]["200"]
+    assert set(picture["content"]) == {"image/svg+xml"}
 
 
 # When viewers are gone.
