@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import anyio
@@ -73,4 +74,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _base_url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
+    if ip_address(host).is_unspecified:
+        # It listens everywhere: so also here, where plain http is allowed.
+        host = "::1" if ":" in host else "127.0.0.1"
     return f"http://{f'[{host}]' if ':' in host else host}:{port}{PREFIX}"

@@ -13,6 +13,7 @@ import anyio.to_thread
 import httpx
 import pytest
 
+from plugchat_async import AsyncPlugChat
 from plugchat_async.sandbox import Sandbox
 from plugchat_async.sandbox._server import serve
 
@@ -81,6 +82,18 @@ async def test_an_ipv6_address_stands_in_brackets() -> None:
     ):
         assert base_url.startswith("http://[::1]:")
         assert (await client.get(f"{base_url}/status")).status_code == 200
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("host", "here"), [("0.0.0.0", "127.0.0.1"), ("::", "[::1]")])
+async def test_where_it_listens_everywhere_its_base_url_is_this_machines(
+    host: str, here: str
+) -> None:
+    """The client refuses plain http to any other."""
+    sandbox = Sandbox()
+    async with sandbox.serve(host) as base_url, AsyncPlugChat("token", base_url=base_url) as client:
+        assert base_url.startswith(f"http://{here}:")
+        assert not (await client.status()).connected
 
 
 @pytest.mark.anyio
