@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from ._exit_codes import ExitCode
+from ._failures import Failure
 from ._files import check_suffix, check_writable, picture_of, replacing
 from ._texts import texts
 
@@ -30,10 +32,12 @@ def open_picture(path: Path | None, *, in_viewer: bool) -> Generator[Picture | N
         The picture; None where neither a file nor a viewer is wanted.
 
     Raises:
-        Failure: The file can't be written, which is found out on entering.
+        Failure: The file can't be written, or is somebody's already: found out on entering.
     """
     if path is not None:
         check_suffix(path)
+        if path.exists():
+            raise Failure(texts().output_exists, ExitCode.USAGE, path=path)
         check_writable(path)
         with Picture(path, in_viewer=in_viewer).kept() as picture:
             yield picture

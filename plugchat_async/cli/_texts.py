@@ -32,6 +32,7 @@ class Texts:
     token_prompt: str
     token_unusable: Sentences
     token_file_unreadable: Sentences
+    no_text: str
     file_is_readable_by_others: str
     base_url_unusable: Sentences
     base_url_insecure: Sentences
@@ -40,6 +41,7 @@ class Texts:
     output_wanted: Sentences
     output_suffix: Sentences
     output_unwritable: Sentences
+    output_exists: Sentences
     output_misnamed: str
     saved: str
 
@@ -50,6 +52,7 @@ class Texts:
     steps_title: str
     steps: tuple[str, ...]
     scan_this: str
+    scan_this_briefly: str
     lives_for: str
     place: str
     next_in: str
@@ -154,16 +157,17 @@ ENGLISH = Texts(
     ),
     token_prompt="Token (not shown): ",  # noqa: S106 - a prompt
     token_unusable=Sentences(
-        "The token is empty, or has characters that no token has.",
+        "The token is empty, too long, or has characters that no token has.",
         "Copy it again from PlugChat's panel.",
     ),
     token_file_unreadable=Sentences(
         "The token can't be read from {path}: {reason}.",
         "Name a text file that holds the token and nothing else.",
     ),
+    no_text="it is not text in UTF-8",
     file_is_readable_by_others="Other users can read {path}. Close it with: chmod 600 {path}",
     base_url_unusable=Sentences(
-        "The base URL is none.",
+        "The base URL is not valid.",
         "It begins with https:// and ends in /api/whatsapp, without user, query or fragment.",
     ),
     base_url_insecure=Sentences(
@@ -186,6 +190,10 @@ ENGLISH = Texts(
         "{path} can't be written: {reason}.",
         "Name a file in a folder that is there, and where you may write.",
     ),
+    output_exists=Sentences(
+        "{path} is there already, and the code in it would be removed at the end.",
+        "Name a file that is not there, or remove this one.",
+    ),
     output_misnamed="The image is {media_type}, which the name {path} does not say.",
     saved="Saved to {path}. It can be scanned for {seconds} s: until {until}.",
     too_small=Sentences(
@@ -206,6 +214,7 @@ ENGLISH = Texts(
         "Point the camera at this code",
     ),
     scan_this="On the phone: WhatsApp > Settings > Linked devices > Link a device",
+    scan_this_briefly="WhatsApp > Linked devices > Link a device",
     lives_for="This code can be scanned for {seconds} s: until {until}.",
     place="Code {round} of {rounds}",
     next_in="a new one in {seconds} s",
@@ -322,13 +331,14 @@ PORTUGUESE = Texts(
     ),
     token_prompt="Token (não aparece): ",  # noqa: S106 - a prompt
     token_unusable=Sentences(
-        "O token está vazio ou tem caracteres que nenhum token tem.",
+        "O token está vazio, é longo demais ou tem caracteres que nenhum token tem.",
         "Copie-o de novo do painel do PlugChat.",
     ),
     token_file_unreadable=Sentences(
         "Não foi possível ler o token de {path}: {reason}.",
         "Indique um arquivo de texto que contenha só o token.",
     ),
+    no_text="não é texto em UTF-8",
     file_is_readable_by_others="Outros usuários podem ler {path}. Feche-o com: chmod 600 {path}",
     base_url_unusable=Sentences(
         "A URL base não é válida.",
@@ -354,6 +364,10 @@ PORTUGUESE = Texts(
         "Não é possível gravar {path}: {reason}.",
         "Indique um arquivo em uma pasta que exista e em que você possa gravar.",
     ),
+    output_exists=Sentences(
+        "{path} já existe, e o código nele seria apagado no fim.",
+        "Indique um arquivo que não existe ou apague este.",
+    ),
     output_misnamed="A imagem é {media_type}, o que o nome {path} não diz.",
     saved="Salvo em {path}. Pode ser escaneado por {seconds} s: até {until}.",
     too_small=Sentences(
@@ -376,6 +390,7 @@ PORTUGUESE = Texts(
     scan_this=(
         "No celular: WhatsApp > Configurações > Aparelhos conectados > Conectar um aparelho"
     ),
+    scan_this_briefly="WhatsApp > Aparelhos conectados > Conectar um aparelho",
     lives_for="Este código pode ser escaneado por {seconds} s: até {until}.",
     place="Código {round} de {rounds}",
     next_in="um novo em {seconds} s",
@@ -385,7 +400,7 @@ PORTUGUESE = Texts(
     "Aumente-a, e o código aparece.",
     how_to_stop="Ctrl-C para parar",
     pair_heading="Conectando um celular pelo PlugChat",
-    pair_elsewhere="Ou tenha-o em um arquivo: plugchat pair --output codigo.png",
+    pair_elsewhere="Ou salve-o em um arquivo: plugchat pair --output codigo.png",
     pair_on_light="Em um tema claro, use --output codigo.png",
     pair_picture="O código também está em {path}, enquanto pode ser escaneado.",
     pair_no_viewer="Nenhum visualizador foi encontrado. Abra {path}.",
@@ -420,7 +435,7 @@ PORTUGUESE = Texts(
     demo_heading="Um PlugChat nesta máquina: {base_url}",
     demo_phone_waits="O celular do sandbox deixa este passar e escaneia o próximo.",
     demo_phone_scans="O celular do sandbox já vai escanear este.",
-    demo_phone_scanned="Escaneado. Perguntando se o celular está conectado...",
+    demo_phone_scanned="Escaneado. Verificando se o celular está conectado...",
     demo_linked="Conectado: o celular escaneou o código {round} de {rounds}.",
     demo_record="O que passou por HTTP, para {base_url}",
     demo_next="Com uma instância sua",

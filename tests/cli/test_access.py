@@ -32,7 +32,7 @@ def test_no_base_url() -> None:
 @pytest.mark.parametrize("base_url", ["chat.example", "https://u:p@chat.example", "ftp://a", "a b"])
 def test_a_base_url_that_is_none(base_url: str) -> None:
     """Exit code 2; the address, which may hold a secret, is not repeated."""
-    with pytest.raises(Failure, match="base URL is none") as caught:
+    with pytest.raises(Failure, match="base URL is not valid") as caught:
         access(base_url).client()
     assert caught.value.exit_code == 2
     assert base_url not in f"{caught.value.happened} {caught.value.to_do}"
@@ -53,5 +53,5 @@ def test_the_base_url_is_looked_at_before_the_token_is_asked_for(
 ) -> None:
     """Nobody types a token in vain."""
     monkeypatch.delenv("PLUGCHAT_TOKEN")
-    with pytest.raises(Failure, match="base URL is none"):
+    with pytest.raises(Failure, match="base URL is not valid"):
         access("chat.example").client()

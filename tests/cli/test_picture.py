@@ -28,13 +28,21 @@ def test_each_code_takes_the_place_of_the_last(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_older_file_stays_until_there_is_a_code(tmp_path: Path) -> None:
-    """What was never replaced is not removed."""
+def test_somebody_s_own_file_is_refused(tmp_path: Path) -> None:
+    """It would be lost at the end; exit code 2, before a code is spent."""
     path = tmp_path / "code.png"
-    path.write_bytes(b"old")
-    with open_picture(path, in_viewer=False):
+    path.write_bytes(b"mine")
+    with pytest.raises(Failure, match="is there already") as caught:
+        open_picture(path, in_viewer=False).__enter__()
+    assert caught.value.exit_code == 2
+    assert path.read_bytes() == b"mine"
+
+
+def test_without_a_code_there_is_no_file(tmp_path: Path) -> None:
+    """Nothing was written, and nothing is removed."""
+    with open_picture(tmp_path / "code.png", in_viewer=False):
         pass
-    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_ctrl_c_takes_it_away(tmp_path: Path) -> None:
