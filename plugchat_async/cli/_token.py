@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import getpass
 import os
+import signal
 import stat
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
@@ -21,7 +23,11 @@ from ._messages import warn
 from ._texts import texts
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
+
+# A file that was named by mistake may have no end.
+_LONGEST_FILE = 65536
 
 
 def find_token(token_file: Path | None) -> SecretStr:
@@ -44,15 +50,16 @@ def find_token(token_file: Path | None) -> SecretStr:
 
 def _from_file(path: Path) -> SecretStr:
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:  # Windows' editors begin with a mark
             mode = os.fstat(file.fileno()).st_mode
-            token = SecretStr(file.read())
+            token = SecretStr(file.read(_LONGEST_FILE))
     except OSError as error:
         reason = error.strerror
     except UnicodeDecodeError:
-        reason = "UTF-8"
+        reason = texts().no_text
     else:
-        if os.name == "posix" and mode & (stat.S_IRGRP | stat.S_IROTH):
+        is_open = stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH)
+        if os.name == "posix" and is_open:
             warn(texts().file_is_readable_by_others.format(path=path))
         return token
     raise Failure(texts().token_file_unreadable, ExitCode.USAGE, path=path, reason=reason)
@@ -68,6 +75,20 @@ def _from_terminal() -> SecretStr | None:
     if not sys.stdin.isatty():
         return None
     try:
-        return SecretStr(getpass.getpass(texts().token_prompt))
+        with _not_suspended():
+            return SecretStr(getpass.getpass(texts().token_prompt))
     except EOFError:
         return None
+
+
+@contextmanager
+def _not_suspended() -> Generator[None]:
+    """Ignore Ctrl-Z, after which a shell turns the echo on again, for all to read."""
+    if not hasattr(signal, "SIGTSTP"):  # Windows
+        yield
+        return
+    before = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTSTP, before)

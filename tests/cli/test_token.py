@@ -5,16 +5,14 @@ from __future__ import annotations
 import getpass
 import io
 import os
+import signal
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from plugchat_async.cli._failures import Failure
 from plugchat_async.cli._token import find_token
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -70,6 +68,18 @@ def test_a_file_that_is_no_text(token_file: Path) -> None:
         find_token(token_file)
 
 
+def test_a_file_of_windows_begins_with_a_mark(token_file: Path, token: str) -> None:
+    """It is no part of the token."""
+    token_file.write_text(token, encoding="utf-8-sig")
+    assert find_token(token_file).get_secret_value() == token
+
+
+def test_a_file_without_an_end() -> None:
+    """It is not read to the end, and can't be a token."""
+    with pytest.raises(Failure, match="too long"):
+        find_token(Path("/dev/zero"))
+
+
 def test_the_environment(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
     """`PLUGCHAT_TOKEN` holds it."""
     monkeypatch.setenv("PLUGCHAT_TOKEN", f" {token} ")
@@ -91,6 +101,28 @@ def test_whoever_sits_at_the_terminal_is_asked(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("PLUGCHAT_TOKEN", " ")
     monkeypatch.setattr(getpass, "getpass", lambda prompt: f"{prompt and token}\n")
     assert find_token(None).get_secret_value() == token
+
+
+@pytest.mark.usefixtures("sit_at_the_terminal")
+@pytest.mark.parametrize("is_windows", [False, True])
+def test_ctrl_z_shows_no_token(
+    monkeypatch: pytest.MonkeyPatch, token: str, *, is_windows: bool
+) -> None:
+    """A shell that goes on with a stopped program turns the echo on again."""
+    number = signal.SIGTSTP
+    before = signal.getsignal(number)
+    seen = []
+
+    def getpass_(_: str) -> str:
+        seen.append(signal.getsignal(number))
+        return token
+
+    monkeypatch.setattr(getpass, "getpass", getpass_)
+    if is_windows:
+        monkeypatch.delattr(signal, "SIGTSTP")
+    assert find_token(None).get_secret_value() == token
+    assert seen == [before if is_windows else signal.SIG_IGN]
+    assert signal.getsignal(number) is before
 
 
 @pytest.mark.usefixtures("sit_at_the_terminal")
@@ -121,7 +153,7 @@ def test_what_can_be_no_token_is_refused_without_being_shown(
 ) -> None:
     """An empty file, a control character, a letter outside ASCII."""
     token_file.write_text(unusable, encoding="utf-8")
-    with pytest.raises(Failure, match="empty, or has characters") as caught:
+    with pytest.raises(Failure, match="empty, too long, or has characters") as caught:
         find_token(token_file)
     assert caught.value.exit_code == 2
     assert not unusable or unusable not in f"{caught.value.happened} {caught.value.to_do}"
