@@ -10,6 +10,7 @@ import sys
 import threading
 from contextlib import suppress
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ._exit_codes import ExitCode
@@ -25,6 +26,7 @@ _BROUGHT_BY_THE_EXTRA = ("rich", "starlette", "typer", "uvicorn")
 
 def main() -> None:
     """Run the command with the arguments of this process, and exit."""
+    _open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # An old code page lacks some letters of the sentences; codes are checked apart.
@@ -44,6 +46,14 @@ def main() -> None:
         sys.exit(ExitCode.INTERRUPTED)
 
 
+def _open_missing_streams() -> None:
+    """Put nothing in the place of standard streams that the process was started without."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # Open for as long as the process lives, as any other would be.
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+
+
 def _follow_the_window() -> None:
     """Forget the size that the window had when some program exported it: it may have changed."""
     with suppress(OSError):  # standard output is no terminal, and has no size of its own
@@ -56,8 +66,8 @@ def _end_like_ctrl_c() -> None:
     """Let no signal that can be caught leave a torn terminal behind, or a code in a file."""
     if threading.current_thread() is not threading.main_thread():
         return  # an embedder's; signals belong to the main one
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows lacks the second
+    for name in ("SIGTERM", "SIGHUP", "SIGQUIT"):
+        number = getattr(signal, name, None)  # Windows lacks some
         # What nohup and its kind ignore stays ignored.
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _interrupt)

@@ -109,7 +109,7 @@ class Page:
             side_by_side.add_row(drawing, Align.left(words, vertical="middle"))
             return _centered(side_by_side)
         if self._has_room(*self._least_size(drawing)):
-            return _centered(_line(texts().scan_this), drawing, countdown, note)
+            return _centered(self._scan_this(), drawing, countdown, note)
         return None
 
     def _has_room(self, columns: int, rows: int) -> bool:
@@ -118,6 +118,11 @@ class Page:
 
     def _least_size(self, drawing: Drawing) -> tuple[int, int]:
         return max(drawing.columns, _WORDS_COLUMNS), drawing.rows + 3
+
+    def _scan_this(self) -> Text:
+        width, _ = self.size
+        words = texts().scan_this
+        return _line(words if len(words) <= width else texts().scan_this_briefly)
 
     def _heading(self) -> Text:
         return _line(self.heading, style="dim")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
@@ -90,13 +91,13 @@ class _Lines(AbstractAsyncContextManager["_Lines"]):
 
     def _fits(self, drawing: Drawing) -> bool:
         """Only a window can be too small; what else the lines go to has no width."""
-        width, height = self._console.size
+        width, height = shutil.get_terminal_size()  # Rich knows none of a dumb terminal
         return not self._console.is_terminal or (
             drawing.columns <= width and drawing.rows + _ROWS_AROUND <= height
         )
 
     def _too_small(self, drawing: Drawing) -> str:
-        width, height = self._console.size
+        width, height = shutil.get_terminal_size()
         size = texts().window_to_enlarge.format(
             columns=drawing.columns, rows=drawing.rows + _ROWS_AROUND, width=width, height=height
         )

@@ -80,6 +80,18 @@ def test_standard_output_need_not_be_a_text_file(monkeypatch: pytest.MonkeyPatch
     assert written.getvalue() == f"plugchat {plugchat_async.__version__}\n"
 
 
+def test_a_process_may_have_no_standard_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that was started by `plugchat status <&- >&- 2>&-`."""
+    monkeypatch.setattr(sys, "argv", ["plugchat", "status"])
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        stream.close()
+    assert ended.value.code == 2
+
+
 def test_the_package_can_be_run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -133,7 +145,7 @@ def test_a_wrong_call_is_a_usage_error(run: Run, arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("ctrl_c", [signal.default_int_handler, signal.SIG_IGN])
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGQUIT"])
 def test_other_ends_come_as_ctrl_c_does(
     monkeypatch: pytest.MonkeyPatch, name: str, ctrl_c: Any
 ) -> None:

@@ -135,6 +135,7 @@ def test_the_words_say_what_to_do_and_how_to_stop(size: tuple[int, int]) -> None
 def test_the_way_through_whatsapp_stays_where_words_are_few() -> None:
     """One line in place of four."""
     assert "On the phone: WhatsApp > Settings > Linked devices > Link a device" in draw(80, 34)
+    assert "WhatsApp > Linked devices > Link a device" in draw(60, 34)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (200, 60)])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from rich.console import Console, ConsoleDimensions
+from rich.console import Console
 
 from plugchat_async import NetworkError, QRCode
 from plugchat_async.cli._screen import open_screen
@@ -159,9 +159,10 @@ async def test_elsewhere_codes_are_plain_lines(
 
 @pytest.mark.parametrize("is_dumb", [False, True])
 async def test_an_encoding_without_half_blocks_tears_no_code(
-    capsys: pytest.CaptureFixture[str], *, is_dumb: bool
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, is_dumb: bool
 ) -> None:
     """The code is drawn in ASCII, in place as line by line."""
+    monkeypatch.setenv("LINES", "50")
     environment = {"TERM": "dumb"} if is_dumb else {}
     terminal = Terminal(encoding="cp1252", **environment)
     async with open_screen(terminal, heading="heading") as screen:
@@ -175,11 +176,15 @@ async def test_an_encoding_without_half_blocks_tears_no_code(
     ("size", "needed"), [((60, 33), None), ((58, 33), "59 x 33"), ((80, 32), "59 x 33")]
 )
 async def test_a_dumb_terminal_tears_no_code(
-    capsys: pytest.CaptureFixture[str], size: tuple[int, int], needed: str | None
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+    needed: str | None,
 ) -> None:
     """It has a window, too."""
+    monkeypatch.setenv("COLUMNS", str(size[0]))
+    monkeypatch.setenv("LINES", str(size[1]))
     terminal = Terminal(TERM="dumb")
-    terminal.size = ConsoleDimensions(*size)
     async with open_screen(terminal, heading="heading", elsewhere="elsewhere") as screen:
         screen.show(LAST, seconds=15, note="note")
     out = capsys.readouterr().out
