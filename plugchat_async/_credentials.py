@@ -7,7 +7,7 @@ import os
 from base64 import b64encode
 from hashlib import blake2b
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ class Credentials:
     def with_token(self, token: SecretStr) -> Credentials:
         """Keep the extra headers, for another instance."""
         return Credentials(token, self._extra_headers)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a client holds a token: make it anew in place of pickling or copying it")
 
     def headers(self) -> dict[str, str]:
         """Write the headers of one request.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from base64 import b64encode, urlsafe_b64encode
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
@@ -12,6 +15,9 @@ from pydantic import SecretStr
 
 from plugchat_async import AsyncPlugChat
 from plugchat_async._credentials import Credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TOKEN = "8Fq3-XzT0/kL+w91=RmVbn7&YtQe"
 CLIENT_TOKEN = "Fa1c7Be9D-secondary"
@@ -55,6 +61,13 @@ def test_no_repr_shows_a_secret() -> None:
     for text in (repr(credentials(Client_Token=CLIENT_TOKEN)), f"{client}", repr(vars(client))):
         assert TOKEN not in text
         assert CLIENT_TOKEN not in text
+
+
+@pytest.mark.parametrize("copy_deeply", [pickle.dumps, copy.deepcopy])
+def test_a_client_is_not_pickled(copy_deeply: Callable[[AsyncPlugChat], object]) -> None:
+    """The token would stand in clear in a file or a queue."""
+    with pytest.raises(TypeError, match="a client holds a token: make it anew"):
+        copy_deeply(AsyncPlugChat(TOKEN))
 
 
 # How instances are told apart
