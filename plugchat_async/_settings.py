@@ -24,6 +24,8 @@ _HEADER_VALUE = r"[\x20-\x7e]*"
 # Servers take heads of 8 KiB at most, and often less.
 _LONGEST_HEADER_VALUE = 4096
 
+_HEADERS_OF_A_BODY = {"content-length", "transfer-encoding"}
+
 # A name or an address: httpx also takes what no resolver does, blanks and all.
 _HOST = r"[\w.:-]+"
 
@@ -93,6 +95,8 @@ def check_headers(headers: Secret[Mapping[str, str]]) -> dict[str, SecretStr]:
                 f"headers: the value of {name} has more than {_LONGEST_HEADER_VALUE:,} characters,"
                 " which no server takes"
             )
+        if name.lower() in _HEADERS_OF_A_BODY:
+            raise ValueError(f"headers: {name} tells of a body, and no call has one")
         if name.lower() == "authorization":
             raise ValueError("headers: Authorization is the token's; pass it as token=...")
     return {

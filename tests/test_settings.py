@@ -310,6 +310,8 @@ def test_nobody_else_says_how_an_answer_may_be_compressed() -> None:
         ({"Client-Token": "\x7f"}, "the value of Client-Token"),
         ({"Client-Token": "ação"}, "the value of Client-Token"),
         ({"Client-Token": "x" * 4097}, "Client-Token has more than 4,096 characters"),
+        ({"Content-Length": "5"}, "Content-Length tells of a body"),
+        ({"transfer-encoding": "chunked"}, "transfer-encoding tells of a body"),
         ({"Authorization": "x"}, "pass it as token"),
         ({"aUTHORIZATION": "x"}, "pass it as token"),
     ],
