@@ -377,7 +377,7 @@ class _Reply:
     def _retry_after(self) -> float | None:
         """Read seconds or a date, as RFC 9110 allows."""
         text = (self._answer.retry_after or "").strip()
-        if re.fullmatch(r"[0-9]{1,9}", text):
+        if re.fullmatch(r"[0-9]{1,15}", text):
             return float(text)
         try:
             moment = parsedate_to_datetime(text)
