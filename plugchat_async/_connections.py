@@ -43,6 +43,8 @@ class Failures(NamedTuple):
 
     timeout: type[Exception]
     other: tuple[type[Exception], ...]
+    unmapped: tuple[type[Exception], ...]
+    protocol: type[Exception]
 
 
 class Connections(Protocol):
@@ -243,10 +245,14 @@ def _family(client: AsyncHTTPClient) -> str:
 
 def _failures(family: str) -> Failures:
     module = sys.modules[family]
+    aiohttp = sys.modules.get("aiohttp")
     return Failures(
         timeout=module.TimeoutException,
         # A cookie that is not ASCII, kept by a client brought along, breaks its next request.
         other=(module.HTTPError, module.InvalidURL, OSError, UnicodeError),
+        # httpx-aiohttp hands on what aiohttp's parser raises.
+        unmapped=() if aiohttp is None else (aiohttp.ClientError,),
+        protocol=module.RemoteProtocolError,
     )
 
 

@@ -130,6 +130,7 @@ class Exchange:
         failures = self.connections.failures
         # What the caller is handling at this moment becomes a context of ours, and stays whole.
         handled = sys.exception()
+        unmapped: Exception | None = None
         try:
             with anyio.move_on_after(self._timeout):
                 url = call.endpoint.url(call.base_url)
@@ -156,13 +157,15 @@ class Exchange:
             raise self._timed_out(call) from error
         except failures.other as error:
             _hide_secrets(error, call.credentials.redact, but=handled)
-            raise NetworkError(
-                f"no answer from {call.endpoint.path}, {type(error).__name__}: check the network"
-                " and base_url"
-            ) from error
+            raise _no_answer(call, error) from error
+        except failures.unmapped as error:
+            # It has the request's headers for attributes: httpx's own stands for it.
+            unmapped = failures.protocol(type(error).__name__)
         except anyio.get_cancelled_exc_class() as error:
             _hide_secrets(error, call.credentials.redact, but=handled)
             raise
+        if unmapped is not None:
+            raise _no_answer(call, unmapped) from unmapped
         raise self._timed_out(call)
 
     def _timed_out(self, call: Call[T]) -> RequestTimeout:
@@ -170,6 +173,13 @@ class Exchange:
             f"no complete answer from {call.endpoint.path} within {self._timeout:g} s: check the"
             " network, or give a longer timeout"
         )
+
+
+def _no_answer(call: Call[T], error: Exception) -> NetworkError:
+    return NetworkError(
+        f"no answer from {call.endpoint.path}, {type(error).__name__}: check the network"
+        " and base_url"
+    )
 
 
 def _may_pass(error: BaseException) -> bool:

@@ -403,7 +403,9 @@ class Lender:
     is_closed = False
 
     def __init__(self, client: httpx.AsyncClient) -> None:
-        self.failures = Failures(httpx.TimeoutException, (httpx.TransportError,))
+        self.failures = Failures(
+            httpx.TimeoutException, (httpx.TransportError,), (), httpx.RemoteProtocolError
+        )
         self.client = client
         self.returned: list[httpx.AsyncClient] = []
 

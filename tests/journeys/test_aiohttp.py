@@ -1,0 +1,49 @@
+"""A client of httpx-aiohttp, which hands some of aiohttp's own exceptions on."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from httpx_aiohttp import HttpxAiohttpClient
+
+from plugchat_async import AsyncPlugChat, NetworkError
+from tests.raw_server import serve_raw
+
+if TYPE_CHECKING:
+    from anyio.abc import SocketStream
+
+TOKEN = "f3a9-the-token-of-a-tenant"
+
+# It knows asyncio alone.
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyncio"])]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"SPAM " + TOKEN.encode(),
+        b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 9000,
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6",
+    ],
+    ids=["not HTTP", "a header too long", "two lengths"],
+)
+async def test_what_aiohttp_can_t_read_is_a_network_error(head: bytes) -> None:
+    """Its exception has the token among its attributes, and goes no further."""
+
+    async def answer(connection: SocketStream) -> None:
+        await connection.send(head + b"\r\n\r\n")
+        await connection.aclose()
+
+    async with (
+        serve_raw(answer) as base_url,
+        HttpxAiohttpClient() as http_client,
+        AsyncPlugChat(TOKEN, base_url=base_url, retries=0, http_client=http_client) as client,
+    ):
+        with pytest.raises(NetworkError, match="RemoteProtocolError") as caught:
+            await client.qr_code()
+    assert isinstance(caught.value.__cause__, httpx.RemoteProtocolError)
+    assert caught.value.__context__ is None
+    assert TOKEN not in "".join(traceback.format_exception(caught.value))
