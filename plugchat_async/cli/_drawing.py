@@ -89,6 +89,11 @@ class Drawing:
             yield Segment.line()
 
 
+def draw(code: QRCode, console: Console, *, ascii_only: bool) -> tuple[Drawing, ...]:
+    """Draw a code with each quiet zone, the widest first."""
+    return tuple(Drawing(code, console, border=border, ascii_only=ascii_only) for border in BORDERS)
+
+
 def _in_ascii(half_blocks: str) -> str:
     rows = [
         "".join(inks[block] for block in line)

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 import typer
-from rich.padding import Padding
 
-from ._drawing import Drawing, standard_output
+from ._drawing import draw, standard_output
 from ._failures import Failure
 from ._files import check_suffix, picture_of, replacing, say_saved
 from ._messages import say
@@ -23,10 +22,10 @@ if TYPE_CHECKING:
     from plugchat_async import AsyncPlugChat, QRCode
 
     from ._access import Access
+    from ._drawing import Drawing
 
 # A prompt of two lines follows the code, and must not push it out of the window.
 _ROWS_OF_A_PROMPT = 2
-_MARGIN = 1
 
 
 def run(access: Access, output: Path | None, *, as_json: bool, ascii_only: bool) -> None:
@@ -39,7 +38,7 @@ def run(access: Access, output: Path | None, *, as_json: bool, ascii_only: bool)
     if as_json:
         typer.echo(code.model_dump_json())
     elif output is None:
-        _draw(code, standard_output(), ascii_only=ascii_only)
+        _show(code, standard_output(), ascii_only=ascii_only)
 
 
 def _save(access: Access, output: Path) -> QRCode:
@@ -55,22 +54,23 @@ async def _fetch(client: AsyncPlugChat) -> QRCode:
         return await client.qr_code()
 
 
-def _draw(code: QRCode, console: Console, *, ascii_only: bool) -> None:
-    drawing = Drawing(code, console, ascii_only=ascii_only)
-    if console.is_terminal:
-        _check_window(drawing)
+def _show(code: QRCode, console: Console, *, ascii_only: bool) -> None:
+    drawings = draw(code, console, ascii_only=ascii_only)
+    drawing = _fitting(drawings) if console.is_terminal else drawings[0]
     say((texts().scan_this, "bold"))
     until = f"{code.expires_at.astimezone():%H:%M:%S}"
     say(texts().lives_for.format(seconds=round(code.expires_in), until=until))
     if drawing.has_colors:
-        console.print(Padding(drawing, (0, _MARGIN), expand=False))
+        console.print(drawing)
     else:
         say((texts().inverted_on_light, "dim"))
         typer.echo(drawing.text)
 
 
-def _check_window(drawing: Drawing) -> None:
+def _fitting(drawings: tuple[Drawing, ...]) -> Drawing:
     width, height = shutil.get_terminal_size()
-    columns, rows = drawing.columns + 2 * _MARGIN, drawing.rows + _ROWS_OF_A_PROMPT
-    if width < columns or height < rows:
-        raise Failure(texts().too_small, columns=columns, rows=rows, width=width, height=height)
+    for drawing in drawings:
+        if drawing.columns <= width and drawing.rows + _ROWS_OF_A_PROMPT <= height:
+            return drawing
+    columns, rows = drawings[-1].columns, drawings[-1].rows + _ROWS_OF_A_PROMPT
+    raise Failure(texts().too_small, columns=columns, rows=rows, width=width, height=height)

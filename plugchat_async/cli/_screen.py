@@ -11,7 +11,7 @@ import anyio
 import typer
 from rich.live import Live
 
-from ._drawing import BORDERS, Drawing
+from ._drawing import draw
 from ._page import Countdown, Page
 from ._texts import texts
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from plugchat_async import QRCode
+
+    from ._drawing import Drawing
 
 _SECONDS_BETWEEN_LOOKS = 0.1
 
@@ -80,7 +82,7 @@ class _Lines(AbstractAsyncContextManager["_Lines"]):
     def show(self, code: QRCode, *, seconds: float, note: str) -> None:
         countdown = Countdown.of(code, total=seconds, left=seconds)
         typer.echo(f"\n{countdown.place}, {countdown.lifetime}.")
-        drawings = _draw(code, self._console, ascii_only=self._ascii_only)
+        drawings = draw(code, self._console, ascii_only=self._ascii_only)
         fitting = next(filter(self._fits, drawings), None)
         typer.echo(self._too_small(drawings[-1]) if fitting is None else fitting.text)
         self.note(note)
@@ -130,7 +132,7 @@ class _Pages(AbstractAsyncContextManager["_Pages"]):
         await self._tasks.__aexit__(None, None, None)
 
     def show(self, code: QRCode, *, seconds: float, note: str) -> None:
-        drawings = _draw(code, self._live.console, ascii_only=self._ascii_only)
+        drawings = draw(code, self._live.console, ascii_only=self._ascii_only)
         self._on_show = _OnShow(code, drawings, seconds, anyio.current_time() + seconds)
         self.note(note)
 
@@ -174,7 +176,3 @@ class _OnShow:
     def countdown(self) -> Countdown:
         left = max(0.0, self.ends_at - anyio.current_time())
         return Countdown.of(self.code, left=left, total=self.seconds)
-
-
-def _draw(code: QRCode, console: Console, *, ascii_only: bool) -> tuple[Drawing, ...]:
-    return tuple(Drawing(code, console, border=border, ascii_only=ascii_only) for border in BORDERS)

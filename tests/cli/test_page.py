@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from plugchat_async import QRCode
-from plugchat_async.cli._drawing import BORDERS, Drawing
+from plugchat_async.cli._drawing import draw as draw_code
 from plugchat_async.cli._page import Countdown, Page
 
 if TYPE_CHECKING:
@@ -44,11 +44,7 @@ def draw(columns: int, rows: int, code: QRCode | None = CODE, *, ascii_only: boo
     )
     page = Page(
         heading=HEADING,
-        drawings=()
-        if code is None
-        else tuple(
-            Drawing(code, console, border=border, ascii_only=ascii_only) for border in BORDERS
-        ),
+        drawings=() if code is None else draw_code(code, console, ascii_only=ascii_only),
         countdown=None if code is None else Countdown.of(code, left=7.2, total=15),
         note=NOTE,
         elsewhere=ELSEWHERE,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-@pytest.mark.parametrize("window", [(63, 33), (80, 50), (200, 60)])
+@pytest.mark.parametrize("window", [(59, 32), (61, 33), (80, 50), (200, 60)])
 def test_on_a_terminal(
     *,
     run: Run,
@@ -46,13 +46,13 @@ def test_on_a_terminal(
     assert sandbox.scan(payload)
 
 
-@pytest.mark.parametrize("window", [(62, 50), (80, 32), (80, 24)])
+@pytest.mark.parametrize("window", [(58, 50), (80, 31), (80, 24)])
 def test_a_window_that_is_too_small(run: Run, sandbox: Sandbox, window: tuple[int, int]) -> None:
     """No torn code, but the size that it takes, and another way."""
     ran = run("qr", window=window)
     assert (ran.exit_code, ran.out) == (1, "")
     width, height = window
-    assert f"window of 63 x 33 characters; this one has {width} x {height}." in ran.err
+    assert f"window of 59 x 32 characters; this one has {width} x {height}." in ran.err
     assert "--output code.png" in ran.err
     assert len(sandbox.calls) == 1
 
