@@ -193,7 +193,7 @@ def image(
     output: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Save the image as FILE. Without it, write it to a pipe."
+            metavar="FILE", help="Save the image as FILE. Without it, or as -, write it to a pipe."
         ),
     ] = None,
     token_file: TokenFile = None,

@@ -48,9 +48,14 @@ def reported(*, debug: bool, as_json: bool = False) -> Generator[None]:
     """
     try:
         yield
-    except (Failure, PlugChatError) as error:
+    except BrokenPipeError:
+        raise  # nobody reads on, which Click takes without a word
+    except (Failure, PlugChatError, OSError) as error:
         if debug:
             traceback.print_exception(error)
+        if isinstance(error, OSError):
+            _report(Failure(texts().output_failed, reason=error.strerror or error))
+            raise typer.Exit(ExitCode.FAILURE) from None
         if isinstance(error, Failure):
             _report(error)
             raise typer.Exit(error.exit_code) from None

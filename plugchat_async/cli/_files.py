@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import tempfile
 from contextlib import contextmanager
@@ -36,7 +35,7 @@ def replacing(path: Path) -> Generator[IO[bytes]]:
             yield file
         Path(temporary).replace(target)
     except OSError as error:
-        raise _unwritable(path, error, ExitCode.FAILURE) from error
+        raise _unwritable(path, error.strerror, ExitCode.FAILURE) from error
     finally:
         Path(temporary).unlink(missing_ok=True)
 
@@ -75,13 +74,12 @@ def say_saved(path: Path, code: QRCode | QRImage) -> None:
 
 def _open_beside(path: Path, target: Path) -> tuple[int, str]:
     try:
-        if target.exists() and not target.is_file():
-            kind = errno.EISDIR if target.is_dir() else errno.EEXIST
-            raise OSError(kind, os.strerror(kind))
+        if path.exists() and not path.is_file():
+            raise _unwritable(path, texts().no_file, ExitCode.USAGE)
         return tempfile.mkstemp(dir=target.parent, prefix=".plugchat-")
     except OSError as error:
-        raise _unwritable(path, error, ExitCode.USAGE) from error
+        raise _unwritable(path, error.strerror, ExitCode.USAGE) from error
 
 
-def _unwritable(path: Path, error: OSError, exit_code: ExitCode) -> Failure:
-    return Failure(texts().output_unwritable, exit_code, path=path, reason=error.strerror)
+def _unwritable(path: Path, reason: str | None, exit_code: ExitCode) -> Failure:
+    return Failure(texts().output_unwritable, exit_code, path=path, reason=reason)

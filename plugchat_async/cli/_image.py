@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -15,8 +16,6 @@ from ._messages import warn
 from ._texts import texts
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from plugchat_async import AsyncPlugChat, QRImage
 
     from ._access import Access
@@ -32,7 +31,7 @@ _SUFFIXES = {
 def run(access: Access, output: Path | None) -> None:
     """Save the image, or write it into a pipe."""
     client = access.client()
-    if output is not None:
+    if output is not None and output != Path("-"):
         with replacing(output) as file:
             image = anyio.run(_fetch, client)
             file.write(image.data)

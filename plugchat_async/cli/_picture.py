@@ -36,9 +36,9 @@ def open_picture(path: Path | None, *, in_viewer: bool) -> Generator[Picture | N
     """
     if path is not None:
         check_suffix(path)
+        check_writable(path)
         if path.exists():
             raise Failure(texts().output_exists, ExitCode.USAGE, path=path)
-        check_writable(path)
         with Picture(path, in_viewer=in_viewer).kept() as picture:
             yield picture
     elif in_viewer:

@@ -41,6 +41,8 @@ class Texts:
     output_wanted: Sentences
     output_suffix: Sentences
     output_unwritable: Sentences
+    no_file: str
+    output_failed: Sentences
     output_exists: Sentences
     output_misnamed: str
     saved: str
@@ -189,6 +191,11 @@ ENGLISH = Texts(
     output_unwritable=Sentences(
         "{path} can't be written: {reason}.",
         "Name a file in a folder that is there, and where you may write.",
+    ),
+    no_file="it is a folder, a pipe or a device",
+    output_failed=Sentences(
+        "The system refused: {reason}.",
+        "Check where the output goes, and whether there is room for it.",
     ),
     output_exists=Sentences(
         "{path} is there already, and the code in it would be removed at the end.",
@@ -363,6 +370,11 @@ PORTUGUESE = Texts(
     output_unwritable=Sentences(
         "Não é possível gravar {path}: {reason}.",
         "Indique um arquivo em uma pasta que exista e em que você possa gravar.",
+    ),
+    no_file="é uma pasta, um pipe ou um dispositivo",
+    output_failed=Sentences(
+        "O sistema recusou: {reason}.",
+        "Confira para onde vai a saída e se há espaço para ela.",
     ),
     output_exists=Sentences(
         "{path} já existe, e o código nele seria apagado no fim.",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 
 import pytest
 import typer
@@ -103,6 +105,18 @@ def test_debug_shows_a_traceback_without_values(
     err = capsys.readouterr().err
     assert "Traceback (most recent call last)" in err
     assert secret not in err
+
+
+def test_what_the_system_refuses_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    """A disk that is full, behind standard output."""
+    assert exit_code(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))) == 1
+    assert capsys.readouterr().err.startswith("Error: The system refused: No space left on device.")
+
+
+def test_a_pipe_that_nobody_reads_is_left_to_click() -> None:
+    """It ends the command without a word."""
+    with pytest.raises(BrokenPipeError), reported(debug=False):
+        raise BrokenPipeError
 
 
 def test_a_mistake_of_our_own_is_not_hidden() -> None:

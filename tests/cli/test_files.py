@@ -59,8 +59,8 @@ def test_a_link_stays_one(tmp_path: Path) -> None:
     [
         ("nowhere/code.png", "No such file or directory"),
         ("file/code.png", "Not a directory"),
-        ("folder", "Is a directory"),
-        ("pipe", "File exists"),
+        ("folder", "it is a folder, a pipe or a device"),
+        ("pipe", "it is a folder, a pipe or a device"),
     ],
 )
 def test_what_cannot_be_written_is_found_out_on_entering(
@@ -74,6 +74,17 @@ def test_what_cannot_be_written_is_found_out_on_entering(
         replacing(tmp_path / path).__enter__()
     assert caught.value.exit_code == 2
     assert {found.name for found in tmp_path.iterdir()} == {"file", "folder", "pipe"}
+
+
+def test_a_pipe_by_the_name_of_a_descriptor() -> None:
+    """As `/dev/stdout` is, where it is no file."""
+    reading, writing = os.pipe()
+    with (
+        os.fdopen(reading),
+        os.fdopen(writing, "w"),
+        pytest.raises(Failure, match="it is a folder, a pipe or a device"),
+    ):
+        replacing(Path(f"/dev/fd/{writing}")).__enter__()
 
 
 def test_a_full_disk_is_a_failure(tmp_path: Path) -> None:

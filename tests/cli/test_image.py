@@ -45,9 +45,10 @@ def test_a_name_that_says_something_else(run: Run, sandbox: Sandbox, tmp_path: P
     assert sandbox.scan(payload(path.read_bytes(), "image/jpeg"))
 
 
-def test_through_a_pipe(run: Run, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("options", [(), ("--output", "-")])
+def test_through_a_pipe(run: Run, sandbox: Sandbox, options: tuple[str, ...]) -> None:
     """The image and nothing else."""
-    ran = run("image")
+    ran = run("image", *options)
     assert (ran.exit_code, ran.err) == (0, "")
     assert sandbox.scan(payload(ran.bytes))
 

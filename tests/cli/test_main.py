@@ -9,6 +9,7 @@ import runpy
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,7 @@ from plugchat_async import cli
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from plugchat_async.sandbox import Sandbox
     from tests.cli.conftest import Ran
 
     Run = Callable[..., Ran]
@@ -90,6 +92,21 @@ def test_a_process_may_have_no_standard_streams(monkeypatch: pytest.MonkeyPatch)
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         stream.close()
     assert ended.value.code == 2
+
+
+def test_standard_output_that_is_full(served: Sandbox) -> None:
+    """One line, no traceback, exit code 1; after a real process's last flush, too."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "plugchat_async", "status"],
+            check=False,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "No space left on device" in done.stderr
+    assert len(served.calls) == 1
 
 
 def test_the_package_can_be_run(
