@@ -33,6 +33,7 @@ class Texts:
     token_unusable: Sentences
     token_file_unreadable: Sentences
     no_text: str
+    wrong_content: str
     file_is_readable_by_others: str
     base_url_unusable: Sentences
     base_url_insecure: Sentences
@@ -167,6 +168,7 @@ ENGLISH = Texts(
         "Name a text file that holds the token and nothing else.",
     ),
     no_text="it is not text in UTF-8",
+    wrong_content="it is empty, too long, or has characters that no token has",
     file_is_readable_by_others="Other users can read {path}. Close it with: chmod 600 {path}",
     base_url_unusable=Sentences(
         "The base URL is not valid.",
@@ -346,6 +348,7 @@ PORTUGUESE = Texts(
         "Indique um arquivo de texto que contenha só o token.",
     ),
     no_text="não é texto em UTF-8",
+    wrong_content="está vazio, é longo demais ou tem caracteres que nenhum token tem",
     file_is_readable_by_others="Outros usuários podem ler {path}. Feche-o com: chmod 600 {path}",
     base_url_unusable=Sentences(
         "A URL base não é válida.",

@@ -45,6 +45,8 @@ def find_token(token_file: Path | None) -> SecretStr:
     try:
         return _settings.check_token(token)
     except ValueError:
+        if token_file is not None:
+            raise _unreadable(token_file, texts().wrong_content) from None
         raise Failure(texts().token_unusable, ExitCode.USAGE) from None
 
 
@@ -54,7 +56,7 @@ def _from_file(path: Path) -> SecretStr:
             mode = os.fstat(file.fileno()).st_mode
             token = SecretStr(file.read(_LONGEST_FILE))
     except OSError as error:
-        reason = error.strerror
+        reason = error.strerror or str(error)
     except UnicodeDecodeError:
         reason = texts().no_text
     else:
@@ -62,7 +64,11 @@ def _from_file(path: Path) -> SecretStr:
         if os.name == "posix" and is_open:
             warn(texts().file_is_readable_by_others.format(path=path))
         return token
-    raise Failure(texts().token_file_unreadable, ExitCode.USAGE, path=path, reason=reason)
+    raise _unreadable(path, reason)
+
+
+def _unreadable(path: Path, reason: str) -> Failure:
+    return Failure(texts().token_file_unreadable, ExitCode.USAGE, path=path, reason=reason)
 
 
 def _from_environment() -> SecretStr | None:
@@ -78,7 +84,11 @@ def _from_terminal() -> SecretStr | None:
         with _not_suspended():
             return SecretStr(getpass.getpass(texts().token_prompt))
     except EOFError:
+        sys.stderr.write("\n")
         return None
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        raise
 
 
 @contextmanager

@@ -76,7 +76,7 @@ def test_a_file_of_windows_begins_with_a_mark(token_file: Path, token: str) -> N
 
 def test_a_file_without_an_end() -> None:
     """It is not read to the end, and can't be a token."""
-    with pytest.raises(Failure, match="too long"):
+    with pytest.raises(Failure, match="from /dev/zero: it is empty, too long"):
         find_token(Path("/dev/zero"))
 
 
@@ -126,15 +126,32 @@ def test_ctrl_z_shows_no_token(
 
 
 @pytest.mark.usefixtures("sit_at_the_terminal")
-def test_nothing_is_said_at_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-D is no token."""
+@pytest.mark.parametrize(
+    ("key", "end"), [(EOFError, Failure), (KeyboardInterrupt, KeyboardInterrupt)]
+)
+def test_nothing_is_said_at_the_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    key: type[BaseException],
+    end: type[BaseException],
+) -> None:
+    """Ctrl-D is no token, Ctrl-C goes on as itself; what comes next begins a line."""
 
-    def end_of_file(_: str) -> str:
-        raise EOFError
+    def press(_: str) -> str:
+        raise key
 
-    monkeypatch.setattr(getpass, "getpass", end_of_file)
-    with pytest.raises(Failure, match="There is no token"):
+    monkeypatch.setattr(getpass, "getpass", press)
+    with pytest.raises(end):
         find_token(None)
+    assert capsys.readouterr().err == "\n"
+
+
+def test_an_unusable_token_without_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was copied amiss."""
+    monkeypatch.setenv("PLUGCHAT_TOKEN", "to\x07ken")
+    with pytest.raises(Failure, match="The token is empty, too long") as caught:
+        find_token(None)
+    assert caught.value.exit_code == 2
 
 
 def test_no_token_and_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,9 +168,10 @@ def test_no_token_and_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_can_be_no_token_is_refused_without_being_shown(
     token_file: Path, unusable: str
 ) -> None:
-    """An empty file, a control character, a letter outside ASCII."""
+    """An empty file, a control character, a letter outside ASCII; the file is named."""
     token_file.write_text(unusable, encoding="utf-8")
     with pytest.raises(Failure, match="empty, too long, or has characters") as caught:
         find_token(token_file)
     assert caught.value.exit_code == 2
+    assert str(token_file) in caught.value.happened
     assert not unusable or unusable not in f"{caught.value.happened} {caught.value.to_do}"
