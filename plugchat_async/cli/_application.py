@@ -16,6 +16,7 @@ from ._options import (
     BaseURL,
     Debug,
     Interval,
+    ScanAfter,
     Timeout,
     TokenFile,
 )
@@ -145,10 +146,7 @@ def sandbox(
             help="Listen on this port; without it, on a free one.",
         ),
     ] = 0,
-    scan_after: Annotated[
-        float | None,
-        typer.Option(metavar="SECONDS", min=0, help="Let a phone scan each code after so long."),
-    ] = None,
+    scan_after: ScanAfter = None,
     debug: Debug = False,
 ) -> None:
     """Serve a PlugChat of your own, to try your programs on.

@@ -1,5 +1,7 @@
 """The options that several commands share."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -10,24 +12,22 @@ from plugchat_async import _settings
 _WHERE = "Reaching PlugChat"
 
 
-def _check_seconds(seconds: float) -> float:
-    try:
-        return _settings.check_seconds("timeout", seconds)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+def _checked_by(check: Callable[[float], float]) -> Callable[[float | None], float | None]:
+    def check_option(seconds: float | None) -> float | None:
+        try:
+            return None if seconds is None else check(seconds)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
 
-
-def _check_interval(seconds: float) -> float:
-    try:
-        return _settings.check_interval(seconds)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+    return check_option
 
 
 Interval: TypeAlias = Annotated[
     float,
     typer.Option(
-        metavar="SECONDS", callback=_check_interval, help="Show each code this long; at most 20."
+        metavar="SECONDS",
+        callback=_checked_by(_settings.check_interval),
+        help="Show each code this long; at most 20.",
     ),
 ]
 
@@ -64,9 +64,19 @@ Timeout: TypeAlias = Annotated[
     float,
     typer.Option(
         metavar="SECONDS",
-        callback=_check_seconds,
+        callback=_checked_by(partial(_settings.check_seconds, "timeout")),
         help="Wait this long for an answer, up to three times.",
         rich_help_panel=_WHERE,
+    ),
+]
+
+ScanAfter: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        min=0,
+        callback=_checked_by(partial(_settings.check_seconds, "scan-after", may_be_zero=True)),
+        help="Let a phone scan each code after so long.",
     ),
 ]
 

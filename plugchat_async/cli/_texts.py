@@ -262,7 +262,7 @@ ENGLISH = Texts(
     sandbox_stop="Any token will do, and each is an instance of its own. Ctrl-C to stop.",
     sandbox_port=Sentences(
         "The sandbox can't listen on {host}, port {port}: {reason}.",
-        "Choose another --port, or leave it out for a free one.",
+        "Choose another --host or --port; without --port, a free one is taken.",
     ),
     demo_heading="A PlugChat on this machine: {base_url}",
     demo_phone_waits="The sandbox's phone lets this one pass, and scans the next.",
@@ -445,7 +445,7 @@ PORTUGUESE = Texts(
     sandbox_stop="Qualquer token serve, e cada um é uma instância própria. Ctrl-C para parar.",
     sandbox_port=Sentences(
         "O sandbox não consegue escutar em {host}, porta {port}: {reason}.",
-        "Escolha outra --port ou deixe-a de fora para usar uma livre.",
+        "Escolha outro --host ou outra --port; sem --port, usa-se uma livre.",
     ),
     demo_heading="Um PlugChat nesta máquina: {base_url}",
     demo_phone_waits="O celular do sandbox deixa este passar e escaneia o próximo.",

@@ -20,6 +20,14 @@ def test_a_timeout_is_a_positive_number_of_seconds(run: Callable[..., Ran], seco
     assert "--timeout" in ran.err
 
 
+@pytest.mark.parametrize("seconds", ["-1", "nan", "inf", "soon"])
+def test_a_scan_comes_after_a_number_of_seconds(run: Callable[..., Ran], seconds: str) -> None:
+    """Exit code 2, naming the option."""
+    ran = run("sandbox", "--scan-after", seconds)
+    assert ran.exit_code == 2
+    assert "--scan-after" in ran.err
+
+
 @pytest.mark.parametrize("port", ["-1", "65536", "http"])
 def test_a_port_is_between_0_and_65535(run: Callable[..., Ran], port: str) -> None:
     """Exit code 2, naming the option."""

@@ -75,7 +75,7 @@ def test_a_port_that_is_taken(run: Run) -> None:
     assert (ran.exit_code, ran.out) == (1, "")
     assert ran.err == (
         f"Error: The sandbox can't listen on 127.0.0.1, port {port}: Address already in use."
-        " Choose another --port, or leave it out for a free one.\n"
+        " Choose another --host or --port; without --port, a free one is taken.\n"
     )
 
 
