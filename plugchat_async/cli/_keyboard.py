@@ -10,21 +10,21 @@ def ask_for_enter(question: str) -> bool:
     """Wait for Enter, pressed after the question was put.
 
     Returns:
-        False where there will be none: the terminal said that the input is over.
+        False where there will be none: the input is over, or somebody typed "no" or "quit" first.
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed.
     """
     _forget_keys()
     try:
-        input(question)
+        answer = input(question)
     except EOFError:
         sys.stdout.write("\n")
         return False
     except KeyboardInterrupt:
         sys.stdout.write("\n")
         raise
-    return True
+    return answer.strip()[:1].lower() not in {"n", "q"}
 
 
 def _forget_keys() -> None:

@@ -39,8 +39,19 @@ def answer_by(keys: bytes, type_keys: Callable[[bytes], int]) -> Callable[[str],
     return answer
 
 
-@pytest.mark.parametrize(("keys", "goes_on"), [(b"\n", True), (b"\x04", False)])
-def test_enter_or_the_end_of_the_input(
+@pytest.mark.parametrize(
+    ("keys", "goes_on"),
+    [
+        (b"\n", True),
+        (b"yes\n", True),
+        (b"sim\n", True),
+        (b"n\n", False),
+        (b" N\xc3\xa3o\n", False),
+        (b"quit\n", False),
+        (b"\x04", False),
+    ],
+)
+def test_enter_after_a_no_or_the_end_of_the_input(
     monkeypatch: pytest.MonkeyPatch,
     type_keys: Callable[[bytes], int],
     keys: bytes,
