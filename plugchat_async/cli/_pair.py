@@ -60,8 +60,6 @@ def run(access: Access, wishes: Wishes) -> None:
         return _tell(_link_in_browser(access, wishes), console, as_json=False)
     with open_picture(wishes.output, in_viewer=False):
         make_client = access.clients()
-    if not wishes.as_json:
-        _introduce(console)
     outcome = _run_session(make_client(), wishes, console)
     while outcome is PairingOutcome.EXPIRED and not wishes.as_json and _goes_on(console):
         outcome = _run_session(make_client(), wishes, console)
@@ -75,13 +73,6 @@ def _link_in_browser(access: Access, wishes: Wishes) -> PairingOutcome:
         raise Failure(texts().web_missing) from error
     link = partial(_web.link, interval=wishes.interval, in_browser=wishes.in_viewer)
     return anyio.run(link, access.client())
-
-
-def _introduce(console: Console) -> None:
-    """Say what a page says by itself, beside the codes that go elsewhere."""
-    if not is_redrawn(console):
-        say((texts().scan_this, "bold"))
-        say((texts().inverted_on_light, "dim"))
 
 
 def _run_session(client: AsyncPlugChat, wishes: Wishes, console: Console) -> PairingOutcome:
@@ -101,11 +92,20 @@ async def _link(
     async with client, _open(console, wishes, picture) as screen:
 
         def show(code: QRCode) -> None:
+            if code.round == 1 and not (wishes.as_json or is_redrawn(console)):
+                _introduce(picture)
             if picture is not None:
                 picture.show(code)
             screen.show(code, seconds=wishes.interval, note=picture.note if picture else note)
 
         return await client.pairing(interval=wishes.interval).wait(show)
+
+
+def _introduce(picture: Picture | None) -> None:
+    """Say what a page says by itself, beside the codes that go elsewhere."""
+    say((texts().scan_this, "bold"))
+    if picture is None:
+        say((texts().inverted_on_light, "dim"))
 
 
 def _open(

@@ -40,10 +40,10 @@ async def link(client: AsyncPlugChat, *, interval: float, in_browser: bool) -> P
     async with client, PairingHub(interval=interval) as hub:
         server = _make_server(make_app(client, hub, door))
         with socket.create_server(("127.0.0.1", 0)) as listener:
+            host, port = listener.getsockname()
+            _introduce(f"http://{host}:{port}{door.path_of_key}", in_browser=in_browser)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(server.serve, [listener])
-                host, port = listener.getsockname()
-                _introduce(f"http://{host}:{port}{door.path_of_key}", in_browser=in_browser)
                 ended = await _end_of(hub, client)
                 await anyio.sleep(_SECONDS_FOR_THE_END)
                 server.should_exit = True

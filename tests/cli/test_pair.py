@@ -167,6 +167,7 @@ def test_already_connected(run: Run, sandbox: Sandbox, options: tuple[str, ...])
     ran = run(*QUICK, *options)
     assert ran.exit_code == 3
     assert "connected to a phone already" in ran.err
+    assert "On the phone" not in ran.err
     if options:
         assert events(ran) == [{"event": "already_connected"}]
 
@@ -263,7 +264,9 @@ def test_a_picture_follows_the_codes(
                 seen.extend(read_codes(image))
 
     monkeypatch.setattr("plugchat_async.cli._screen.typer.echo", look)
-    assert run(*QUICK, option, str(path)).exit_code == 4
+    ran = run(*QUICK, option, str(path))
+    assert ran.exit_code == 4
+    assert "On a light one" not in ran.err
     assert len(set(seen)) == 3
     assert list(tmp_path.iterdir()) == []
 
