@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, ClassVar, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import (
     AfterValidator,
     AliasChoices,
     AwareDatetime,
     BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
 )
@@ -38,14 +37,13 @@ def _end_of_life(data: dict[str, datetime]) -> datetime:
 _UTC = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 
 
-class _Perishable(BaseModel):
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        frozen=True,
-        hide_input_in_errors=True,
-        ser_json_bytes="base64",
-        val_json_bytes="base64",
-    )
-
+class _Perishable(
+    BaseModel,
+    frozen=True,
+    hide_input_in_errors=True,
+    ser_json_bytes="base64",
+    val_json_bytes="base64",
+):
     fetched_at: _UTC = Field(default_factory=_now)
     expires_at: _UTC = Field(default_factory=_end_of_life)
 
@@ -60,7 +58,7 @@ class _Perishable(BaseModel):
         return self.expires_in == 0.0
 
 
-class QRCode(_Perishable):
+class QRCode(_Perishable, frozen=True):
     """Hold one code, ready to be shown to the person with the phone.
 
     Attributes:
@@ -148,7 +146,7 @@ class QRCode(_Perishable):
         return drawing
 
 
-class QRImage(_Perishable):
+class QRImage(_Perishable, frozen=True):
     """Hold the picture of a code, as the API drew it.
 
     Attributes:
@@ -190,7 +188,7 @@ class QRImage(_Perishable):
         return QRCode(payload=payload, fetched_at=self.fetched_at, expires_at=self.expires_at)
 
 
-class InstanceStatus(BaseModel):
+class InstanceStatus(BaseModel, frozen=True, hide_input_in_errors=True):
     """Tell whether the instance is linked to a phone.
 
     Attributes:
@@ -199,8 +197,6 @@ class InstanceStatus(BaseModel):
         smartphone_connected: Whether the phone is online; None where the API does not say.
         error: The API's sentence. On a connected instance it is information, not a failure.
     """
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     connected: bool
     session: bool | None = None

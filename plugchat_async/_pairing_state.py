@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from ._models import QRCode
 
 
-class _State(BaseModel):
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, hide_input_in_errors=True)
+class _State(BaseModel, frozen=True, hide_input_in_errors=True):
+    pass
 
 
-class Starting(_State):
+class Starting(_State, frozen=True):
     """Say that the first code is on its way."""
 
     kind: Literal["starting"] = "starting"
 
 
-class ShowingCode(_State):
+class ShowingCode(_State, frozen=True):
     """Show a code.
 
     Attributes:
@@ -30,7 +30,7 @@ class ShowingCode(_State):
     qr: QRCode
 
 
-class Connected(_State):
+class Connected(_State, frozen=True):
     """Say that the phone is linked; the session is over.
 
     Attributes:
@@ -41,13 +41,13 @@ class Connected(_State):
     already: bool
 
 
-class Expired(_State):
+class Expired(_State, frozen=True):
     """Say that all rounds went by unscanned; the session is over."""
 
     kind: Literal["expired"] = "expired"
 
 
-class Failed(_State):
+class Failed(_State, frozen=True):
     """Say that the session ended by an error.
 
     Attributes:
