@@ -36,6 +36,8 @@ async def read_body(response: httpx.Response) -> bytes:
     """
     if response.is_stream_consumed:  # by a hook of the user's, which inflated it, too
         return _bounded(response.content)
+    if response.is_closed:  # by a hook that raised
+        return b""
     raw = await _read_raw(response)
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if not raw or encoding in {"", "identity"}:

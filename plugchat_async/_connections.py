@@ -39,8 +39,9 @@ class AsyncHTTPClient(Protocol):
 
 
 class Failures(NamedTuple):
-    """The exceptions by which one family of clients says that no answer came."""
+    """The exceptions of one family of clients: by `status` an answer came, by the others none."""
 
+    status: type[httpx.HTTPStatusError]
     timeout: type[Exception]
     other: tuple[type[Exception], ...]
     unmapped: tuple[type[Exception], ...]
@@ -247,6 +248,7 @@ def _failures(family: str) -> Failures:
     module = sys.modules[family]
     aiohttp = sys.modules.get("aiohttp")
     return Failures(
+        status=module.HTTPStatusError,
         timeout=module.TimeoutException,
         # A cookie that is not ASCII, kept by a client brought along, breaks its next request.
         other=(module.HTTPError, module.InvalidURL, OSError, UnicodeError),

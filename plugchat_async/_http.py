@@ -135,7 +135,11 @@ class Exchange:
             with anyio.move_on_after(self._timeout):
                 url = call.endpoint.url(call.base_url)
                 request = self.connections.build_request(client, url, call.credentials.headers())
-                response = await client.send(request, stream=True, follow_redirects=False)
+                try:
+                    response = await client.send(request, stream=True, follow_redirects=False)
+                except failures.status as error:
+                    # httpx documents raise_for_status() in a hook: an answer it is, all the same.
+                    response = error.response
                 try:
                     content, unreadable = await read_body(response), None
                 except UnreadableBody as error:

@@ -16,6 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from plugchat_async import (
+    AlreadyConnected,
     AsyncPlugChat,
     AuthenticationError,
     NetworkError,
@@ -23,6 +24,7 @@ from plugchat_async import (
     QRNotReady,
     RateLimited,
     RequestTimeout,
+    ResponseError,
     ServerError,
     UnexpectedRedirect,
     UnexpectedResponse,
@@ -74,8 +76,11 @@ class Gateway:
         status, body, headers = answer
         return self.family.Response(status, content=body, headers=headers)
 
-    def client(self, **options: Any) -> AsyncPlugChat:
-        brought = self.family.AsyncClient(transport=self.family.MockTransport(self))
+    def client(self, *, hook: Any = None, **options: Any) -> AsyncPlugChat:
+        brought = self.family.AsyncClient(
+            transport=self.family.MockTransport(self),
+            event_hooks={"response": [] if hook is None else [hook]},
+        )
         return AsyncPlugChat(TOKEN, http_client=brought, **options)
 
     @property
@@ -200,6 +205,52 @@ async def test_failures_that_a_transport_lets_through_are_network_errors(
     gateway = Gateway(family, failure)
     with pytest.raises(NetworkError):
         await gateway.client(retries=0).qr_code()
+
+
+async def raise_for_status(response: Any) -> None:
+    """Do as the documentation of httpx does in its example of a hook."""
+    response.raise_for_status()
+
+
+async def read_and_raise_for_status(response: Any) -> None:
+    """Read the answer first, as a hook does that logs it."""
+    await response.aread()
+    response.raise_for_status()
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ((401, b"", {}), AuthenticationError),
+        ((302, b"", {"Location": "https://api.example/login"}), UnexpectedRedirect),
+        ((429, b"", {"Retry-After": "60"}), RateLimited),
+    ],
+)
+@pytest.mark.parametrize("hook", [raise_for_status, read_and_raise_for_status])
+async def test_a_hook_that_raises_for_a_status_changes_no_meaning(
+    family: ModuleType, hook: Any, answer: Any, expected: type[ResponseError]
+) -> None:
+    """The answer is read as without the hook."""
+    gateway = Gateway(family, answer)
+    with pytest.raises(expected) as caught:
+        await gateway.client(hook=hook).qr_code()
+    assert caught.value.status_code == answer[0]
+
+
+@pytest.mark.parametrize("hook", [raise_for_status, read_and_raise_for_status])
+async def test_a_hook_that_raises_for_a_status_ends_no_attempts(
+    family: ModuleType, hook: Any
+) -> None:
+    """A server that is down for a moment is asked again."""
+    gateway = Gateway(family, DOWN, CODE)
+    assert (await gateway.client(hook=hook).qr_code()).payload == "2@code"
+
+
+async def test_what_a_hook_has_read_counts(family: ModuleType) -> None:
+    """The body tells more than the status."""
+    gateway = Gateway(family, (400, b'{"error": "You are already connected."}', {}))
+    with pytest.raises(AlreadyConnected):
+        await gateway.client(hook=read_and_raise_for_status).qr_code()
 
 
 async def test_a_timeout_of_the_http_library_is_a_request_timeout(family: ModuleType) -> None:
@@ -404,7 +455,11 @@ class Lender:
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self.failures = Failures(
-            httpx.TimeoutException, (httpx.TransportError,), (), httpx.RemoteProtocolError
+            status=httpx.HTTPStatusError,
+            timeout=httpx.TimeoutException,
+            other=(httpx.TransportError,),
+            unmapped=(),
+            protocol=httpx.RemoteProtocolError,
         )
         self.client = client
         self.returned: list[httpx.AsyncClient] = []
