@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 import anyio
 import httpx
 
+from ._errors import NetworkError
 from ._version import __version__
 
 if TYPE_CHECKING:
@@ -192,14 +193,20 @@ async def close_after_failed_handshake(event: str, info: Mapping[str, Closable])
 
 
 async def _open() -> httpx.AsyncClient:
-    return httpx.AsyncClient(
-        verify=await anyio.to_thread.run_sync(_tls_context),
-        limits=httpx.Limits(max_connections=1, keepalive_expiry=_IDLE_SECONDS),
-        # The connections serve many tenants: a cookie of one must not reach another.
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        headers={"User-Agent": f"plugchat-async/{__version__}"},
-        event_hooks={"response": [_set_location_aside]},
-    )
+    try:
+        return httpx.AsyncClient(
+            verify=await anyio.to_thread.run_sync(_tls_context),
+            limits=httpx.Limits(max_connections=1, keepalive_expiry=_IDLE_SECONDS),
+            # The connections serve many tenants: a cookie of one must not reach another.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            headers={"User-Agent": f"plugchat-async/{__version__}"},
+            event_hooks={"response": [_set_location_aside]},
+        )
+    except (OSError, ValueError, ImportError) as error:  # what the environment names is unusable
+        raise NetworkError(
+            f"no connection can be made, {error}: check the environment variables SSL_CERT_FILE,"
+            " HTTPS_PROXY and ALL_PROXY"
+        ) from error
 
 
 def _build_request(

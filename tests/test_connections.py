@@ -9,7 +9,7 @@ import httpx
 import httpx2
 import pytest
 
-from plugchat_async import AsyncPlugChat
+from plugchat_async import AsyncPlugChat, NetworkError
 from plugchat_async import _connections as connections
 from plugchat_async._connections import BroughtAlong, Pool, close_after_failed_handshake
 
@@ -161,6 +161,28 @@ async def test_a_turn_is_not_lost_when_no_client_can_be_made(
         for _ in range(2):
             with pytest.raises(FileNotFoundError):
                 await pool.acquire()
+    await pool.release(await pool.acquire())
+    await pool.aclose()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "reason"),
+    [
+        ("SSL_CERT_FILE", "/nowhere/ca.pem", "No such file"),
+        ("HTTPS_PROXY", "gopher://user:password@proxy.example", "Unknown scheme"),
+    ],
+)
+async def test_an_environment_that_allows_no_connection_is_a_network_error(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, reason: str
+) -> None:
+    """The reason is told, and which variables to check; the next call works once they are right."""
+    connections._tls_context.cache_clear()
+    pool = Pool(1)
+    with monkeypatch.context() as environment:
+        environment.setenv(variable, value)
+        with pytest.raises(NetworkError, match=rf"{reason}.*: check .*{variable}") as caught:
+            await pool.acquire()
+    assert "password" not in str(caught.value)
     await pool.release(await pool.acquire())
     await pool.aclose()
 

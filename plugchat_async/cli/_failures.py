@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from plugchat_async import AlreadyConnected, PlugChatError, ResponseError
+from plugchat_async import (
+    AlreadyConnected,
+    NetworkError,
+    PlugChatError,
+    ResponseError,
+    UnexpectedResponse,
+)
 
 from ._exit_codes import ExitCode
 from ._messages import say
@@ -53,31 +59,35 @@ def reported(*, debug: bool, as_json: bool = False) -> Generator[None]:
     except (Failure, PlugChatError, OSError) as error:
         if debug:
             traceback.print_exception(error)
-        if isinstance(error, OSError):
-            _report(Failure(texts().output_failed, reason=error.strerror or error))
-            raise typer.Exit(ExitCode.FAILURE) from None
-        if isinstance(error, Failure):
-            _report(error)
-            raise typer.Exit(error.exit_code) from None
         failure = explain(error)
-        if as_json:
+        if as_json and isinstance(error, PlugChatError):
             failed = {"code": error.code, "message": failure.happened}
             typer.echo(json.dumps({"failed": failed}, ensure_ascii=False))
         _report(failure, error)
         raise typer.Exit(failure.exit_code) from None
 
 
-def explain(error: PlugChatError) -> Failure:
-    """Put an error of the SDK into sentences."""
-    if isinstance(error.__cause__, ImportError):
-        return Failure(texts().decoder_missing)
-    is_connected = isinstance(error, AlreadyConnected)
-    exit_code = ExitCode.ALREADY_CONNECTED if is_connected else ExitCode.FAILURE
-    return Failure(texts().failures[error.code], exit_code)
+def explain(error: Failure | PlugChatError | OSError) -> Failure:
+    """Put an error into sentences."""
+    match error, error.__cause__:
+        case Failure(), _:
+            return error
+        case OSError(), _:
+            return Failure(texts().output_failed, reason=error.strerror or error)
+        case AlreadyConnected(), _:
+            return Failure(texts().failures[error.code], ExitCode.ALREADY_CONNECTED)
+        case UnexpectedResponse(), ImportError():
+            return Failure(texts().decoder_missing)
+        case NetworkError(code="network_error"), (
+            OSError() | ValueError() | ImportError()
+        ) as reason:
+            return Failure(texts().environment_unusable, reason=str(reason).rstrip("."))
+        case _:
+            return Failure(texts().failures[error.code])
 
 
-def _report(failure: Failure, error: PlugChatError | None = None) -> None:
-    code = "" if error is None else f" [{error.code}]"
+def _report(failure: Failure, error: Failure | PlugChatError | OSError) -> None:
+    code = f" [{error.code}]" if isinstance(error, PlugChatError) else ""
     say((f"{texts().error}: ", "bold red"), f"{failure.happened} {failure.to_do}", (code, "dim"))
     if isinstance(error, ResponseError) and error.detail:
         say((texts().detail.format(detail=error.detail), "dim"))

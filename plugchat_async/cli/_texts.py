@@ -38,6 +38,7 @@ class Texts:
     base_url_unusable: Sentences
     base_url_insecure: Sentences
     decoder_missing: Sentences
+    environment_unusable: Sentences
 
     output_wanted: Sentences
     output_suffix: Sentences
@@ -181,6 +182,10 @@ ENGLISH = Texts(
     decoder_missing=Sentences(
         "PlugChat answered an image where text was asked for.",
         "Run: pip install 'plugchat-async[decode]', or save it: plugchat image --output FILE",
+    ),
+    environment_unusable=Sentences(
+        "No connection can be made: {reason}.",
+        "Check the environment variables SSL_CERT_FILE, HTTPS_PROXY and ALL_PROXY.",
     ),
     output_wanted=Sentences(
         "An image can't be written to a terminal.",
@@ -361,6 +366,10 @@ PORTUGUESE = Texts(
     decoder_missing=Sentences(
         "O PlugChat respondeu uma imagem onde se pediu texto.",
         "Rode: pip install 'plugchat-async[decode]', ou salve-a: plugchat image --output ARQUIVO",
+    ),
+    environment_unusable=Sentences(
+        "Não é possível abrir uma conexão: {reason}.",
+        "Confira as variáveis de ambiente SSL_CERT_FILE, HTTPS_PROXY e ALL_PROXY.",
     ),
     output_wanted=Sentences(
         "Uma imagem não pode ser escrita em um terminal.",

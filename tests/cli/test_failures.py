@@ -79,6 +79,19 @@ def test_a_missing_decoder_is_what_to_install(capsys: pytest.CaptureFixture[str]
     assert "pip install 'plugchat-async[decode]'" in capsys.readouterr().err
 
 
+def test_an_environment_that_allows_no_connection_is_what_to_mend(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The reason is told, since neither the network nor the base URL is at fault."""
+    error = NetworkError("no connection")
+    error.__cause__ = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+    assert exit_code(error) == 1
+    assert capsys.readouterr().err == (
+        "Error: No connection can be made: [Errno 2] No such file or directory. Check the"
+        " environment variables SSL_CERT_FILE, HTTPS_PROXY and ALL_PROXY. [network_error]\n"
+    )
+
+
 def test_scripts_get_one_json_object(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
