@@ -173,7 +173,7 @@ class _Reply:
             return None
         host = self._redact(_host(self._answer.location) or "") or None
         return UnexpectedRedirect(
-            f"the API redirects to {host or 'nowhere'}, and a redirect is not followed, since the"
+            f"the API redirects{f' to {host}' if host else ''}, which is not followed, since the"
             " token would go with it or be lost; check base_url",
             status_code=self._answer.status_code,
             location=host,

@@ -486,7 +486,7 @@ def test_a_word_alone_is_never_a_code(word: str) -> None:
         (
             302,
             "",
-            "the API redirects to nowhere, and a redirect is not followed",
+            "the API redirects, which is not followed",
             "since the token would go with it or be lost; check base_url",
         ),
     ],
