@@ -33,6 +33,7 @@ class Page(HTMLParser):
         self.anchors: set[str] = set()
         self.links: list[str] = []
         self.loaded: list[str] = []
+        self.language = ""
         self.text = path.read_text("utf-8")
         self.feed(self.text)
 
@@ -40,6 +41,8 @@ class Page(HTMLParser):
         """Note one element."""
         attributes = {name: value or "" for name, value in attrs}
         self.anchors.update({attributes.get("id", ""), attributes.get("name", "")})
+        if tag == "html":
+            self.language = attributes["lang"]
         addresses = [attributes[name] for name in ("href", "src", "data") if name in attributes]
         self.links += addresses
         if tag in LOADING and attributes.get("rel") not in SAYING:
@@ -102,6 +105,14 @@ def test_every_page_can_be_reached_by_the_navigation(pages: dict[Path, Page], si
     home = site / "index.html"
     reached = {target[0] for link in pages[home].links if (target := inside(site, home, link))}
     assert set(pages) - reached == {site / "404.html"}
+
+
+def test_a_page_names_its_language(pages: dict[Path, Page]) -> None:
+    """A screen reader pronounces by it, and the words around the text follow."""
+    for path, page in pages.items():
+        is_portuguese = ".pt-BR." in path.name
+        assert page.language == ("pt" if is_portuguese else "en")
+        assert ("Pular para conteúdo" in page.text) is is_portuguese
 
 
 def test_nothing_is_loaded_from_elsewhere(site: Path, pages: dict[Path, Page]) -> None:
