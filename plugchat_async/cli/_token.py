@@ -39,7 +39,8 @@ def find_token(token_file: Path | None) -> SecretStr:
     Raises:
         Failure: There is none, or it can't be one.
     """
-    token = _from_file(token_file) if token_file else _from_environment() or _from_terminal()
+    in_environment = _taken_from_environment()
+    token = _from_file(token_file) if token_file else in_environment or _from_terminal()
     if token is None:
         raise Failure(texts().no_token, ExitCode.USAGE)
     try:
@@ -71,8 +72,8 @@ def _unreadable(path: Path, reason: str) -> Failure:
     return Failure(texts().token_file_unreadable, ExitCode.USAGE, path=path, reason=reason)
 
 
-def _from_environment() -> SecretStr | None:
-    # Taken out of it, since a viewer or a browser that is opened needs none.
+def _taken_from_environment() -> SecretStr | None:
+    # A viewer or a browser that is opened needs none.
     token = SecretStr(os.environ.pop(_settings.TOKEN_VARIABLE, "").strip())
     return token or None
 

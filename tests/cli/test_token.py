@@ -86,12 +86,13 @@ def test_the_environment(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
     assert find_token(None).get_secret_value() == token
 
 
+@pytest.mark.parametrize("is_in_file", [False, True])
 def test_programs_that_are_opened_later_get_no_token(
-    monkeypatch: pytest.MonkeyPatch, token: str
+    *, monkeypatch: pytest.MonkeyPatch, token_file: Path, token: str, is_in_file: bool
 ) -> None:
     """A viewer or a browser inherits the environment, and needs none."""
     monkeypatch.setenv("PLUGCHAT_TOKEN", token)
-    find_token(None)
+    find_token(token_file if is_in_file else None)
     assert "PLUGCHAT_TOKEN" not in os.environ
 
 
