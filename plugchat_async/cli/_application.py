@@ -66,7 +66,7 @@ def pair(
         ),
     ] = None,
     in_viewer: Annotated[
-        bool, typer.Option("--open", help="Show that file, or page, on this desktop.")
+        bool, typer.Option("--open", help="Open the code, or the page, on this desktop.")
     ] = False,
     in_browser: Annotated[
         bool,

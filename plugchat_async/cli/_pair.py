@@ -14,6 +14,7 @@ from rich.text import Text
 from plugchat_async import PairingOutcome, PlugChatError
 
 from . import _keyboard
+from ._desktop import open_on_desktop
 from ._drawing import has_colors, standard_output
 from ._events import Events, print_event
 from ._exit_codes import ExitCode
@@ -91,14 +92,22 @@ async def _link(
     note = "" if has_colors(console) or not is_redrawn(console) else texts().pair_on_light
     async with client, _open(console, wishes, picture) as screen:
 
-        def show(code: QRCode) -> None:
+        async def show(code: QRCode) -> None:
             if code.round == 1 and not (wishes.as_json or is_redrawn(console)):
                 _introduce(picture)
             if picture is not None:
                 picture.show(code)
             screen.show(code, seconds=wishes.interval, note=picture.note if picture else note)
+            if picture is not None and wishes.in_viewer and code.round == 1:
+                await _open_viewer(picture, screen)
 
         return await client.pairing(interval=wishes.interval).wait(show)
+
+
+async def _open_viewer(picture: Picture, screen: Screen) -> None:
+    if not await open_on_desktop(str(picture.path)):
+        picture.note = texts().pair_no_viewer.format(path=picture.path)
+        screen.note(picture.note)
 
 
 def _introduce(picture: Picture | None) -> None:

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from ._exit_codes import ExitCode
 from ._failures import Failure
 from ._files import check_suffix, check_writable, picture_of, replacing
@@ -26,7 +24,7 @@ def open_picture(path: Path | None, *, in_viewer: bool) -> Generator[Picture | N
 
     Args:
         path: The file, whose name says the format. None takes one of its own for the viewer.
-        in_viewer: Show it in the desktop's viewer.
+        in_viewer: Whether a viewer wants one in any case.
 
     Yields:
         The picture; None where neither a file nor a viewer is wanted.
@@ -39,11 +37,11 @@ def open_picture(path: Path | None, *, in_viewer: bool) -> Generator[Picture | N
         check_writable(path)
         if path.exists():
             raise Failure(texts().output_exists, ExitCode.USAGE, path=path)
-        with Picture(path, in_viewer=in_viewer).kept() as picture:
+        with Picture(path).kept() as picture:
             yield picture
     elif in_viewer:
         with tempfile.TemporaryDirectory(prefix="plugchat-") as folder:
-            yield Picture(Path(folder, "code.png"), in_viewer=True)
+            yield Picture(Path(folder, "code.png"))
     else:
         yield None
 
@@ -53,12 +51,14 @@ class Picture:
 
     Args:
         path: The file, whose name says the format.
-        in_viewer: Show it in the desktop's viewer, once there is something to see.
+
+    Attributes:
+        path: The file.
+        note: What to tell about it.
     """
 
-    def __init__(self, path: Path, *, in_viewer: bool) -> None:
-        self._path = path
-        self._in_viewer = in_viewer
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self._is_written = False
         self.note = texts().pair_picture.format(path=path)
 
@@ -69,7 +69,7 @@ class Picture:
             yield self
         finally:
             if self._is_written:
-                self._path.resolve().unlink(missing_ok=True)
+                self.path.resolve().unlink(missing_ok=True)
 
     def show(self, code: QRCode) -> None:
         """Replace the file, as a whole.
@@ -77,8 +77,6 @@ class Picture:
         Raises:
             Failure: It can't be written any more.
         """
-        with replacing(self._path) as file:
-            file.write(picture_of(code, self._path))
-        is_first, self._is_written = not self._is_written, True
-        if is_first and self._in_viewer and typer.launch(str(self._path)) != 0:
-            self.note = texts().pair_no_viewer.format(path=self._path)
+        with replacing(self.path) as file:
+            file.write(picture_of(code, self.path))
+        self._is_written = True

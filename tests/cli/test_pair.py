@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import httpx
 import pytest
-import typer
 
 from plugchat_async import AsyncPlugChat, PairingOutcome, QRCode
 from plugchat_async.cli import _keyboard, _pair
@@ -271,25 +271,26 @@ def test_a_picture_follows_the_codes(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("opened", "note"), [(0, "The code is in {}"), (1, "Open {} yourself")])
+@pytest.mark.parametrize("is_opened", [True, False])
 @pytest.mark.usefixtures("scanning")
 def test_a_viewer_on_the_desktop(
-    *, run: Run, monkeypatch: pytest.MonkeyPatch, opened: int, note: str
+    *, run: Run, monkeypatch: pytest.MonkeyPatch, is_opened: bool
 ) -> None:
-    """It is given a file of its own, which is gone at the end."""
-    launched: list[Path] = []
+    """It is given a file of its own, gone at the end; where there is no viewer, that is told."""
+    opened: list[anyio.Path] = []
 
-    def launch(name: str) -> int:
-        launched.append(Path(name))
-        assert launched[0].read_bytes().startswith(b"\x89PNG")
-        return opened
+    async def open_on_desktop(name: str) -> bool:
+        opened.append(anyio.Path(name))
+        assert (await opened[0].read_bytes()).startswith(b"\x89PNG")
+        return is_opened
 
-    monkeypatch.setattr(typer, "launch", launch)
+    monkeypatch.setattr(_pair, "open_on_desktop", open_on_desktop)
     ran = run(*QUICK, "--open")
     assert ran.exit_code == 0
-    [path] = launched
-    assert note.format(path) in ran.out
-    assert not path.parent.exists()
+    [path] = opened
+    assert f"The code is in {path}" in ran.out
+    assert (f"Open {path} yourself" in ran.out) is not is_opened
+    assert not Path(path).parent.exists()
 
 
 @pytest.mark.usefixtures("scanning")

@@ -1,0 +1,31 @@
+"""The desktop's own programs: a viewer for a picture, a browser for a page."""
+
+from __future__ import annotations
+
+import sys
+from subprocess import DEVNULL
+
+import anyio
+
+_LAUNCH = "import sys, typer; sys.exit(typer.launch(sys.argv[1]))"
+
+
+async def open_on_desktop(target: str) -> bool:
+    """Open a file or an address with the desktop's program for it.
+
+    A process of its own launches the program, which may write to the terminal that it comes from.
+
+    Args:
+        target: The path of a file, or a URL.
+
+    Returns:
+        False where there is no such program.
+    """
+    launched = await anyio.run_process(
+        [sys.executable, "-P", "-c", _LAUNCH, target],
+        stdin=DEVNULL,
+        stdout=DEVNULL,
+        stderr=DEVNULL,
+        check=False,
+    )
+    return launched.returncode == 0
