@@ -49,7 +49,8 @@ def make_app(client: AsyncPlugChat, hub: PairingHub, door: Door) -> FastAPI:
         if given is None:
             raise HTTPException(403, "this address was used already, or never was one", _NOT_KEPT)
         response = Response(status_code=303, headers={**_NOT_KEPT, "Location": _PAGE})
-        response.set_cookie(_COOKIE, given, path=_PAGE, httponly=True, samesite="strict")
+        # A strict one stays behind where the address is clicked in a page, such as a terminal's.
+        response.set_cookie(_COOKIE, given, path=_PAGE, httponly=True, samesite="lax")
         return response
 
     router = pairing_router(lambda: client, dependencies=[Depends(door.check)], hub=hub)

@@ -11,6 +11,7 @@ import typer
 
 from plugchat_async import (
     AlreadyConnected,
+    Failed,
     NetworkError,
     PlugChatError,
     ResponseError,
@@ -86,8 +87,18 @@ def explain(error: Failure | PlugChatError | OSError) -> Failure:
             return Failure(texts().failures[error.code])
 
 
+def say_failed(state: Failed) -> None:
+    """Say what ended a session that may begin again."""
+    known = texts().failures.get(state.code)
+    _say_error(f"{known.happened} {known.to_do}" if known else state.message, state.code)
+
+
 def _report(failure: Failure, error: Failure | PlugChatError | OSError) -> None:
-    code = f" [{error.code}]" if isinstance(error, PlugChatError) else ""
-    say((f"{texts().error}: ", "bold red"), f"{failure.happened} {failure.to_do}", (code, "dim"))
+    code = error.code if isinstance(error, PlugChatError) else None
+    _say_error(f"{failure.happened} {failure.to_do}", code)
     if isinstance(error, ResponseError) and error.detail:
         say((texts().detail.format(detail=error.detail), "dim"))
+
+
+def _say_error(sentences: str, code: str | None) -> None:
+    say((f"{texts().error}: ", "bold red"), sentences, (f" [{code}]" if code else "", "dim"))

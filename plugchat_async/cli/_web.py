@@ -12,8 +12,9 @@ import uvicorn
 
 from plugchat_async import Connected, Failed, PairingHub, PairingOutcome
 
+from ._desktop import open_on_desktop
 from ._door import Door, make_app
-from ._failures import Failure
+from ._failures import say_failed
 from ._texts import texts
 
 if TYPE_CHECKING:
@@ -32,41 +33,38 @@ _SECONDS_FOR_THE_END = 1.0
 async def link(client: AsyncPlugChat, *, interval: float, in_browser: bool) -> PairingOutcome:
     """Serve the page until a phone is linked; its button asks for more codes.
 
-    Raises:
-        Failure: A code could not be fetched.
+    A failure ends nothing, since the button may be pressed again after one.
     """
     door = Door()
-    ended: Connected | Failed | None = None
     async with client, PairingHub(interval=interval) as hub:
         server = _make_server(make_app(client, hub, door))
         with socket.create_server(("127.0.0.1", 0)) as listener:
             host, port = listener.getsockname()
-            _introduce(f"http://{host}:{port}{door.path_of_key}", in_browser=in_browser)
+            address = f"http://{host}:{port}{door.path_of_key}"
+            typer.echo(texts().web_address.format(address=address))
+            typer.echo(texts().how_to_stop)
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(server.serve, [listener])
-                ended = await _end_of(hub, client)
-                await anyio.sleep(_SECONDS_FOR_THE_END)
-                server.should_exit = True
-    if isinstance(ended, Connected):
-        return PairingOutcome.ALREADY_CONNECTED if ended.already else PairingOutcome.CONNECTED
-    words = texts().failures
-    raise Failure(words.get(ended.code if ended else "", words["unexpected_response"]))
-
-
-def _introduce(address: str, *, in_browser: bool) -> None:
-    if in_browser:
-        typer.launch(address)
-    typer.echo(texts().web_address.format(address=address))
-    typer.echo(texts().how_to_stop)
-
-
-async def _end_of(hub: PairingHub, client: AsyncPlugChat) -> Connected | Failed:
-    """Look on without watching: codes are spent only while a page is open."""
-    while True:
+                if in_browser:
+                    tasks.start_soon(open_on_desktop, address)
+                tasks.start_soon(_stop_once_connected, server, hub, client)
+                await server.serve([listener])
         state = hub.state(client)
-        if isinstance(state, Connected | Failed):
-            return state
+    was_linked = isinstance(state, Connected) and state.already
+    return PairingOutcome.ALREADY_CONNECTED if was_linked else PairingOutcome.CONNECTED
+
+
+async def _stop_once_connected(
+    server: uvicorn.Server, hub: PairingHub, client: AsyncPlugChat
+) -> None:
+    """Look on without watching: codes are spent only while a page is open."""
+    told: Failed | None = None
+    while not isinstance(state := hub.state(client), Connected):
+        if isinstance(state, Failed) and state is not told:
+            told = state
+            say_failed(state)
         await anyio.sleep(_SECONDS_BETWEEN_LOOKS)
+    await anyio.sleep(_SECONDS_FOR_THE_END)
+    server.should_exit = True
 
 
 class _Server(uvicorn.Server):

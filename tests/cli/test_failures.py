@@ -12,12 +12,13 @@ import typer
 from plugchat_async import (
     AlreadyConnected,
     AuthenticationError,
+    Failed,
     NetworkError,
     PlugChatError,
     UnexpectedResponse,
 )
 from plugchat_async.cli._exit_codes import ExitCode
-from plugchat_async.cli._failures import Failure, reported
+from plugchat_async.cli._failures import Failure, reported, say_failed
 from plugchat_async.cli._texts import Sentences
 
 REFUSED = AuthenticationError("refused", status_code=401)
@@ -90,6 +91,23 @@ def test_an_environment_that_allows_no_connection_is_what_to_mend(
         "Error: No connection can be made: [Errno 2] No such file or directory. Check the"
         " environment variables SSL_CERT_FILE, HTTPS_PROXY and ALL_PROXY. [network_error]\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("qr_not_ready", "Error: PlugChat has no code yet. "),
+        ("internal_error", "Error: see the log [internal_error]\n"),
+    ],
+)
+def test_a_failed_session_is_told_like_an_error(
+    capsys: pytest.CaptureFixture[str], code: str, said: str
+) -> None:
+    """By its code, in the user's language; what is no answer of PlugChat's in its own words."""
+    say_failed(Failed(code=code, message="see the log"))
+    err = capsys.readouterr().err
+    assert err.startswith(said)
+    assert err.endswith(f"[{code}]\n")
 
 
 def test_scripts_get_one_json_object(

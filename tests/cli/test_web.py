@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import subprocess
 import sys
@@ -13,12 +12,10 @@ from typing import TYPE_CHECKING
 import anyio
 import httpx
 import pytest
-import typer
 
 from plugchat_async import AsyncPlugChat, PairingOutcome
 from plugchat_async.cli import _web
 from plugchat_async.cli._access import Access
-from plugchat_async.cli._failures import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,16 +32,13 @@ class Browser:
     """Open what is printed, and read the events of the page."""
 
     def __init__(self) -> None:
-        self.outcome: PairingOutcome | Failure | None = None
+        self.outcome: PairingOutcome | None = None
         self.address = ""
         self.http = httpx.AsyncClient(trust_env=False)
 
     async def link(self, client: AsyncPlugChat) -> None:
         """Run the command's inner part, and keep how it ends."""
-        try:
-            self.outcome = await _web.link(client, interval=15, in_browser=True)
-        except Failure as failure:
-            self.outcome = failure
+        self.outcome = await _web.link(client, interval=15, in_browser=True)
 
     async def visit(self) -> httpx.Response:
         """Open the address."""
@@ -53,14 +47,23 @@ class Browser:
                 await anyio.sleep(0.02)
         return await self.http.get(self.address)
 
-    async def look(self) -> None:
-        """Keep the page open until it has ended."""
-        origin = httpx.URL(self.address).join("/pair/events")
-        async with self.http.stream("GET", origin) as events:
+    async def look(self, *, until: str = "connected") -> None:
+        """Keep the page open until an event."""
+        async with self.http.stream("GET", self.page.join("/pair/events")) as events:
             assert events.status_code == 200
             lines = events.aiter_lines()
-            while not re.match("event: (connected|failed)", await anext(lines)):
+            while await anext(lines) != f"event: {until}":
                 pass
+
+    async def press(self) -> None:
+        """Press the page's button."""
+        pressed = await self.http.post(self.page.join("/pair/restart"))
+        assert pressed.status_code == 204
+
+    @property
+    def page(self) -> httpx.URL:
+        """Where the address leads to."""
+        return httpx.URL(self.address).join("/pair")
 
 
 @pytest.fixture
@@ -68,11 +71,11 @@ def browser(monkeypatch: pytest.MonkeyPatch) -> Browser:
     """Be the desktop's browser."""
     browser = Browser()
 
-    def launch(address: str) -> int:
+    async def open_on_desktop(address: str) -> bool:
         browser.address = address
-        return 0
+        return True
 
-    monkeypatch.setattr(typer, "launch", launch)
+    monkeypatch.setattr(_web, "open_on_desktop", open_on_desktop)
     return browser
 
 
@@ -104,13 +107,12 @@ def test_a_key_opens_once_and_a_scan_ends_it(
             assert (entered.status_code, entered.headers["location"]) == (303, "/pair")
             cookie = entered.headers["set-cookie"]
             assert "HttpOnly" in cookie
-            assert "SameSite=strict" in cookie
+            assert "SameSite=lax" in cookie
             assert entered.headers["cache-control"] == "no-store"
             assert (await browser.visit()).status_code == 403
-            page = httpx.URL(browser.address).join("/pair")
-            assert "WhatsApp" in (await browser.http.get(page)).text
+            assert "WhatsApp" in (await browser.http.get(browser.page)).text
             async with httpx.AsyncClient(trust_env=False) as stranger:
-                assert (await stranger.get(page)).status_code == 403
+                assert (await stranger.get(browser.page)).status_code == 403
                 assert (await stranger.get(browser.address)).status_code == 403
                 wrong = browser.address[:-1] + "é"
                 assert (await stranger.get(wrong)).status_code == 403
@@ -125,22 +127,40 @@ def test_a_key_opens_once_and_a_scan_ends_it(
     assert "Ctrl-C to stop" in out
 
 
-@pytest.mark.parametrize(
-    ("answer", "outcome"),
-    [("already_connected", "already_connected"), ("unauthorized", "PlugChat refused the token.")],
-)
-def test_other_ends(sandbox: Sandbox, browser: Browser, answer: str, outcome: str) -> None:
-    """The page has shown them when the command ends."""
+def test_a_phone_that_is_linked_already(sandbox: Sandbox, browser: Browser) -> None:
+    """The page has shown it when the command ends."""
 
     async def journey() -> None:
-        sandbox.answer_next(answer)
+        sandbox.answer_next("already_connected")
         async with anyio.create_task_group() as tasks, browser.http:
             tasks.start_soon(browser.link, Access(None, None, False, 10).client())
             await browser.visit()
             await browser.look()
 
     in_a_thread(journey)
-    assert str(browser.outcome) == outcome
+    assert browser.outcome is PairingOutcome.ALREADY_CONNECTED
+
+
+def test_the_button_works_after_a_failure(
+    sandbox: Sandbox, browser: Browser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The terminal tells of the failure, and the page goes on being served."""
+
+    async def journey() -> None:
+        sandbox.answer_next("unauthorized")
+        sandbox.answer_next("already_connected")
+        async with anyio.create_task_group() as tasks, browser.http:
+            tasks.start_soon(browser.link, Access(None, None, False, 10).client())
+            await browser.visit()
+            await browser.look(until="failed")
+            with anyio.fail_after(5):
+                while "PlugChat refused" not in capsys.readouterr().err:  # noqa: ASYNC110 - as above
+                    await anyio.sleep(0.02)
+            await browser.press()
+            await browser.look()
+
+    in_a_thread(journey)
+    assert browser.outcome is PairingOutcome.ALREADY_CONNECTED
 
 
 @pytest.fixture
@@ -175,15 +195,6 @@ def test_what_it_does_not_go_with(run: Run, options: list[str]) -> None:
     ran = run("pair", "--web", *options)
     assert ran.exit_code == 2
     assert "--web goes with neither" in ran.err
-
-
-def test_the_address_is_printed_where_no_browser_is_opened(
-    browser: Browser, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """On a server, say, to be reached by `ssh -L`."""
-    _web._introduce("http://127.0.0.1:1/key/a-key", in_browser=False)
-    assert "\n\n  http://127.0.0.1:1/key/a-key\n\n" in capsys.readouterr().out
-    assert browser.address == ""
 
 
 @pytest.mark.usefixtures("served")
