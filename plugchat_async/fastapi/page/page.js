@@ -78,7 +78,7 @@ function tick() {
 function outlive() {
   symbol.replaceChildren();
   show("stale", words.stale);
-  openLater(5);
+  reconnectIn(5);
 }
 
 setInterval(tick, 250);
@@ -109,22 +109,26 @@ function open() {
   }, 1000 * SECONDS_TO_ANSWER);
   source.addEventListener("open", () => tellLink(""));
   source.addEventListener("error", () => {
-    tellLink(navigator.onLine ? "reconnecting" : "offline");
     // What got an answer other than a stream gives up, and does not say which.
     if (source?.readyState === EventSource.CLOSED) askWhy();
+    else tellTrouble();
   });
   for (const [name, view] of Object.entries(views)) {
     source.addEventListener(name, (event) => {
       pause = 1;
-      openLater(SECONDS_OF_SILENCE);
+      reconnectIn(SECONDS_OF_SILENCE);
       view(JSON.parse(event.data));
     });
   }
 }
 
-function openLater(after) {
+function reconnectIn(after) {
   clearTimeout(retry);
   retry = setTimeout(open, 1000 * after);
+}
+
+function tellTrouble() {
+  tellLink(navigator.onLine ? "reconnecting" : "offline");
 }
 
 function tellLink(trouble) {
@@ -142,15 +146,16 @@ async function askWhy() {
     if (answer.status === 503 && seconds > 0) {
       tellLink("");
       show("busy", words.busy);
-      return openLater(seconds);
+      return reconnectIn(seconds);
     }
   } catch {
-    // No answer at all: that is what the link's line says.
+    // No answer at all is the same trouble as an unknown one.
   } finally {
     clearTimeout(patience);
     stop.abort();
   }
-  openLater(pause);
+  tellTrouble();
+  reconnectIn(pause);
   pause = Math.min(2 * pause, 30);
 }
 
