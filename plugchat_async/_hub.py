@@ -74,6 +74,8 @@ class PairingHub:
         self._tasks: TaskGroup | None = None
 
     async def __aenter__(self) -> Self:
+        if self._tasks is not None:
+            raise RuntimeError("this hub is open already: enter it once, and share it")
         tasks = anyio.create_task_group()
         await tasks.__aenter__()
         self._tasks = tasks
@@ -142,10 +144,10 @@ class PairingHub:
         session = self._sessions.get(client.instance_key)
         if session is None or not session.is_over:
             return
-        if session.watchers:
+        if session.clients:
             session.begin_again()
             # Who watches holds a client open for as long; who restarts may close it at once.
-            tasks.start_soon(self._run, session, session.watchers[-1])
+            tasks.start_soon(self._run, session, session.clients[-1])
         else:
             del self._sessions[client.instance_key]
 
@@ -155,7 +157,7 @@ class PairingHub:
         if session is None or session.was_left:
             session = self._sessions[client.instance_key] = _Session()
             tasks.start_soon(self._run, session, client)
-        if self._max_watchers is not None and len(session.watchers) >= self._max_watchers:
+        if self._max_watchers is not None and len(session.clients) >= self._max_watchers:
             raise TooManyWatchers(
                 f"this instance has {self._max_watchers} watchers already, which is the hub's limit"
             )
@@ -204,6 +206,8 @@ class Watcher:
         self._seen: PairingState | None = None
 
     async def __aenter__(self) -> Self:
+        if self._session is not None:
+            raise RuntimeError("this watcher was entered already: call hub.watch() for another one")
         self._session = self._join(self._client)
         return self
 
@@ -236,7 +240,7 @@ class _Session:
     """The state of one instance, for all who watch it."""
 
     def __init__(self) -> None:
-        self.watchers: list[AsyncPlugChat] = []
+        self.clients: list[AsyncPlugChat] = []
         self.is_over = False
         self.scope = anyio.CancelScope()
         self.is_closed = False
@@ -266,12 +270,12 @@ class _Session:
         self._wake()
 
     def join(self, client: AsyncPlugChat) -> None:
-        self.watchers.append(client)
+        self.clients.append(client)
         self.scope.deadline = math.inf
 
     def leave(self, client: AsyncPlugChat, linger: float) -> None:
-        self.watchers.remove(client)
-        if not self.watchers:
+        self.clients.remove(client)
+        if not self.clients:
             self.scope.deadline = anyio.current_time() + linger
 
     def _wake(self) -> None:

@@ -438,6 +438,26 @@ async def test_a_hub_that_is_not_open_says_so(sandbox: Sandbox) -> None:
         await watcher.__aenter__()
 
 
+async def test_a_hub_that_is_open_is_not_opened_again(sandbox: Sandbox) -> None:
+    """The first one goes on."""
+    async with PairingHub() as hub:
+        with pytest.raises(RuntimeError, match="this hub is open already"):
+            await hub.__aenter__()
+        async with hub.watch(sandbox.client()) as states:
+            assert await anext(states) == Starting()
+
+
+async def test_a_watcher_that_was_entered_is_not_entered_again(sandbox: Sandbox) -> None:
+    """It counts once, so that the session ends after it."""
+    client = sandbox.client()
+    async with PairingHub(linger=0) as hub:
+        async with hub.watch(client) as states:
+            with pytest.raises(RuntimeError, match="this watcher was entered already"):
+                await states.__aenter__()
+        await anyio.wait_all_tasks_blocked()
+        assert hub.state(client) is None
+
+
 async def test_a_watcher_that_was_not_entered_says_so(sandbox: Sandbox) -> None:
     """Nor one that was left; leaving it twice does nothing."""
     async with PairingHub() as hub:
