@@ -10,7 +10,7 @@ from plugchat_async.fastapi import pairing_router
 _COOKIE = "plugchat"
 _PAGE = "/pair"
 
-_NOT_KEPT = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+_SECURITY_HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 
 class Door:
@@ -47,8 +47,10 @@ def make_app(client: AsyncPlugChat, hub: PairingHub, door: Door) -> FastAPI:
     async def enter(key: str) -> Response:
         given = door.exchange(key)
         if given is None:
-            raise HTTPException(403, "this address was used already, or never was one", _NOT_KEPT)
-        response = Response(status_code=303, headers={**_NOT_KEPT, "Location": _PAGE})
+            raise HTTPException(
+                403, "this address was used already, or never was one", _SECURITY_HEADERS
+            )
+        response = Response(status_code=303, headers={**_SECURITY_HEADERS, "Location": _PAGE})
         # A strict one stays behind where the address is clicked in a page, such as a terminal's.
         response.set_cookie(_COOKIE, given, path=_PAGE, httponly=True, samesite="lax")
         return response

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from fastapi import Header, HTTPException
 
+from ._security_headers import SECURITY_HEADERS
+
 # A scheme's own port may be named or left out.
 _ITS_OWN_PORT = r":(80|443)$"
 
@@ -24,7 +26,7 @@ def require_same_origin(
     else:
         is_ours = origin is None or _authority(origin.partition("://")[2]) == _authority(host)
     if not is_ours:
-        raise HTTPException(403, "this has to come from the pairing page itself")
+        raise HTTPException(403, "this has to come from the pairing page itself", SECURITY_HEADERS)
 
 
 def _authority(text: str) -> str:

@@ -13,6 +13,7 @@ from ._app_hub import AppHub
 from ._events import Drawings, event
 from ._origins import require_same_origin
 from ._page import PairingPage
+from ._security_headers import SECURITY_HEADERS
 
 ClientDependency: TypeAlias = (
     Callable[..., AsyncPlugChat]
@@ -21,16 +22,8 @@ ClientDependency: TypeAlias = (
     | Callable[..., AsyncIterator[AsyncPlugChat]]
 )
 
-# Until some of the windows that fill the limit may have been closed.
-_SECONDS_UNTIL_THERE_MAY_BE_ROOM = 10
-
-_NOT_KEPT = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'self'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+# By then some of the windows that fill the limit may have been closed.
+_RETRY_AFTER_SECONDS = 10
 
 
 def pairing_router(
@@ -48,10 +41,9 @@ def pairing_router(
     | `POST {prefix}/restart` | the button after an ending: 204, or 403 for another origin |
     | `GET {prefix}/qr.svg` | the code on show: 404 where there is none; it starts no session |
 
-    A stream of events stays open for as long as somebody looks, and uvicorn waits for it when it is
-    told to stop, without end by itself, and before it closes the app's lifespan: nothing in an
-    app can cut that short. Run `uvicorn --timeout-graceful-shutdown 1`, and it stops within 2 s;
-    the pages connect again by themselves.
+    A stream of events stays open for as long as somebody looks. Told to stop, uvicorn waits for it
+    without end, and closes the app's lifespan only then. Run it with
+    `--timeout-graceful-shutdown 1`, and it stops within 2 s; the pages connect again by themselves.
 
     Args:
         get_client: A dependency that returns the client of this request's tenant. It may be closed
@@ -79,19 +71,18 @@ def pairing_router(
     @router.get("", include_in_schema=False, dependencies=[Depends(get_client)])
     @router.get("/", include_in_schema=False, dependencies=[Depends(get_client)])
     async def page(request: Request) -> Response:
-        return pairing_page.response(request.headers.get("accept-language", ""), _NOT_KEPT)
+        return pairing_page.response(request.headers.get("accept-language", ""), SECURITY_HEADERS)
 
     async def watch(
         client: Annotated[AsyncPlugChat, Depends(get_client)], response: Response
     ) -> AsyncIterator[Watcher]:
-        response.headers.update(_NOT_KEPT)
+        response.headers.update(SECURITY_HEADERS)
         async with AsyncExitStack() as stack:
             try:
                 watcher = await stack.enter_async_context(app_hub.hub.watch(client))
             except TooManyWatchers as error:
-                raise HTTPException(
-                    503, str(error), {"Retry-After": str(_SECONDS_UNTIL_THERE_MAY_BE_ROOM)}
-                ) from error
+                come_back = {"Retry-After": str(_RETRY_AFTER_SECONDS)}
+                raise HTTPException(503, str(error), SECURITY_HEADERS | come_back) from error
             yield watcher
 
     @router.get(
@@ -111,8 +102,9 @@ def pairing_router(
         dependencies=[Depends(require_same_origin)],
         responses={403: {"description": "It came from a page of another origin"}},
     )
-    async def restart(client: Annotated[AsyncPlugChat, Depends(get_client)]) -> None:
+    async def restart(client: Annotated[AsyncPlugChat, Depends(get_client)]) -> Response:
         app_hub.hub.restart(client)
+        return Response(status_code=204, headers=SECURITY_HEADERS)
 
     @router.get(
         "/qr.svg",
@@ -125,8 +117,10 @@ def pairing_router(
     async def qr_svg(client: Annotated[AsyncPlugChat, Depends(get_client)]) -> Response:
         state = app_hub.hub.state(client)
         if not isinstance(state, ShowingCode) or state.qr.is_expired:
-            raise HTTPException(404, "no code is on show", _NOT_KEPT)
-        return Response(await drawings.svg(state.qr), media_type="image/svg+xml", headers=_NOT_KEPT)
+            raise HTTPException(404, "no code is on show", SECURITY_HEADERS)
+        return Response(
+            await drawings.svg(state.qr), media_type="image/svg+xml", headers=SECURITY_HEADERS
+        )
 
     return router
 

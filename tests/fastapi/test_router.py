@@ -299,13 +299,22 @@ def test_viewers_beyond_the_limit_are_told_to_come_back(
 
 
 def test_nothing_is_kept_and_nothing_is_told_on(sandbox: Sandbox, serve: Any, listen: Any) -> None:
-    """Neither by a browser's cache, nor by one in between, nor in a `Referer`."""
-    url = serve(app_with(sandbox))
+    """Neither by a cache of any kind, nor in a `Referer`; not of a refusal either."""
+    url = serve(app_with(sandbox, PairingHub(max_watchers=1)))
     events = listen(f"{url}/whatsapp/events")
     events.until("code")
     assert events.response.headers["content-type"].startswith("text/event-stream")
-    picture = httpx.get(f"{url}/whatsapp/qr.svg")
-    for response in (httpx.get(f"{url}/whatsapp"), events.response, picture):
+    answers = [
+        events.response,
+        httpx.get(f"{url}/whatsapp"),
+        httpx.get(f"{url}/whatsapp/qr.svg"),
+        httpx.get(f"{url}/whatsapp/qr.svg", headers={"tenant": "b"}),
+        httpx.get(f"{url}/whatsapp/events"),
+        httpx.post(f"{url}/whatsapp/restart"),
+        httpx.post(f"{url}/whatsapp/restart", headers={"Origin": "https://other.example"}),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 404, 503, 204, 403]
+    for response in answers:
         assert "no-store" in response.headers["cache-control"]
         assert response.headers["referrer-policy"] == "no-referrer"
         assert response.headers["x-content-type-options"] == "nosniff"
