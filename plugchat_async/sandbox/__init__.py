@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._answers import DESCRIPTIONS as ANSWERS
+from ._answers import ANSWERS
 from ._sandbox import Call, Sandbox
 
 __all__ = ["ANSWERS", "Call", "Sandbox"]

@@ -325,9 +325,9 @@ FAILURES: Mapping[str, Answer] = {
     "value_null": _always("200 with `value` null: no code yet.", _json({"value": None})),
 }
 
-ANSWERS: Mapping[str, Answer] = dict(sorted({**CODES, **CONNECTIONS, **FAILURES}.items()))
+BY_NAME: Mapping[str, Answer] = dict(sorted({**CODES, **CONNECTIONS, **FAILURES}.items()))
 
-DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
-    {name: answer.description for name, answer in ANSWERS.items()}
+ANSWERS: Mapping[str, str] = MappingProxyType(
+    {name: answer.description for name, answer in BY_NAME.items()}
 )
 """Every answer's name, sorted, with one line about it."""

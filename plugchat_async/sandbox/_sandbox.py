@@ -12,7 +12,7 @@ import httpx
 
 from plugchat_async import AsyncPlugChat
 
-from ._answers import ANSWERS, ENDPOINTS, UNAUTHORIZED, Endpoint, Reply
+from ._answers import ANSWERS, BY_NAME, ENDPOINTS, UNAUTHORIZED, Endpoint, Reply
 from ._application import PREFIX, application
 from ._drawing import jpeg
 from ._instance import Instance
@@ -55,7 +55,7 @@ class _Order:
 
     def fits(self, endpoint: Endpoint, token: str) -> bool:
         return (
-            endpoint in ANSWERS[self.answer].endpoints
+            endpoint in BY_NAME[self.answer].endpoints
             and self.endpoint in {None, endpoint}
             and self.token in {None, token}
         )
@@ -216,7 +216,7 @@ class Sandbox:
             raise ValueError(_unknown(name))
         if endpoint is not None and endpoint not in ENDPOINTS:
             raise ValueError(f"endpoint has to be one of {', '.join(ENDPOINTS)}, not {endpoint!r}")
-        if endpoint is not None and endpoint not in ANSWERS[name].endpoints:
+        if endpoint is not None and endpoint not in BY_NAME[name].endpoints:
             raise ValueError(f"{endpoint} never answers {name!r}")
         if times < 1:
             raise ValueError(f"times has to be 1 or more, not {times}")
@@ -234,7 +234,7 @@ class Sandbox:
             else:
                 instance = self._instance(token)
                 name = self._ordered(endpoint, token) or _usual(endpoint, instance)
-                reply = ANSWERS[name].reply(instance, endpoint)
+                reply = BY_NAME[name].reply(instance, endpoint)
             at = self._clock() - self._made_at
             self._calls.append(Call(endpoint, at, token, reply.status, name))
             return reply

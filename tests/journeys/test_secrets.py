@@ -54,7 +54,7 @@ from plugchat_async import (
 )
 from plugchat_async.fastapi import pairing_router
 from plugchat_async.sandbox import Sandbox
-from plugchat_async.sandbox._answers import ANSWERS
+from plugchat_async.sandbox._answers import BY_NAME
 from plugchat_async.sandbox._instance import Instance
 from tests.app_server import serve_app
 from tests.raw_server import serve_raw
@@ -430,11 +430,11 @@ async def test_no_answer_of_the_sandbox_leaves_a_secret(traces: Traces) -> None:
             "/qr-code/image": client.qr_code_image,
             "/status": client.status,
         }
-        for name, answer in ANSWERS.items():
+        for name, answer in BY_NAME.items():
             for endpoint in answer.endpoints:
                 sandbox.answer_next(name, endpoint=endpoint)
                 await leave(traces, calls[endpoint])
-    assert {call.answer for call in sandbox.calls} == set(ANSWERS)
+    assert {call.answer for call in sandbox.calls} == set(BY_NAME)
     assert traces.leaks() == {}
 
 
