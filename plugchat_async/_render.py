@@ -26,7 +26,7 @@ _RESET = "\x1b[0m"
 # like a code's, the one of every third column is the best more often than all others together.
 _MASK = 2
 
-# A page draws the same code for each of its viewers, at about the same time.
+# One code is drawn again and again: for each viewer, and at each change of a window's size.
 _remembered = lru_cache(maxsize=64)
 
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class PairOptions:
     """Hold how the codes are to be shown."""
 
     interval: float
@@ -49,7 +49,7 @@ class Wishes:
     in_browser: bool
 
 
-def run(access: Access, wishes: Wishes) -> None:
+def run(access: Access, options: PairOptions) -> None:
     """Link a phone; after three codes it is asked whether somebody still wants to.
 
     Raises:
@@ -57,51 +57,57 @@ def run(access: Access, wishes: Wishes) -> None:
         PlugChatError: A code could not be fetched.
     """
     console = standard_output()
-    if wishes.in_browser:
-        return _tell(_link_in_browser(access, wishes), console, as_json=False)
-    with open_picture(wishes.output, in_viewer=False):
-        make_client = access.clients()
-    outcome = _run_session(make_client(), wishes, console)
-    while outcome is PairingOutcome.EXPIRED and not wishes.as_json and _goes_on(console):
-        outcome = _run_session(make_client(), wishes, console)
-    return _tell(outcome, console, as_json=wishes.as_json)
+    if options.in_browser:
+        outcome = _link_in_browser(access, options)
+    else:
+        outcome = _link_here(access, options, console)
+    _tell(outcome, console, as_json=options.as_json)
 
 
-def _link_in_browser(access: Access, wishes: Wishes) -> PairingOutcome:
+def _link_in_browser(access: Access, options: PairOptions) -> PairingOutcome:
     try:
         from . import _web
     except ImportError as error:
         raise Failure(texts().web_missing) from error
-    link = partial(_web.link, interval=wishes.interval, in_browser=wishes.in_viewer)
+    link = partial(_web.link, interval=options.interval, in_browser=options.in_viewer)
     return anyio.run(link, access.client())
 
 
-def _run_session(client: AsyncPlugChat, wishes: Wishes, console: Console) -> PairingOutcome:
+def _link_here(access: Access, options: PairOptions, console: Console) -> PairingOutcome:
+    with open_picture(options.output, in_viewer=False):
+        make_client = access.clients()
+    outcome = _run_session(make_client(), options, console)
+    while outcome is PairingOutcome.EXPIRED and not options.as_json and _goes_on(console):
+        outcome = _run_session(make_client(), options, console)
+    return outcome
+
+
+def _run_session(client: AsyncPlugChat, options: PairOptions, console: Console) -> PairingOutcome:
     try:
-        with open_picture(wishes.output, in_viewer=wishes.in_viewer) as picture:
-            return anyio.run(_link, client, wishes, console, picture)
+        with open_picture(options.output, in_viewer=options.in_viewer) as picture:
+            return anyio.run(_link, client, options, console, picture)
     except PlugChatError as error:
-        if wishes.as_json:
+        if options.as_json:
             print_event("failed", code=error.code, message=explain(error).happened)
         raise
 
 
 async def _link(
-    client: AsyncPlugChat, wishes: Wishes, console: Console, picture: Picture | None
+    client: AsyncPlugChat, options: PairOptions, console: Console, picture: Picture | None
 ) -> PairingOutcome:
     note = "" if has_colors(console) or not is_redrawn(console) else texts().pair_on_light
-    async with client, _open(console, wishes, picture) as screen:
+    async with client, _open(console, options, picture) as screen:
 
         async def show(code: QRCode) -> None:
-            if code.round == 1 and not (wishes.as_json or is_redrawn(console)):
+            if code.round == 1 and not (options.as_json or is_redrawn(console)):
                 _introduce(picture)
             if picture is not None:
                 picture.show(code)
-            screen.show(code, seconds=wishes.interval, note=picture.note if picture else note)
-            if picture is not None and wishes.in_viewer and code.round == 1:
+            screen.show(code, seconds=options.interval, note=picture.note if picture else note)
+            if picture is not None and options.in_viewer and code.round == 1:
                 await _open_viewer(picture, screen)
 
-        return await client.pairing(interval=wishes.interval).wait(show)
+        return await client.pairing(interval=options.interval).wait(show)
 
 
 async def _open_viewer(picture: Picture, screen: Screen) -> None:
@@ -118,15 +124,15 @@ def _introduce(picture: Picture | None) -> None:
 
 
 def _open(
-    console: Console, wishes: Wishes, picture: Picture | None
+    console: Console, options: PairOptions, picture: Picture | None
 ) -> AbstractAsyncContextManager[Screen]:
-    if wishes.as_json:
+    if options.as_json:
         return nullcontext(Events())
     return open_screen(
         console,
         heading=texts().pair_heading,
         elsewhere="" if picture else texts().pair_elsewhere,
-        ascii_only=wishes.ascii_only,
+        ascii_only=options.ascii_only,
     )
 
 

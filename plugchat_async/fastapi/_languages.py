@@ -9,7 +9,7 @@ Language: TypeAlias = Literal["en", "pt-BR"]
 LANGUAGES: Final[tuple[Language, ...]] = ("en", "pt-BR")
 
 
-def choose(accept_language: str) -> Language:
+def negotiate(accept_language: str) -> Language:
     """Choose what the browser likes best, and English where it likes none of them.
 
     Args:

@@ -11,7 +11,7 @@ import jinja2
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
-from ._languages import LANGUAGES, choose
+from ._languages import LANGUAGES, negotiate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +55,7 @@ class PairingPage:
             accept_language: The header `Accept-Language`; empty where there was none.
             headers: Further headers of the response.
         """
-        language = choose(accept_language)
+        language = negotiate(accept_language)
         nonce = secrets.token_urlsafe(16)
         return HTMLResponse(
             self._template.render(

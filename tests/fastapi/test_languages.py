@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from plugchat_async import _errors
-from plugchat_async.fastapi._languages import LANGUAGES, choose
+from plugchat_async.fastapi._languages import LANGUAGES, negotiate
 from plugchat_async.fastapi._page import read_words
 
 
@@ -36,7 +36,7 @@ from plugchat_async.fastapi._page import read_words
 )
 def test_the_language_that_the_browser_likes_best(accept_language: str, language: str) -> None:
     """Portuguese or English by weight, then by order; English where neither is asked for."""
-    assert choose(accept_language) == language
+    assert negotiate(accept_language) == language
 
 
 def leaves(words: Any, path: str = "") -> dict[str, str]:
