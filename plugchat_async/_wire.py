@@ -327,7 +327,7 @@ class _Reply:
     def _already_connected(self) -> ResponseError:
         return self._error(
             AlreadyConnected,
-            "this instance is connected to a phone already: disconnect it before linking another",
+            "this instance is already connected to a phone: disconnect it before linking another",
         )
 
     def _unauthorized(self) -> ResponseError:

@@ -441,7 +441,7 @@ def test_a_word_alone_is_never_a_code(word: str) -> None:
         (
             200,
             {"connected": True},
-            "this instance is connected to a phone already",
+            "this instance is already connected to a phone",
             "disconnect it before linking another",
         ),
         (

@@ -89,7 +89,7 @@ def pair(
 
     After three codes you are asked whether to go on; without a terminal, it ends.
 
-    Exit codes: 0 linked, 1 failure, 2 usage, 3 connected already, 4 no code was scanned,
+    Exit codes: 0 linked, 1 failure, 2 usage, 3 already connected, 4 no code was scanned,
     130 interrupted.
 
     \b
@@ -106,16 +106,16 @@ def pair(
 
     if in_browser and (output is not None or ascii_only or as_json):
         raise typer.BadParameter("--web goes with neither --output, --ascii nor --json")
-    wishes = _pair.Wishes(interval, output, in_viewer, ascii_only, as_json, in_browser)
+    options = _pair.PairOptions(interval, output, in_viewer, ascii_only, as_json, in_browser)
     with reported(debug=debug):
-        _pair.run(Access(token_file, base_url, allow_insecure_http, timeout), wishes)
+        _pair.run(Access(token_file, base_url, allow_insecure_http, timeout), options)
 
 
 @application.command()
 def demo(
     *,
     fast: Annotated[
-        bool, typer.Option("--fast", help="Take seconds in place of half a minute.")
+        bool, typer.Option("--fast", help="Finish in seconds, not half a minute.")
     ] = False,
     debug: Debug = False,
 ) -> None:
@@ -176,7 +176,7 @@ def qr(
 ) -> None:
     """Show one code, to be scanned within 20 seconds.
 
-    Exit codes: 0 done, 1 failure, 2 usage, 3 connected already.
+    Exit codes: 0 done, 1 failure, 2 usage, 3 already connected.
     """
     from . import _qr
 
@@ -202,7 +202,7 @@ def image(
 ) -> None:
     """Save one code as the image that PlugChat draws.
 
-    Exit codes: 0 done, 1 failure, 2 usage, 3 connected already.
+    Exit codes: 0 done, 1 failure, 2 usage, 3 already connected.
     """
     from . import _image
 

@@ -74,9 +74,8 @@ ScanAfter: TypeAlias = Annotated[
     float | None,
     typer.Option(
         metavar="SECONDS",
-        min=0,
         callback=_checked_by(partial(_settings.check_seconds, "scan-after", may_be_zero=True)),
-        help="Let a phone scan each code after so long.",
+        help="Let a phone scan each code after this long.",
     ),
 ]
 

@@ -107,7 +107,7 @@ ENGLISH = Texts(
     detail="PlugChat said: {detail}",
     failures={
         "already_connected": Sentences(
-            "This instance is connected to a phone already, so there is no code to scan.",
+            "This instance is already connected to a phone, so there is no code to scan.",
             "Disconnect it in PlugChat's panel before linking another phone.",
         ),
         "authentication_error": Sentences(
@@ -128,11 +128,11 @@ ENGLISH = Texts(
         ),
         "qr_not_ready": Sentences(
             "PlugChat has no code yet.",
-            "Try again in some seconds.",
+            "Try again in a few seconds.",
         ),
         "rate_limited": Sentences(
-            "Too many codes were asked for.",
-            "Wait some minutes before you try again.",
+            "Too many codes were requested.",
+            "Wait a few minutes before you try again.",
         ),
         "request_timeout": Sentences(
             "PlugChat did not answer in time.",
@@ -152,7 +152,7 @@ ENGLISH = Texts(
         ),
         "unexpected_response": Sentences(
             "PlugChat answered something that is neither a code nor a known error.",
-            "Try again; if it stays, check the base URL, which ends in /api/whatsapp.",
+            "Try again; if that does not help, check the base URL, which ends in /api/whatsapp.",
         ),
     },
     no_token=Sentences(
@@ -170,7 +170,7 @@ ENGLISH = Texts(
     ),
     no_text="it is not text in UTF-8",
     wrong_content="it is empty, too long, or has characters that no token has",
-    file_is_readable_by_others="Other users can read {path}. Close it with: chmod 600 {path}",
+    file_is_readable_by_others="Other users can read {path}. Restrict it with: chmod 600 {path}",
     base_url_unusable=Sentences(
         "The base URL is not valid.",
         "It begins with https:// and ends in /api/whatsapp, without user, query or fragment.",
@@ -197,7 +197,7 @@ ENGLISH = Texts(
     ),
     output_unwritable=Sentences(
         "{path} can't be written: {reason}.",
-        "Name a file in a folder that is there, and where you may write.",
+        "Name a file in an existing folder that you can write to.",
     ),
     no_file="it is a folder, a pipe or a device",
     output_failed=Sentences(
@@ -205,8 +205,8 @@ ENGLISH = Texts(
         "Check where the output goes, and whether there is room for it.",
     ),
     output_exists=Sentences(
-        "{path} is there already, and the code in it would be removed at the end.",
-        "Name a file that is not there, or remove this one.",
+        "{path} already exists, and would be replaced, then removed at the end.",
+        "Choose another name, or remove that file first.",
     ),
     output_misnamed="The image is {media_type}, which the name {path} does not say.",
     saved="Saved to {path}. It can be scanned for {seconds} s: until {until}.",
@@ -335,7 +335,7 @@ PORTUGUESE = Texts(
         ),
         "unexpected_response": Sentences(
             "O PlugChat respondeu algo que não é um código nem um erro conhecido.",
-            "Tente de novo; se continuar, confira a URL base, que termina em /api/whatsapp.",
+            "Tente de novo; se não resolver, confira a URL base, que termina em /api/whatsapp.",
         ),
     },
     no_token=Sentences(
@@ -354,13 +354,13 @@ PORTUGUESE = Texts(
     ),
     no_text="não é texto em UTF-8",
     wrong_content="está vazio, é longo demais ou tem caracteres que nenhum token tem",
-    file_is_readable_by_others="Outros usuários podem ler {path}. Feche-o com: chmod 600 {path}",
+    file_is_readable_by_others="Outros usuários podem ler {path}. Proteja-o com: chmod 600 {path}",
     base_url_unusable=Sentences(
         "A URL base não é válida.",
         "Ela começa com https:// e termina em /api/whatsapp, sem usuário, consulta ou fragmento.",
     ),
     base_url_insecure=Sentences(
-        "A URL base usa http simples para outra máquina: o token iria às claras.",
+        "A URL base usa http simples para outra máquina: o token trafegaria sem criptografia.",
         "Use https ou permita com --allow-insecure-http.",
     ),
     decoder_missing=Sentences(

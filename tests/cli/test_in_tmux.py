@@ -338,5 +338,5 @@ def test_an_instance_that_is_connected_already(
     served.answer_next("already_connected")
     terminal = open_terminal(80, 24)
     pair(terminal, token=token)
-    terminal.wait_for("connected to a phone already")
+    terminal.wait_for("already connected to a phone")
     assert exit_code(terminal) == "3"

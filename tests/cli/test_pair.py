@@ -166,7 +166,7 @@ def test_already_connected(run: Run, sandbox: Sandbox, options: tuple[str, ...])
     sandbox.answer_next("already_connected")
     ran = run(*QUICK, *options)
     assert ran.exit_code == 3
-    assert "connected to a phone already" in ran.err
+    assert "already connected to a phone" in ran.err
     assert "On the phone" not in ran.err
     if options:
         assert events(ran) == [{"event": "already_connected"}]

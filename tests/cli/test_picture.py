@@ -32,7 +32,7 @@ def test_somebody_s_own_file_is_refused(tmp_path: Path) -> None:
     """It would be lost at the end; exit code 2, before a code is spent."""
     path = tmp_path / "code.png"
     path.write_bytes(b"mine")
-    with pytest.raises(Failure, match="is there already") as caught:
+    with pytest.raises(Failure, match="already exists") as caught:
         open_picture(path, in_viewer=False).__enter__()
     assert caught.value.exit_code == 2
     assert path.read_bytes() == b"mine"

@@ -151,7 +151,7 @@ def test_already_connected(run: Run, sandbox: Sandbox, options: list[str]) -> No
     sandbox.answer_next("already_connected")
     ran = run("qr", *options)
     assert ran.exit_code == 3
-    assert "connected to a phone already" in ran.err
+    assert "already connected to a phone" in ran.err
     assert ("already_connected" in ran.out) is bool(options)
 
 

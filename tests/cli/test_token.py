@@ -50,7 +50,7 @@ def test_a_file_that_others_can_read_is_warned_of(
     token_file.chmod(mode)
     assert find_token(token_file).get_secret_value() == token
     assert capsys.readouterr().err == (
-        f"Warning: Other users can read {token_file}. Close it with: chmod 600 {token_file}\n"
+        f"Warning: Other users can read {token_file}. Restrict it with: chmod 600 {token_file}\n"
     )
 
 
