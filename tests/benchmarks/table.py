@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from .figures import Figure, Report
 
-HEADINGS = ("what", "measured", "beside", "ratio (half of the turns)", "goal", "met")
+HEADINGS = ("what", "measured", "beside", "ratio (quartiles)", "goal", "met")
 VERDICTS = {True: "yes", False: "no", None: ""}
 # Where nothing tells the width, as in a log, it is this.
 WIDTH_OF_A_LOG = 150
@@ -56,9 +56,9 @@ _INTRODUCTION = """\
 # Benchmarks
 
 Each figure stands beside an alternative that was measured in the same run. Look at the ratio: a
-slower machine slows both. Both take turns, A B A B; the table shows the median of the ratios, and
-between which two ratios the middle half of the turns lies. The server is a process of its own on
-another core. Goals are upper limits: of the ratio or, with a unit, of the figure itself.
+slower machine slows both. Both take turns, A B A B; the table shows the median of the ratios and
+their interquartile range. The server is a process of its own on another core. Goals are upper
+limits: of the ratio or, with a unit, of the figure itself.
 
 ```console
 $ nox -s bench -- --json figures.json --markdown docs/reference/benchmarks.md
@@ -66,7 +66,7 @@ $ nox -s bench -- per_call drawing
 ```
 
 The first command measures everything and writes this page. The second one measures two subjects.
-What is told in seconds and milliseconds needs a machine that does nothing else.
+Timings in seconds and milliseconds need an otherwise idle machine.
 """
 
 
