@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.tmux
 
+# Rich draws a page from the top.
+HOME = "\x1b[H"
+
 # What the sandbox issues: one of WhatsApp's two forms, around a reference and three keys.
 PAYLOAD = re.compile(r"(https://wa\.me/settings/linked_devices#|2@)[\w+/=]+(,[\w+/]{43}=){3}")
 
@@ -35,12 +38,13 @@ PAYLOAD = re.compile(r"(https://wa\.me/settings/linked_devices#|2@)[\w+/=]+(,[\w
 class Terminal:
     """A real terminal: a shell inside tmux."""
 
-    def __init__(self, name: str, columns: int, rows: int) -> None:
+    def __init__(self, name: str, columns: int, rows: int, recording: Path) -> None:
         self._tmux = ["tmux", "-L", name, "-f", "/dev/null"]
+        self._recording = recording
         self.columns = columns
         shell = "env PS1='$ ' bash --norc --noprofile"
         self._call("new-session", "-d", "-x", str(columns), "-y", str(rows), shell)
-        self.wait_for("$")
+        self._call("pipe-pane", "-o", shlex.join(["dd", "bs=64k", f"of={recording}"]))
 
     def type(self, *keys: str) -> None:
         """Press keys, by tmux's names."""
@@ -64,9 +68,24 @@ class Terminal:
         """Drag the window to another size."""
         self._call("resize-window", "-x", str(columns), "-y", str(rows))
 
+    def frames(self, *, until: str) -> list[str]:
+        """Tell what was drawn over what, from the first screen to the one with the last words."""
+        deadline = time.monotonic() + 60
+        while until not in (recorded := self._recording.read_text("utf-8", "replace")):
+            assert time.monotonic() < deadline, f"never recorded:\n{recorded}"
+            time.sleep(0.05)
+        return recorded.split(HOME)
+
     def wait_for(self, words: str) -> str:
-        """Wait until words stand on the screen, and capture it."""
+        """Wait until words stand on a screen that is at rest, and capture it."""
         return self.wait_until(lambda screen: words in screen)
+
+    def notice(self, words: str) -> None:
+        """Wait until words stand on the screen, which may be drawn anew the whole time."""
+        deadline = time.monotonic() + 60
+        while words not in (screen := self.screen()):
+            assert time.monotonic() < deadline, f"never seen on this screen:\n{screen}"
+            time.sleep(0.05)
 
     def wait_until(self, is_seen: Callable[[str], object]) -> str:
         """Wait until something is seen on a screen that is at rest, and capture it."""
@@ -95,7 +114,8 @@ def open_terminal(tmp_path: Path) -> Iterator[Callable[[int, int], Terminal]]:
 
     def open_terminal(columns: int, rows: int) -> Terminal:
         name = f"plugchat-{tmp_path.parent.name}-{tmp_path.name}-{len(terminals)}"
-        terminals.append(Terminal(name, columns, rows))
+        terminals.append(Terminal(name, columns, rows, tmp_path / f"{len(terminals)}.recording"))
+        terminals[-1].wait_for("$")
         return terminals[-1]
 
     yield open_terminal
@@ -131,38 +151,35 @@ def wait_for_code(read_screen: ReadScreen) -> WaitForCode:
 
 
 def test_a_demo_on_a_terminal(
-    open_terminal: OpenTerminal, read_screen: ReadScreen, wait_for_code: WaitForCode
+    open_terminal: OpenTerminal,
+    read_screen: ReadScreen,
+    paint_terminal: Callable[..., Image],
+    read_codes: Callable[[Image], list[str]],
 ) -> None:
     """Two codes that scan, one after the other, then a page that says it is done."""
     terminal = open_terminal(80, 50)
     terminal.call("demo", "--fast")
+    last = "Linked: the phone scanned code 2 of 3."
+    frames = terminal.frames(until=last)
     payloads = []
     for number in (1, 2):
-        payload = wait_for_code(terminal, f"Code {number} of 3")
+        frame = next(frame for frame in frames if f"Code {number} of 3" in frame)
+        [payload] = read_codes(paint_terminal(frame, columns=terminal.columns))
         assert PAYLOAD.fullmatch(payload)
         payloads.append(payload)
     assert payloads[0] != payloads[1]
-    assert read_screen(terminal.wait_for("Linked: the phone scanned code 2 of 3.")) == []
+    assert read_screen(terminal.wait_for(last)) == []
+    assert exit_code(terminal) == "0"
 
 
-def test_a_demo_that_is_resized_and_interrupted(
-    open_terminal: OpenTerminal, read_screen: ReadScreen
-) -> None:
-    """The code gives way and comes back; Ctrl-C leaves the terminal as it was, exit code 130."""
-    terminal = open_terminal(80, 24)
+def test_a_demo_that_is_interrupted(open_terminal: OpenTerminal) -> None:
+    """Ctrl-C leaves the terminal as it was, exit code 130."""
+    terminal = open_terminal(80, 50)
     terminal.call("demo")
-    terminal.wait_for("It needs 60 x 33 characters and has 80 x 24.")
-    for columns, rows in ((200, 60), (130, 35), (80, 34)):
-        terminal.resize(columns, rows)
-        terminal.wait_until(read_screen)
+    terminal.notice("Code 1 of 3")
     assert (terminal.tell("alternate_on"), terminal.tell("cursor_flag")) == ("1", "0")
     terminal.type("C-c")
-    terminal.wait_until(lambda _: terminal.tell("alternate_on") == "0")
-    terminal.type("echo exit code $?", "Enter")
-    screen = terminal.wait_for("exit code 130")
-    assert terminal.tell("cursor_flag") == "1"
-    assert "Traceback" not in screen
-    assert "\x1b[" not in screen
+    assert exit_code(terminal) == "130"
 
 
 def test_a_code_on_a_terminal_whose_user_types_the_token(
@@ -251,31 +268,27 @@ def test_pairing_in_a_small_window(
 ) -> None:
     """The size needed, and another way; made larger in mid-code, it shows the code."""
     terminal = open_terminal(80, 24)
-    pair(terminal, token=token)
+    pair(terminal, "--interval", "20", token=token)
     screen = terminal.wait_for("It needs 60 x 33 characters and has 80 x 24.")
     assert "plugchat pair --output code.png" in screen
     assert read_screen(screen) == []
     terminal.resize(80, 50)
     [payload] = read_screen(terminal.wait_until(read_screen))
-    terminal.resize(60, 33)
-    terminal.wait_until(lambda screen: read_screen(screen) == [payload])
+    for columns, rows in ((200, 60), (60, 33)):
+        terminal.resize(columns, rows)
+        terminal.wait_until(lambda screen: read_screen(screen) == [payload])
     terminal.type("C-c")
     assert exit_code(terminal) == "130"
     assert served.scan(payload)
 
 
 def test_the_question_after_three_codes(
-    *,
-    served: Sandbox,
-    token: str,
-    open_terminal: OpenTerminal,
-    read_screen: ReadScreen,
-    wait_for_code: WaitForCode,
+    served: Sandbox, token: str, open_terminal: OpenTerminal, read_screen: ReadScreen
 ) -> None:
-    """Enter, pressed after it was put, asks for three more; the first of them links."""
+    """Enter, pressed after it was put, and not before, asks for three more."""
     terminal = open_terminal(80, 50)
-    pair(terminal, "--interval", "1.5", token=token)
-    terminal.wait_for("Code 2 of 3")
+    pair(terminal, "--interval", "2.5", token=token)
+    terminal.notice("Code 2 of 3")
     terminal.type("Enter")
     screen = terminal.wait_for("Press Enter for three more")
     assert read_screen(screen) == []
@@ -283,11 +296,10 @@ def test_the_question_after_three_codes(
     calls = len(served.calls)
     time.sleep(0.5)
     assert len(served.calls) == calls
+    served.answer_next("already_connected")
     terminal.type("Enter")
-    payload = wait_for_code(terminal, "Code 1 of 3")
-    assert served.scan(payload)
-    terminal.wait_for("Linked: the phone is connected.")
-    assert exit_code(terminal) == "0"
+    terminal.wait_for("already connected to a phone")
+    assert exit_code(terminal) == "3"
 
 
 @pytest.mark.parametrize(("key", "code"), [("C-c", "130"), ("C-d", "4")])
@@ -300,7 +312,7 @@ def test_no_to_the_question(
     terminal.wait_for("Press Enter for three more")
     terminal.type(key)
     assert exit_code(terminal) == code
-    assert len(served.calls) == 4
+    assert [call.endpoint for call in served.calls].count("/qr-code") == 3
 
 
 @pytest.mark.usefixtures("served")
