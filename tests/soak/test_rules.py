@@ -214,6 +214,14 @@ def test_over_sockets_one_call_may_be_in_flight_when_a_session_is_left() -> None
         assert (list(violations(doctored)) == []) is is_right
 
 
+def test_over_sockets_a_last_look_may_come_too_late_to_be_noted() -> None:
+    """In virtual time it may not."""
+    over_sockets, virtual = session("expired", sockets=True), session("expired")
+    for doctored, is_right in ((over_sockets, True), (virtual, False)):
+        without(8, 2)(doctored)
+        assert (list(violations(doctored)) == []) is is_right
+
+
 def test_every_answer_has_a_meaning() -> None:
     """The rules know what becomes of each that the sandbox can give."""
     known = {name for names in ERRORS.values() for name in names} | {"status", "session_lost"}
