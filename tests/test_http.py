@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import anyio
 import httpx
 import httpx2
@@ -205,6 +206,19 @@ async def test_failures_that_a_transport_lets_through_are_network_errors(
     gateway = Gateway(family, failure)
     with pytest.raises(NetworkError):
         await gateway.client(retries=0).qr_code()
+
+
+async def test_what_an_http_library_under_the_family_s_raises_is_a_network_error(
+    family: ModuleType,
+) -> None:
+    """A bridge to aiohttp may hand on what that raises, with the token among its attributes."""
+    gateway = Gateway(family, aiohttp.ClientPayloadError(TOKEN))
+    with pytest.raises(NetworkError) as caught:
+        await gateway.client(retries=0).qr_code()
+    assert str(caught.value).startswith("no answer from /qr-code, RemoteProtocolError: ")
+    cause = caught.value.__cause__
+    assert isinstance(cause, family.RemoteProtocolError)
+    assert (str(cause), cause.__context__) == ("ClientPayloadError", None)
 
 
 async def raise_for_status(response: Any) -> None:

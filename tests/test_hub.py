@@ -441,7 +441,7 @@ async def test_a_hub_that_is_not_open_says_so(sandbox: Sandbox) -> None:
 async def test_a_hub_that_is_open_is_not_opened_again(sandbox: Sandbox) -> None:
     """The first one goes on."""
     async with PairingHub() as hub:
-        with pytest.raises(RuntimeError, match="this hub is open already"):
+        with pytest.raises(RuntimeError, match=r"^this hub is open already: enter it once"):
             await hub.__aenter__()
         async with hub.watch(sandbox.client()) as states:
             assert await anext(states) == Starting()
@@ -452,7 +452,7 @@ async def test_a_watcher_that_was_entered_is_not_entered_again(sandbox: Sandbox)
     client = sandbox.client()
     async with PairingHub(linger=0) as hub:
         async with hub.watch(client) as states:
-            with pytest.raises(RuntimeError, match="this watcher was entered already"):
+            with pytest.raises(RuntimeError, match=r"^this watcher was entered already: call hub"):
                 await states.__aenter__()
         await anyio.wait_all_tasks_blocked()
         assert hub.state(client) is None
