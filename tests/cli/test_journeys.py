@@ -32,9 +32,9 @@ def test_a_sandbox_process_serves_other_processes(tmp_path: Path) -> None:
         assert sandbox.stderr is not None
         environment = dict(os.environ)
         while len(environment) < len(os.environ) + 2:
-            name, _, value = (
-                sandbox.stdout.readline().strip().removeprefix("export ").partition("=")
-            )
+            line = sandbox.stdout.readline()
+            assert line
+            name, _, value = line.strip().removeprefix("export ").partition("=")
             if value:
                 environment[name] = value
         picture = tmp_path / "code.png"
@@ -49,7 +49,7 @@ def test_a_sandbox_process_serves_other_processes(tmp_path: Path) -> None:
         for line in iter(sandbox.stdout.readline, "          the phone scanned the code\n"):
             assert line
         sandbox.send_signal(signal.SIGINT)
-        assert sandbox.wait(5) == 130
+        assert sandbox.wait(60) == 130
         assert sandbox.stderr.read() == ""
 
 
@@ -61,7 +61,7 @@ def test_a_reader_that_leaves_early(served: Sandbox) -> None:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()
-        assert process.wait(15) == 1
+        assert process.wait(60) == 1
         assert "Traceback" not in process.stderr.read()
 
 
@@ -83,7 +83,7 @@ def test_a_script_that_links_a_phone(served: Sandbox) -> None:
         assert served.scan(code["payload"])
         assert read_event(pair) == {"event": "connected"}
         assert [call.endpoint for call in served.calls].count("/qr-code") == 1
-        assert pair.wait(5) == 0
+        assert pair.wait(60) == 0
         assert pair.stderr is not None
         assert pair.stderr.read() == ""
 
@@ -118,7 +118,7 @@ def test_a_script_that_is_ended_takes_its_picture_along(
         assert path.exists()
         for name in signals:
             pair.send_signal(getattr(signal, name))
-        assert pair.wait(5) == 130
+        assert pair.wait(60) == 130
         assert pair.stderr is not None
         assert "Traceback" not in pair.stderr.read()
     assert list(tmp_path.iterdir()) == []

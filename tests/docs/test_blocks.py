@@ -66,7 +66,7 @@ PLUGCHAT = re.compile(r"plugchat [\w .=-]+")
 # How wide a command's help is in a window of 80 columns.
 HELP_WIDTH = 78
 
-LONGEST_WAIT = 30.0
+LONGEST_WAIT = 120.0
 
 
 def parse(path: Path) -> Document:

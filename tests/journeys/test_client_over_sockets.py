@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -116,7 +117,7 @@ async def test_many_calls_share_few_connections() -> None:
     heads: list[bytes] = []
     async with serve_raw(answer, heads=heads) as base_url:
         async with (
-            client_for(base_url, None, max_connections=4, timeout=1) as client,
+            client_for(base_url, None, max_connections=4) as client,
             anyio.create_task_group() as calls,
         ):
             for _ in range(100):
@@ -221,9 +222,12 @@ async def test_a_server_that_never_answers_is_a_request_timeout(brought: Any) ->
 
 async def test_a_refused_connection_is_a_network_error(brought: Any) -> None:
     """Nobody listens there."""
-    async with client_for("http://127.0.0.1:9/api/whatsapp", brought, retries=0) as client:
-        with pytest.raises(NetworkError, match="base_url"):
-            await client.qr_code()
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        base_url = f"http://127.0.0.1:{held.getsockname()[1]}/api/whatsapp"
+        async with client_for(base_url, brought, retries=0) as client:
+            with pytest.raises(NetworkError, match="base_url"):
+                await client.qr_code()
 
 
 async def test_the_next_call_works_after_one_was_cancelled(brought: Any) -> None:

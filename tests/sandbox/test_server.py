@@ -102,7 +102,7 @@ async def test_open_connections_do_not_hold_up_the_end() -> None:
     async with httpx.AsyncClient(headers=HEADERS) as client:
         async with Sandbox().serve() as base_url:
             await client.get(f"{base_url}/status")
-            with socket.create_connection(address(base_url), timeout=5) as half:
+            with socket.create_connection(address(base_url), timeout=60) as half:
                 half.sendall(b"GET /api/whatsapp/qr-code HTTP/1.1\r\nHost: x\r\n")
                 await client.get(f"{base_url}/status")
         assert not [thread for thread in threading.enumerate() if thread.name == "plugchat-sandbox"]
@@ -119,9 +119,9 @@ async def test_a_request_that_is_never_answered_does_not_hold_up_the_end() -> No
         await anyio.sleep_forever()
 
     async with serve(never, host="127.0.0.1", port=0) as base_url:
-        with socket.create_connection(address(base_url), timeout=5) as silent:
+        with socket.create_connection(address(base_url), timeout=60) as silent:
             silent.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert await anyio.to_thread.run_sync(asked.wait, 5)
+            assert await anyio.to_thread.run_sync(asked.wait, 60)
     assert not [thread for thread in threading.enumerate() if thread.name == "plugchat-sandbox"]
 
 
