@@ -414,7 +414,7 @@ async def test_two_people_see_one_session(running: Any) -> None:
 
 async def test_asking_twice(running: Any) -> None:
     """The second picture takes the place of the first, and shows the same code."""
-    async with running(linger=2) as world:
+    async with running(linger=60) as world:
         await world.discord.says(ANA)
         first = await world.discord.picture_for(ANA)
         await world.discord.says(ANA)

@@ -365,7 +365,7 @@ async def test_two_people_see_one_session() -> None:
 
 async def test_asking_twice() -> None:
     """The second picture takes the place of the first, and shows the same code."""
-    async with running(linger=2) as world:
+    async with running(linger=60) as world:
         world.telegram.says(ANA, "/link")
         first = await world.telegram.picture_for(ANA)
         world.telegram.says(ANA, "/link")
@@ -377,7 +377,7 @@ async def test_asking_twice() -> None:
 
 async def test_asking_twice_while_the_picture_is_being_sent() -> None:
     """A picture of which the bot does not know yet is deleted too."""
-    async with running(linger=2) as world:
+    async with running(linger=60) as world:
         released = world.telegram.held["sendPhoto"] = anyio.Event()
         world.telegram.says(ANA, "/link")
         await world.telegram.picture_for(ANA)
@@ -425,10 +425,10 @@ def flood_limit(seconds: int) -> dict[str, Any]:
 async def test_a_short_flood_limit_is_waited_for() -> None:
     """Then the message shows the latest code."""
     async with running(interval=0.3) as world:
+        world.telegram.refuse_next("editMessageMedia", **flood_limit(1))
         world.telegram.says(ANA, "/link")
         first = await world.telegram.picture_for(ANA)
         code = first.code()
-        world.telegram.refuse_next("editMessageMedia", **flood_limit(1))
         later = await world.telegram.picture_for(ANA, other_than=code)
         assert later.id == first.id
         assert (await world.telegram.words_for(ANA)).text.startswith("Nenhum código foi lido")
