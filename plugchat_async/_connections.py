@@ -7,6 +7,7 @@ scans all of them on every request, and requests that wait inside it can't be ca
 from __future__ import annotations
 
 import sys
+from collections import deque
 from contextvars import ContextVar
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -65,13 +66,18 @@ class Connections(Protocol):
         """Wait for a turn, first come, first served."""
         ...
 
-    async def release(self, client: httpx.AsyncClient) -> None:
-        """Take the client back."""
+    async def release(self, client: httpx.AsyncClient, *, is_usable: bool) -> None:
+        """Take the client back, which is of no more use where its exchange failed."""
         ...
 
     async def aclose(self) -> None:
         """Close what is ours to close, and lend no more."""
         ...
+
+
+class _Idle(NamedTuple):
+    client: httpx.AsyncClient
+    since: float
 
 
 class Pool:
@@ -82,7 +88,9 @@ class Pool:
         self.is_closed = False
         self._templates: dict[str, httpx.Request] = {}
         self._turns = anyio.Semaphore(max_connections, fast_acquire=True)
-        self._idle: list[httpx.AsyncClient] = []
+        self._idle: deque[_Idle] = deque()
+        # One, or all first calls would read the CA bundle; of its own, as an app's may be busy.
+        self._reader = anyio.CapacityLimiter(1)
 
     def build_request(
         self, client: httpx.AsyncClient, url: str, headers: Mapping[str, str]
@@ -108,24 +116,30 @@ class Pool:
         try:
             if self.is_closed:
                 raise RuntimeError(CLOSED)
-            return self._idle.pop() if self._idle else await _open()
+            return self._idle.pop().client if self._idle else await _open(self._reader)
         except BaseException:  # cancellation, too, must not lose a turn
             self._turns.release()
             raise
 
-    async def release(self, client: httpx.AsyncClient) -> None:
+    async def release(self, client: httpx.AsyncClient, *, is_usable: bool) -> None:
         """Take the client back, its connection kept alive."""
         self._turns.release()
-        if self.is_closed:
+        # httpcore 1.0.9 keeps the place of a connection whose handshake behind a proxy failed, and
+        # each later call would wait for it.
+        if self.is_closed or not is_usable:
             await close(client)
-        else:
-            self._idle.append(client)
+            return
+        now = anyio.current_time()
+        self._idle.append(_Idle(client, now))
+        # The one used last is used again, so that nothing else notices the end of the others.
+        if self._idle[0].since < now - _IDLE_SECONDS:
+            await close(self._idle.popleft().client)
 
     async def aclose(self) -> None:
         """Close what is idle; a connection in use is closed when its call gives it back."""
         self.is_closed = True
         while self._idle:
-            await close(self._idle.pop())
+            await close(self._idle.pop().client)
 
 
 class BroughtAlong:
@@ -154,7 +168,7 @@ class BroughtAlong:
             raise RuntimeError(CLOSED)
         return self._client
 
-    async def release(self, client: httpx.AsyncClient) -> None:
+    async def release(self, client: httpx.AsyncClient, *, is_usable: bool) -> None:
         """Do nothing: the client was never taken."""
 
     async def aclose(self) -> None:
@@ -192,21 +206,24 @@ async def close_after_failed_handshake(event: str, info: Mapping[str, Closable])
         await close(stream)
 
 
-async def _open() -> httpx.AsyncClient:
+async def _open(reader: anyio.CapacityLimiter) -> httpx.AsyncClient:
     try:
         return httpx.AsyncClient(
-            verify=await anyio.to_thread.run_sync(_tls_context),
+            verify=await anyio.to_thread.run_sync(_tls_context, limiter=reader),
             limits=httpx.Limits(max_connections=1, keepalive_expiry=_IDLE_SECONDS),
             # The connections serve many tenants: a cookie of one must not reach another.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             headers={"User-Agent": f"plugchat-async/{__version__}"},
             event_hooks={"response": [_set_location_aside]},
         )
-    except (OSError, ValueError, ImportError) as error:  # what the environment names is unusable
-        raise NetworkError(
-            f"no connection can be made, {error}: check the environment variables SSL_CERT_FILE,"
-            " HTTPS_PROXY and ALL_PROXY"
-        ) from error
+    except httpx.InvalidURL:
+        reason: Exception = ValueError("a proxy's URL is not valid")  # httpx may quote its password
+    except (OSError, ValueError, ImportError) as error:
+        reason = error
+    raise NetworkError(
+        f"no connection can be made, {reason}: check the environment variables SSL_CERT_FILE,"
+        " HTTPS_PROXY and ALL_PROXY"
+    ) from reason
 
 
 def _build_request(

@@ -111,13 +111,15 @@ class Exchange:
     async def _attempt(self, call: Call[T], number: int) -> Outcome[T]:
         client = await self.connections.acquire()
         asked_at, began = datetime.now(UTC), anyio.current_time()
+        is_usable = False
         try:
             answer = await self._exchange(client, call, asked_at)
+            is_usable = True
         except PlugChatError as error:
             _log(call, error.code, began, number)
             raise
         finally:
-            await self.connections.release(client)
+            await self.connections.release(client, is_usable=is_usable)
         _log(call, str(answer.status_code), began, number)
         value = call.read(answer, call.credentials.redact)
         if isinstance(value, ResponseError):
@@ -206,12 +208,13 @@ def _log(call: Call[T], result: str, began: float, number: int) -> None:
 
 def _hide_secrets(error: BaseException, redact: Redact, *, but: BaseException | None) -> None:
     """Drop the frames of an http library, which hold headers and body, and redact its words."""
-    seen = {but}
+    seen = {id(but)}
     links: list[BaseException | None] = [error]
     while links:
         link = links.pop()
-        if link is not None and link not in seen:
-            seen.add(link)
+        if link is not None and id(link) not in seen:
+            seen.add(id(link))
             link.__traceback__ = None
-            link.args = tuple(redact(each) if isinstance(each, str) else each for each in link.args)
+            if isinstance(link, Exception):  # by its words a cancellation is told from another
+                link.args = tuple(redact(a) if isinstance(a, str) else a for a in link.args)
             links += [link.__cause__, link.__context__]

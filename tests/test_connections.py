@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+import time
 from typing import TYPE_CHECKING
 
 import anyio
@@ -26,11 +28,55 @@ async def test_an_idle_connection_is_reused_last_used_first() -> None:
     """The warmest connection is the likeliest to live."""
     pool = Pool(3)
     first, second = await pool.acquire(), await pool.acquire()
-    await pool.release(first)
-    await pool.release(second)
+    await pool.release(first, is_usable=True)
+    await pool.release(second, is_usable=True)
     assert await pool.acquire() is second
     assert await pool.acquire() is first
-    await pool.release(first)
+    await pool.release(first, is_usable=True)
+    await pool.aclose()
+
+
+async def test_a_connection_whose_exchange_failed_is_not_used_again() -> None:
+    """Its place may be taken for good, behind a proxy for example."""
+    pool = Pool(1)
+    failed = await pool.acquire()
+    await pool.release(failed, is_usable=False)
+    assert failed.is_closed
+    assert await pool.acquire() is not failed
+    await pool.aclose()
+
+
+async def test_what_was_idle_for_too_long_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else would notice that the server has closed it."""
+    pool = Pool(2)
+    idle, warm = await pool.acquire(), await pool.acquire()
+    await pool.release(idle, is_usable=True)
+    await anyio.sleep(0.02)
+    monkeypatch.setattr(connections, "_IDLE_SECONDS", 0.01)
+    await pool.release(warm, is_usable=True)
+    assert (idle.is_closed, warm.is_closed) == (True, False)
+    assert await pool.acquire() is warm
+    await pool.aclose()
+
+
+async def test_the_certificates_are_read_once_for_all_first_calls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not by each of them, side by side."""
+    connections._tls_context.cache_clear()
+    read, create = [], httpx.create_ssl_context
+
+    def create_slowly() -> ssl.SSLContext:
+        read.append(create)
+        time.sleep(0.02)
+        return create()
+
+    monkeypatch.setattr(httpx, "create_ssl_context", create_slowly)
+    pool = Pool(10)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(10):
+            tasks.start_soon(pool.acquire)
+    assert len(read) == 1
     await pool.aclose()
 
 
@@ -45,7 +91,7 @@ async def test_each_client_of_the_pool_has_one_connection_and_keeps_no_cookie() 
     assert dict(client.cookies) == {}
     assert not client.follow_redirects
     assert client.headers["User-Agent"].startswith("plugchat-async/")
-    await pool.release(client)
+    await pool.release(client, is_usable=True)
     await pool.aclose()
     assert client.is_closed
 
@@ -82,7 +128,7 @@ async def test_a_request_asks_for_a_plain_answer_within_the_deadline_of_the_call
         assert request.headers["Accept-Encoding"] == "identity"
         assert set(request.extensions["timeout"].values()) == {None}
         assert ("trace" in request.extensions) is origin.startswith("https")
-    await connections_of_each_kind.release(client)
+    await connections_of_each_kind.release(client, is_usable=True)
 
 
 async def test_a_request_s_header_is_not_the_next_one_s(
@@ -94,7 +140,7 @@ async def test_a_request_s_header_is_not_the_next_one_s(
     request = connections_of_each_kind.build_request(client, URL, {"Authorization": "another"})
     assert "X-One" not in request.headers
     assert request.headers.get_list("Authorization") == ["another"]
-    await connections_of_each_kind.release(client)
+    await connections_of_each_kind.release(client, is_usable=True)
 
 
 @pytest.mark.parametrize("family", [httpx, httpx2])
@@ -121,7 +167,7 @@ async def test_calls_beyond_the_pool_wait_their_turn_first_come_first_served() -
         client = await pool.acquire()
         served.append(number)
         await anyio.lowlevel.checkpoint()
-        await pool.release(client)
+        await pool.release(client, is_usable=True)
 
     client = await pool.acquire()
     async with anyio.create_task_group() as calls:
@@ -129,7 +175,7 @@ async def test_calls_beyond_the_pool_wait_their_turn_first_come_first_served() -
             calls.start_soon(call, number)
             await anyio.wait_all_tasks_blocked()
         assert served == []
-        await pool.release(client)
+        await pool.release(client, is_usable=True)
     assert served == [0, 1, 2, 3, 4]
     await pool.aclose()
 
@@ -141,9 +187,9 @@ async def test_a_call_cancelled_while_it_waits_leaves_its_turn_to_others() -> No
     with anyio.move_on_after(0.01) as scope:
         await pool.acquire()
     assert scope.cancelled_caught
-    await pool.release(client)
+    await pool.release(client, is_usable=True)
     with anyio.fail_after(1):
-        await pool.release(await pool.acquire())
+        await pool.release(await pool.acquire(), is_usable=True)
     await pool.aclose()
 
 
@@ -153,7 +199,7 @@ async def test_a_turn_is_not_lost_when_no_client_can_be_made(
     """A broken CA bundle breaks each call, not the pool."""
     pool = Pool(1)
 
-    async def fail() -> httpx.AsyncClient:
+    async def fail(_: anyio.CapacityLimiter) -> httpx.AsyncClient:
         raise FileNotFoundError("no CA bundle")
 
     with monkeypatch.context() as patch:
@@ -161,7 +207,7 @@ async def test_a_turn_is_not_lost_when_no_client_can_be_made(
         for _ in range(2):
             with pytest.raises(FileNotFoundError):
                 await pool.acquire()
-    await pool.release(await pool.acquire())
+    await pool.release(await pool.acquire(), is_usable=True)
     await pool.aclose()
 
 
@@ -170,6 +216,7 @@ async def test_a_turn_is_not_lost_when_no_client_can_be_made(
     [
         ("SSL_CERT_FILE", "/nowhere/ca.pem", "No such file"),
         ("HTTPS_PROXY", "gopher://user:password@proxy.example", "Unknown scheme"),
+        ("HTTPS_PROXY", "http://user:pass/password@proxy.example:8080", "a proxy's URL is not"),
     ],
 )
 async def test_an_environment_that_allows_no_connection_is_a_network_error(
@@ -183,7 +230,7 @@ async def test_an_environment_that_allows_no_connection_is_a_network_error(
         with pytest.raises(NetworkError, match=rf"{reason}.*: check .*{variable}") as caught:
             await pool.acquire()
     assert "password" not in str(caught.value)
-    await pool.release(await pool.acquire())
+    await pool.release(await pool.acquire(), is_usable=True)
     await pool.aclose()
 
 
@@ -203,7 +250,7 @@ async def test_closing_lets_a_call_finish_and_closes_its_connection_then() -> No
         await anyio.wait_all_tasks_blocked()
         await pool.aclose()
         assert not client.is_closed
-        await pool.release(client)
+        await pool.release(client, is_usable=True)
     assert client.is_closed
     assert errors == [connections.CLOSED]
 
@@ -226,7 +273,7 @@ async def test_a_client_brought_along_is_lent_and_never_closed(family: ModuleTyp
     for client in (family.AsyncClient(), Own()):
         brought = BroughtAlong(client)
         assert await brought.acquire() is client
-        await brought.release(client)
+        await brought.release(client, is_usable=True)
         await brought.aclose()
         assert not client.is_closed
         with pytest.raises(RuntimeError, match="closed"):

@@ -181,6 +181,33 @@ async def test_what_the_caller_is_handling_stays_as_it_is(
     assert handled.args == (TOKEN,)
 
 
+class Unhashable(Exception):
+    """Be an exception as a dataclass makes it."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+async def test_the_caller_may_be_handling_anything(family: ModuleType) -> None:
+    """Also what has no hash."""
+    gateway = Gateway(family, family.ConnectError("boom"))
+    with pytest.raises(NetworkError):
+        try:
+            raise Unhashable
+        except Unhashable:
+            await gateway.client(retries=0).qr_code()
+
+
+async def test_a_cancellation_keeps_its_words(family: ModuleType) -> None:
+    """Its scope knows it by them, whatever token they may hold."""
+    brought = family.AsyncClient(
+        transport=family.MockTransport(Gateway(family, anyio.sleep_forever))
+    )
+    client = AsyncPlugChat("scope", http_client=brought)
+    with anyio.move_on_after(1) as scope:
+        await client.qr_code()
+    assert scope.cancelled_caught
+
+
 async def test_a_caller_that_gives_up_sees_no_frames_of_the_http_library(
     family: ModuleType,
 ) -> None:
@@ -476,7 +503,7 @@ class Lender:
             protocol=httpx.RemoteProtocolError,
         )
         self.client = client
-        self.returned: list[httpx.AsyncClient] = []
+        self.returned: list[tuple[httpx.AsyncClient, bool]] = []
 
     def build_request(
         self, client: httpx.AsyncClient, url: str, headers: Mapping[str, str]
@@ -486,15 +513,15 @@ class Lender:
     async def acquire(self) -> httpx.AsyncClient:
         return self.client
 
-    async def release(self, client: httpx.AsyncClient) -> None:
-        self.returned.append(client)
+    async def release(self, client: httpx.AsyncClient, *, is_usable: bool) -> None:
+        self.returned.append((client, is_usable))
 
     async def aclose(self) -> None:
         await self.client.aclose()
 
 
 async def test_a_client_is_given_back() -> None:
-    """After a failure, too; it is asked where the base URL says."""
+    """After a failure, too, with the word that it is of no more use."""
     gateway = Gateway(httpx, CODE, DOWN, CODE, httpx.ConnectError("boom"))
     lender = Lender(httpx.AsyncClient(transport=httpx.MockTransport(gateway)))
     exchange = Exchange(lender, timeout=10, retries=1)
@@ -505,7 +532,7 @@ async def test_a_client_is_given_back() -> None:
     with pytest.raises(NetworkError):
         await exchange.make_once(call)
     await lender.aclose()
-    assert lender.returned == [lender.client] * 4
+    assert lender.returned == [(lender.client, usable) for usable in (True, True, True, False)]
     urls = {str(request.url) for request in gateway.requests}
     assert urls == {"https://api.example/api/whatsapp/qr-code"}
 

@@ -230,6 +230,27 @@ async def test_a_refused_connection_is_a_network_error(brought: Any) -> None:
                 await client.qr_code()
 
 
+async def test_a_proxy_behind_which_tls_fails_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each call fails by TLS, and none waits for the connection of the one before."""
+
+    async def answer(connection: SocketStream) -> None:
+        await connection.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await connection.send(b"this is not TLS")
+        await connection.aclose()
+
+    heads: list[bytes] = []
+    async with serve_raw(answer, heads=heads) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.removesuffix("/api/whatsapp"))
+        async with client_for("https://api.example/api/whatsapp", None, retries=0) as client:
+            for number in (1, 2, 3):
+                with pytest.raises(NetworkError, match="ConnectError"):
+                    await client.qr_code()
+                assert len(heads) == number
+    assert heads[0].startswith(b"CONNECT api.example:443 ")
+
+
 async def test_the_next_call_works_after_one_was_cancelled(brought: Any) -> None:
     """Nothing of the cancelled call is left in the way."""
     hold = True
