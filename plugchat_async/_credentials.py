@@ -59,12 +59,20 @@ class Credentials:
     def redact(self, text: str) -> str:
         """Replace each word that holds a secret, or a piece of one, or is long enough to be one."""
         pieces = self._pieces()
-        return " ".join(
-            _REDACTED
-            if len(word) > _LONGEST_WORD or any(piece in word.casefold() for piece in pieces)
-            else word
-            for word in text.split()
-        )
+        lengths = {len(piece) for piece in pieces}
+
+        def is_secret(word: str) -> bool:
+            if len(word) > _LONGEST_WORD:
+                return True
+            word = word.casefold()
+            # Looked up, not searched for: a long token has thousands of pieces.
+            return any(
+                word[start : start + length] in pieces
+                for length in lengths
+                for start in range(len(word) - length + 1)
+            )
+
+        return " ".join(_REDACTED if is_secret(word) else word for word in text.split())
 
     def _pieces(self) -> set[str]:
         words = self._token.get_secret_value().split()
