@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ._models import InstanceStatus, QRCode
 
 
+_ITERATED_ALREADY = "this session is being iterated already, by another task"
+
+
 class PairingOutcome(StrEnum):
     """Name the ways in which a session ends."""
 
@@ -58,6 +61,7 @@ class Pairing:
         self._is_over = False
         self._asked_at = 0.0
         self._step: anyio.CancelScope | None = None
+        self._is_waited_for = False
 
     @property
     def outcome(self) -> PairingOutcome | None:
@@ -75,7 +79,7 @@ class Pairing:
         It may be called from another task than the one that iterates, which then ends at once.
 
         Returns:
-            Whether it is; also False where `/status` did not tell.
+            Whether it is; False as well where `/status` did not tell.
 
         Raises:
             RuntimeError: The client was closed.
@@ -99,17 +103,25 @@ class Pairing:
         Raises:
             PlugChatError: A code could not be fetched; transient failures have been retried.
             RuntimeError: The client was closed, or the session is being iterated elsewhere.
-            TypeError: `on_code` is no function.
+            TypeError: `on_code` can't be called.
         """
         if on_code is not None and not callable(on_code):
-            raise TypeError(f"on_code must be a function, not {type(on_code).__name__}")
-        async with self:
-            async for code in self:
-                shown = None if on_code is None else on_code(code)
-                if inspect.isawaitable(shown):
-                    await shown
+            raise TypeError(f"on_code must be callable, not {type(on_code).__name__}")
+        if self._is_waited_for or self._step is not None:
+            raise RuntimeError(_ITERATED_ALREADY)
+        self._is_waited_for = True
+        try:
+            async with self:
+                async for code in self:
+                    shown = None if on_code is None else on_code(code)
+                    if inspect.isawaitable(shown):
+                        await shown
+        finally:
+            self._is_waited_for = False
         if self._outcome is None:
-            raise RuntimeError("this session failed before; make a new one by client.pairing()")
+            raise RuntimeError(
+                "this session has failed already: make a new one with client.pairing()"
+            )
         return self._outcome
 
     def __aiter__(self) -> Self:
@@ -117,7 +129,7 @@ class Pairing:
 
     async def __anext__(self) -> QRCode:
         if self._step is not None:
-            raise RuntimeError("this session is being iterated already, by another task")
+            raise RuntimeError(_ITERATED_ALREADY)
         if self._is_over:
             raise StopAsyncIteration
         # Another task may end the session by check(), and wakes this one by the scope.
@@ -126,8 +138,9 @@ class Pairing:
             with self._step:
                 await self._advance()
         except Exception:
-            self._is_over = True
-            raise
+            if not self._is_over:  # otherwise check() has ended it in the meantime
+                self._is_over = True
+                raise
         finally:
             self._step = None
         code = self.qr

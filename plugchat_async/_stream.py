@@ -44,4 +44,4 @@ async def rounds(
         yield code
         # A consumer that held the code for longer finds this moment past, and the next code's
         # clock starts when it is asked for: never a burst.
-        await anyio.sleep(max(0.0, asked_at + interval - anyio.current_time()))
+        await anyio.sleep_until(asked_at + interval)

@@ -252,7 +252,7 @@ async def test_a_failure_raises_and_has_no_outcome(error: Exception) -> None:
         await pairing.wait()
     assert pairing.outcome is None
     assert [code async for code in pairing] == []
-    with pytest.raises(RuntimeError, match=r"^this session failed before; .*client\.pairing\(\)$"):
+    with pytest.raises(RuntimeError, match=r"^this session has failed already: .*\.pairing\(\)$"):
         await pairing.wait()
 
 
@@ -281,7 +281,7 @@ async def test_wait_calls_whatever_can_be_called() -> None:
     await Gateway().pairing().wait(collector)
     assert len(collector) == 3
     gateway = Gateway()
-    with pytest.raises(TypeError, match="on_code must be a function, not int"):
+    with pytest.raises(TypeError, match="on_code must be callable, not int"):
         await gateway.pairing().wait(5)  # type: ignore[arg-type]
     assert gateway.codes == []
 
@@ -386,6 +386,39 @@ async def test_checking_where_the_status_fails_tells_no() -> None:
     """Not to know is no reason to end."""
     pairing = Gateway(status_error=ServerError("down", status_code=500)).pairing()
     assert await pairing.check() is False
+
+
+@pytest.mark.parametrize("moment", [1, 7])
+async def test_two_tasks_can_not_wait_for_one_session(moment: float) -> None:
+    """Not while a code is fetched, nor while one is shown; the first one goes on to its end."""
+    pairing = Gateway(latency=5, scan_at=20).pairing()
+    outcomes: list[PairingOutcome] = []
+
+    async def wait() -> None:
+        outcomes.append(await pairing.wait(lambda _: anyio.sleep(5)))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(wait)
+        await anyio.sleep(moment)
+        with pytest.raises(RuntimeError, match=r"^this session is being iterated already"):
+            await pairing.wait()
+    assert outcomes == [PairingOutcome.CONNECTED]
+    assert await pairing.wait() is PairingOutcome.CONNECTED
+
+
+async def test_a_failure_in_the_moment_of_the_end_is_no_second_one() -> None:
+    """The session is connected, and has exactly one outcome."""
+    gateway = Gateway(scan_at=10)
+    pairing = gateway.pairing(status_interval=None)
+
+    async def fail(number: int, of: int) -> tuple[QRCode, float]:
+        if number == 1:
+            return await gateway.fetch_code(number, of)
+        assert await pairing.check()
+        raise ServerError("down", status_code=500)
+
+    pairing._fetch_code = fail
+    assert await pairing.wait() is PairingOutcome.CONNECTED
 
 
 async def test_two_tasks_can_not_iterate_one_session() -> None:
