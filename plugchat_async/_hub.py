@@ -116,7 +116,7 @@ class PairingHub:
         return Watcher(self._join, copy.copy(client), linger=self._linger)
 
     def state(self, client: AsyncPlugChat) -> PairingState | None:
-        """Look at the present state without watching: it starts nothing, and counts for no limit.
+        """Look at the present state without watching: it starts nothing, and does not count.
 
         Args:
             client: A client for the instance.
@@ -208,7 +208,7 @@ class Watcher:
     async def __aenter__(self) -> Self:
         if self._session is not None:
             raise RuntimeError("this watcher was entered already: call hub.watch() for another one")
-        self._session = self._join(self._client)
+        self._session, self._seen = self._join(self._client), None
         return self
 
     async def __aexit__(

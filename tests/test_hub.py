@@ -458,6 +458,18 @@ async def test_a_watcher_that_was_entered_is_not_entered_again(sandbox: Sandbox)
         assert hub.state(client) is None
 
 
+async def test_a_watcher_may_come_back(sandbox: Sandbox) -> None:
+    """It sees the present state at once, also one that it has seen before."""
+    sandbox.answer_next("already_connected")
+    async with PairingHub() as hub:
+        watcher = hub.watch(sandbox.client())
+        for _ in range(2):
+            async with watcher:
+                with anyio.fail_after(1):
+                    while not isinstance(await anext(watcher), Connected):
+                        pass
+
+
 async def test_a_watcher_that_was_not_entered_says_so(sandbox: Sandbox) -> None:
     """Nor one that was left; leaving it twice does nothing."""
     async with PairingHub() as hub:
