@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import SecretBytes
 
 # A code is a few hundred pixels wide; an image of more than this is a bomb, not a code.
 _MOST_PIXELS = 4096 * 4096
 
 
-def read_payload(data: bytes) -> str | None:
+def read_payload(data: SecretBytes) -> str | None:
     """Read the code in an image file; None where there is none to read.
 
     Raises:
@@ -23,7 +27,7 @@ def read_payload(data: bytes) -> str | None:
         ) from error
 
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data.get_secret_value())) as image:
             if image.width * image.height > _MOST_PIXELS:
                 return None
             # A symbol may stand on nothing: what is transparent is white to who looks at it.

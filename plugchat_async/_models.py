@@ -12,6 +12,7 @@ from pydantic import (
     AwareDatetime,
     BaseModel,
     Field,
+    SecretBytes,
     SecretStr,
 )
 
@@ -179,7 +180,7 @@ class QRImage(_Perishable, frozen=True):
             ImportError: The extra `[decode]` is not installed.
             UnexpectedResponse: No QR code can be read in the image.
         """
-        payload = read_payload(self.data)
+        payload = read_payload(SecretBytes(self.data))
         if payload is None:
             raise UnexpectedResponse(
                 "no QR code can be read in the image that the API sent: ask for another one",

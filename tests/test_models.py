@@ -9,6 +9,7 @@ import struct
 import sys
 import zlib
 from datetime import UTC, datetime, timedelta, timezone
+from traceback import TracebackException
 
 import pytest
 import segno
@@ -357,3 +358,7 @@ def test_without_the_extra_decoding_says_what_to_install(
         QRImage(data=PNG, media_type="image/png").decode()
     assert str(caught.value).endswith("pip install 'plugchat-async[decode]'")
     assert isinstance(caught.value.__cause__, ImportError)
+    rendered = TracebackException.from_exception(caught.value, capture_locals=True)
+    reader = next(frame for frame in rendered.stack if frame.name == "read_payload")
+    assert reader.locals
+    assert "PNG" not in str(reader.locals)
