@@ -51,7 +51,7 @@ class AsyncPlugChat:
             outside of `timeout`.
         allow_insecure_http: Allow plain http to a host that is not loopback.
         http_client: An `AsyncClient` of httpx or httpx2 to send with, shared and never closed by
-            us. Its own pool, hooks and proxies hold; `max_connections` does not.
+            us. Its own pool, hooks and proxies apply; `max_connections` does not.
 
     Raises:
         ValueError: An argument is out of range, or there is no token.
@@ -170,7 +170,7 @@ class AsyncPlugChat:
             The state of the instance.
 
         Raises:
-            PlugChatError: The API did not tell; transient failures have been retried.
+            PlugChatError: The API gave no usable answer; transient failures have been retried.
             RuntimeError: The client was closed.
 
         Source: `GET https://app.plugchat.com.br/api/whatsapp/status`

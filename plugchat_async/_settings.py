@@ -108,14 +108,14 @@ def check_headers(headers: Secret[Mapping[str, str]]) -> dict[str, SecretStr]:
 
 def read_base_url(base_url: str | None, *, allow_insecure_http: bool) -> str | None:
     """Take the base URL given, or the environment's; None stands for the documented hosts."""
+    if not isinstance(allow_insecure_http, bool):
+        raise TypeError("allow_insecure_http must be a bool")
     if base_url is None:
         base_url = os.environ.get(BASE_URL_VARIABLE, "").strip() or None
     if base_url is None:
         return None
     if not isinstance(base_url, str):
         raise TypeError(f"base_url must be a str, not {type(base_url).__name__}")
-    if not isinstance(allow_insecure_http, bool):
-        raise TypeError("allow_insecure_http must be a bool")
     return _check_base_url(base_url.strip(), allow_insecure_http=allow_insecure_http)
 
 
@@ -164,11 +164,12 @@ def check_seconds(name: str, value: float, *, may_be_zero: bool = False) -> floa
 
 def check_interval(interval: float) -> float:
     """Refuse an interval in which the code on show would die."""
-    if check_seconds("interval", interval) > _LONGEST_INTERVAL:
+    seconds = check_seconds("interval", interval)
+    if seconds > _LONGEST_INTERVAL:
         raise ValueError(
             f"interval must be at most 20 seconds, not {interval}: a code lives no longer"
         )
-    return float(interval)
+    return seconds
 
 
 def check_count(name: str, value: int, *, at_least: int) -> int:

@@ -533,3 +533,5 @@ def test_allowing_insecure_http_is_said_by_a_bool(word: Any) -> None:
     """A word that means no must not count as yes."""
     with pytest.raises(TypeError, match="allow_insecure_http"):
         AsyncPlugChat("token", base_url="http://api.example", allow_insecure_http=word)
+    with pytest.raises(TypeError, match="allow_insecure_http"):
+        AsyncPlugChat("token", allow_insecure_http=word)
