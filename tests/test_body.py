@@ -113,3 +113,10 @@ async def test_a_body_that_a_hook_has_read_is_taken_from_memory() -> None:
     assert await read_body(small) == b"2@code"
     with pytest.raises(UnreadableBody, match="larger than 1 MiB"):
         await read_body(large)
+
+
+async def test_a_body_that_a_hook_has_closed_is_empty() -> None:
+    """As it does who raises for the status."""
+    closed = response(b"2@code")
+    await closed.aclose()
+    assert await read_body(closed) == b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -36,9 +37,9 @@ class Browser:
         self.address = ""
         self.http = httpx.AsyncClient(trust_env=False)
 
-    async def link(self, client: AsyncPlugChat) -> None:
+    async def link(self, client: AsyncPlugChat, in_browser: bool = True) -> None:
         """Run the command's inner part, and keep how it ends."""
-        self.outcome = await _web.link(client, interval=15, in_browser=True)
+        self.outcome = await _web.link(client, interval=15, in_browser=in_browser)
 
     async def visit(self) -> httpx.Response:
         """Open the address."""
@@ -127,13 +128,17 @@ def test_a_key_opens_once_and_a_scan_ends_it(
     assert "Ctrl-C to stop" in out
 
 
-def test_a_phone_that_is_linked_already(sandbox: Sandbox, browser: Browser) -> None:
-    """The page has shown it when the command ends."""
+def test_a_phone_that_is_linked_already(
+    sandbox: Sandbox, browser: Browser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page has shown it when the command ends; on a server, its address is printed."""
 
     async def journey() -> None:
         sandbox.answer_next("already_connected")
         async with anyio.create_task_group() as tasks, browser.http:
-            tasks.start_soon(browser.link, Access(None, None, False, 10).client())
+            tasks.start_soon(browser.link, Access(None, None, False, 10).client(), False)
+            await anyio.wait_all_tasks_blocked()
+            [browser.address] = re.findall(r"http://\S+", capsys.readouterr().out)
             await browser.visit()
             await browser.look()
 
