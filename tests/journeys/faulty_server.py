@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 MEBIBYTE = 1024 * 1024
 
 # For what is cut off by it. All else has time enough, however busy the machine is.
-SHORT_TIMEOUT = 1.5
-LONG_TIMEOUT = 10.0
+SHORT_TIMEOUT = 3.0
+LONG_TIMEOUT = 30.0
 
 # What a server sends to a request that it was never sent.
 STRAY_PAYLOAD = "2@of-somebody-else"
@@ -442,10 +442,10 @@ class FaultyServer:
                 self._striking.on_request(connection, body)
 
     def _body(self, endpoint: str) -> bytes:
-        self._codes += 1
-        self.payload = f"2@code-{self._codes}"
         if endpoint == "/status":
             return b'{"connected": false}'
+        self._codes += 1
+        self.payload = f"2@code-{self._codes}"
         if endpoint == "/qr-code/image":
             image = segno.make(self.payload).png_data_uri()
             return json.dumps({"value": image}).encode()

@@ -35,18 +35,20 @@ pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyn
 @contextmanager
 def example(plugchat_url: str) -> Generator[str]:
     """Run the app as a process of its own."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "multi_tenant_app:app", f"--port={port}"]
-    process = subprocess.Popen(
-        [*command, "--timeout-graceful-shutdown=1"],
-        cwd=EXAMPLES,
-        env={
-            **os.environ,
-            "PLUGCHAT_BASE_URL": plugchat_url,
-            "TENANT_TOKENS": json.dumps(TOKENS),
-        },
-    )
+    # It takes over a port that is open already: nobody else can take it, nor comes too early.
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port, descriptor = listener.getsockname()[1], listener.fileno()
+        command = [sys.executable, "-m", "uvicorn", "multi_tenant_app:app", f"--fd={descriptor}"]
+        process = subprocess.Popen(
+            [*command, "--timeout-graceful-shutdown=1"],
+            cwd=EXAMPLES,
+            env={
+                **os.environ,
+                "PLUGCHAT_BASE_URL": plugchat_url,
+                "TENANT_TOKENS": json.dumps(TOKENS),
+            },
+            pass_fds=[descriptor],
+        )
     try:
         yield f"http://127.0.0.1:{port}"
         process.send_signal(signal.SIGTERM)
@@ -76,8 +78,7 @@ def read(svg: str) -> str:
 
 def link(url: str, sandbox: Sandbox) -> None:
     """Link the phone of each tenant, in turn, from their own page."""
-    wait_until_it_listens(url)
-    assert httpx.get(f"{url}/whatsapp").status_code == 401
+    assert httpx.get(f"{url}/whatsapp", timeout=60).status_code == 401  # as soon as it has started
     assert httpx.post(f"{url}/login/nobody").status_code == 404
     assert "Log in as acme" in httpx.get(url).text
     with (
@@ -93,13 +94,6 @@ def link(url: str, sandbox: Sandbox) -> None:
         assert globex.get("/status").json() == {"connected": False}
         assert globex.get("/whatsapp/qr.svg").status_code == 404
     assert {call.token for call in sandbox.calls} == set(TOKENS.values())
-
-
-def wait_until_it_listens(url: str) -> None:
-    """Give uvicorn the time to start."""
-    transport = httpx.HTTPTransport(retries=8)  # 0, 0.5, 1, 2, … seconds apart
-    with httpx.Client(transport=transport) as client:
-        client.get(url)
 
 
 def data_of(name: str, told: Any) -> Any:
