@@ -166,7 +166,9 @@ class PairingHub:
 
     async def _run(self, session: _Session, client: AsyncPlugChat) -> None:
         with session.scope:
-            session.end(await self._pair(session, client))
+            state = await self._pair(session, client)
+            if not session.was_left:  # what nobody waited for any more must not come back
+                session.end(state)
         if session.was_left and self._sessions.get(client.instance_key) is session:
             del self._sessions[client.instance_key]
 

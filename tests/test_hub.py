@@ -18,6 +18,7 @@ from plugchat_async import (
     Expired,
     Failed,
     PairingHub,
+    PairingOutcome,
     PairingState,
     PlugChatError,
     ShowingCode,
@@ -436,6 +437,34 @@ async def test_a_hub_that_is_not_open_says_so(sandbox: Sandbox) -> None:
             watcher = hub.watch(sandbox.client())
     with pytest.raises(RuntimeError, match="async with PairingHub"):
         await watcher.__aenter__()
+
+
+class Belated:
+    """Be a client whose session ends in the moment in which it is given up."""
+
+    instance_key = b"an instance"
+
+    def pairing(self, **_: object) -> Belated:
+        """Be the session, too."""
+        return self
+
+    async def wait(self, _on_code: object) -> PairingOutcome:
+        """End after whoever watched has left, without a look at the cancellation."""
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep(5)
+        return PairingOutcome.EXPIRED
+
+
+async def test_a_session_that_was_left_does_not_come_back() -> None:
+    """Whoever comes next starts anew."""
+    client: Any = Belated()
+    async with PairingHub(linger=1) as hub:
+        async with hub.watch(client):
+            await anyio.sleep(1)
+        await anyio.sleep(2)
+        assert hub.state(client) is None
+        await anyio.sleep(5)
+        assert hub.state(client) is None
 
 
 async def test_a_hub_that_is_open_is_not_opened_again(sandbox: Sandbox) -> None:
