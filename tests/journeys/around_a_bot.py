@@ -20,6 +20,8 @@ from plugchat_async.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
+    from starlette.types import Receive, Scope, Send
+
 T = TypeVar("T")
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
@@ -72,12 +74,18 @@ class Service:
 
     Attributes:
         screens: The messages that each person or group sees, by their ids.
+        history: Each message as it was when it came or changed, whatever became of it.
         announcement: The words in whose place a picture is about to come.
     """
 
     screens: dict[int, dict[int, Shown]] = field(default_factory=dict)
+    history: list[Shown] = field(default_factory=list)
     announcement: str | None = None
     changed: anyio.Event = field(default_factory=anyio.Event)
+
+    def remember(self, shown: Shown) -> None:
+        """Keep a message as it is now."""
+        self.history.append(replace(shown))
 
     def deletes(self, person: int) -> None:
         """Delete all messages."""
@@ -101,14 +109,6 @@ class Service:
 
         return await self.until(new)
 
-    async def pictures_for(self, person: int, count: int) -> list[Shown]:
-        """Wait for so many codes, and give each message as it was."""
-        pictures = [replace(await self.picture_for(person))]
-        while len(pictures) < count:
-            later = await self.picture_for(person, other_than=pictures[-1].code())
-            pictures.append(replace(later))
-        return pictures
-
     async def words_for(self, person: int, *, after: int = 0) -> Shown:
         """Wait until somebody sees words alone, no picture."""
 
@@ -123,7 +123,7 @@ class Service:
 
     async def until(self, holds: Callable[[], T | None]) -> T:
         """Wait for something to be seen."""
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             while not (found := holds()):
                 await self.changed.wait()
         return found
@@ -146,13 +146,25 @@ async def serving(application: web.Application) -> AsyncGenerator[str]:
         await runner.cleanup()
 
 
+class HoldableSandbox(Sandbox):
+    """A sandbox that gives no answer for as long as it is held."""
+
+    is_held = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, once it is not held."""
+        while self.is_held:  # noqa: ASYNC110 - it is told from another thread
+            await anyio.sleep(0.01)
+        await super().__call__(scope, receive, send)
+
+
 @asynccontextmanager
 async def serving_plugchat(
     **options: Any,
-) -> AsyncGenerator[tuple[Sandbox, PairingHub, AsyncPlugChat]]:
+) -> AsyncGenerator[tuple[HoldableSandbox, PairingHub, AsyncPlugChat]]:
     """Serve a sandbox to a hub whose sessions take little time and end with their last viewer."""
     options = {"interval": 20, "status_interval": 0.05, "linger": 0, **options}
-    sandbox = Sandbox()
+    sandbox = HoldableSandbox()
     async with (
         sandbox.serve() as base_url,
         AsyncPlugChat("the-token-of-the-instance", base_url=base_url) as client,
@@ -165,12 +177,12 @@ async def serving_plugchat(
 class World:
     """All that takes part in a test, but for the service."""
 
-    sandbox: Sandbox
+    sandbox: HoldableSandbox
     hub: PairingHub
     client: AsyncPlugChat
 
     async def until_left(self) -> None:
         """Wait until no codes are fetched any more."""
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             while self.hub.state(self.client) is not None:  # noqa: ASYNC110 - a watcher would keep it
                 await anyio.sleep(0.01)

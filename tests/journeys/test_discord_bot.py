@@ -167,6 +167,7 @@ class Discord(Service):
         assert payload["attachments"] == [{"id": 0, "filename": "code.png"}]
         shown.text, shown.picture = payload["content"], parts["files[0]"]
         shown.buttons = _buttons(payload)
+        self.remember(shown)
         return _json(_message(shown))
 
     async def _delete(self, request: web.Request) -> web.Response:
@@ -189,6 +190,7 @@ class Discord(Service):
         self.messages_sent += 1
         shown = Shown(self.messages_sent, payload.get("content", ""), None, _buttons(payload))
         self.screens.setdefault(interaction.user, {})[shown.id] = shown
+        self.remember(shown)
         return shown
 
     async def _begin(self, user: int, kind: int, data: dict[str, Any], **more: Any) -> None:
@@ -296,12 +298,12 @@ async def test_three_codes_in_one_message_then_the_button(running: Any) -> None:
     """Each code takes the place of the one before, and the button starts again."""
     async with running(interval=1) as world:
         await world.discord.says(ANA)
-        pictures = await world.discord.pictures_for(ANA, 3)
+        words = await world.discord.words_for(ANA)
+        pictures = [shown for shown in world.discord.history if shown.picture]
         assert len({picture.id for picture in pictures}) == 1
         for number, picture in enumerate(pictures, 1):
             assert picture.text.startswith(f"Código {number} de 3")
         assert len({picture.code() for picture in pictures}) == 3
-        words = await world.discord.words_for(ANA)
         assert words.text.startswith("Nenhum código foi lido")
         assert world.discord.calls.count("respond") == 1
         assert world.discord.calls.count("edit") == 3
@@ -372,13 +374,14 @@ async def test_cancelling_while_the_picture_is_being_deleted(running: Any) -> No
 async def test_cancelling_before_the_first_code(running: Any) -> None:
     """The button is there from the start."""
     async with running() as world:
-        world.sandbox.answer_next("rate_limited_retry_after", times=3, endpoint="/qr-code")
+        world.sandbox.is_held = True
         await world.discord.says(ANA)
         await world.discord.until(lambda: world.discord.messages(ANA))
         await world.discord.presses(ANA, "Cancelar")
         words = await world.discord.words_for(ANA)
         assert words.text == discord_bot.CANCELLED
         await world.until_left()
+        world.sandbox.is_held = False
     assert "edit" not in world.discord.calls
 
 
