@@ -149,7 +149,9 @@ class Tenant:
                     if scan.round == code.round:
                         tasks.start_soon(self.scan, session, scan, code)
                 await self.soak.sleep(script.holds)
-                if script.walks_out_at == code.round and script.waits:
+                # CPython 3.11 may lose the trace of what was cancelled, and of what comes after it:
+                # https://github.com/coveragepy/coveragepy/issues/2124
+                if script.walks_out_at == code.round and script.waits:  # pragma: no cover
                     raise WalkOut
 
             cancelled_after = script.cancelled_after
@@ -161,7 +163,7 @@ class Tenant:
                         await pairing.wait(show)
                     else:
                         await self._iterate(session, pairing, show)
-                except WalkOut:
+                except WalkOut:  # pragma: no cover
                     session.note("stopped", "by an exception")
                 except PlugChatError as failure:
                     error = failure.code
