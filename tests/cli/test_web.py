@@ -17,6 +17,7 @@ import pytest
 from plugchat_async import AsyncPlugChat, PairingOutcome
 from plugchat_async.cli import _web
 from plugchat_async.cli._access import Access
+from tests.eventually import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -43,10 +44,7 @@ class Browser:
 
     async def visit(self) -> httpx.Response:
         """Open the address."""
-        with anyio.fail_after(60):
-            while not self.address:  # noqa: ASYNC110 - it is told from elsewhere
-                await anyio.sleep(0.02)
-        return await self.http.get(self.address)
+        return await self.http.get(await eventually(lambda: self.address))
 
     async def look(self, *, until: str = "connected") -> None:
         """Keep the page open until an event."""
@@ -88,9 +86,7 @@ def in_a_thread(journey: Callable[[], Awaitable[None]]) -> None:
 
 async def scan(sandbox: Sandbox, client: AsyncPlugChat) -> None:
     """Link the phone, once a code was asked for."""
-    with anyio.fail_after(60):
-        while not sandbox.calls:  # noqa: ASYNC110 - it is told from elsewhere
-            await anyio.sleep(0.02)
+    await eventually(lambda: sandbox.calls)
     code = await client.qr_code()
     assert sandbox.scan(code.payload)
 
@@ -137,8 +133,9 @@ def test_a_phone_that_is_linked_already(
         sandbox.answer_next("already_connected")
         async with anyio.create_task_group() as tasks, browser.http:
             tasks.start_soon(browser.link, Access(None, None, False, 10).client(), False)
-            await anyio.wait_all_tasks_blocked()
-            [browser.address] = re.findall(r"http://\S+", capsys.readouterr().out)
+            [browser.address] = await eventually(
+                lambda: re.findall(r"http://\S+", capsys.readouterr().out)
+            )
             await browser.visit()
             await browser.look()
 
@@ -158,9 +155,7 @@ def test_the_button_works_after_a_failure(
             tasks.start_soon(browser.link, Access(None, None, False, 10).client())
             await browser.visit()
             await browser.look(until="failed")
-            with anyio.fail_after(60):
-                while "PlugChat refused" not in capsys.readouterr().err:  # noqa: ASYNC110 - as above
-                    await anyio.sleep(0.02)
+            await eventually(lambda: "PlugChat refused" in capsys.readouterr().err)
             await browser.press()
             await browser.look()
 

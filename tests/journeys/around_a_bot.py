@@ -16,6 +16,7 @@ from PIL import Image
 
 from plugchat_async import AsyncPlugChat, PairingHub
 from plugchat_async.sandbox import Sandbox
+from tests.eventually import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -150,10 +151,12 @@ class HoldableSandbox(Sandbox):
     """A sandbox that gives no answer for as long as it is held."""
 
     is_held = False
+    holds_a_request = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, once it is not held."""
-        while self.is_held:  # noqa: ASYNC110 - it is told from another thread
+        while self.is_held:
+            self.holds_a_request = True
             await anyio.sleep(0.01)
         await super().__call__(scope, receive, send)
 
@@ -181,8 +184,10 @@ class World:
     hub: PairingHub
     client: AsyncPlugChat
 
+    async def until_held(self) -> None:
+        """Wait until a request has come to a sandbox that is held."""
+        await eventually(lambda: self.sandbox.holds_a_request)
+
     async def until_left(self) -> None:
         """Wait until no codes are fetched any more."""
-        with anyio.fail_after(60):
-            while self.hub.state(self.client) is not None:  # noqa: ASYNC110 - a watcher would keep it
-                await anyio.sleep(0.01)
+        await eventually(lambda: self.hub.state(self.client) is None)

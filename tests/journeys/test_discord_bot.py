@@ -377,6 +377,7 @@ async def test_cancelling_before_the_first_code(running: Any) -> None:
         world.sandbox.is_held = True
         await world.discord.says(ANA)
         await world.discord.until(lambda: world.discord.messages(ANA))
+        await world.until_held()
         await world.discord.presses(ANA, "Cancelar")
         words = await world.discord.words_for(ANA)
         assert words.text == discord_bot.CANCELLED

@@ -33,6 +33,7 @@ from plugchat_async import (
     Starting,
     _connections,
 )
+from tests.eventually import eventually
 
 from .faulty_server import FAULTS, Certificates, Fault, FaultyServer, Resolver, issue_certificates
 
@@ -157,14 +158,6 @@ async def meeting(server: FaultyServer, http_client: Any = None) -> AsyncGenerat
                 http_client=http_client,
             )
         )
-
-
-async def eventually(has_come: Callable[[], bool], complaint: str) -> None:
-    """Wait until it has come, for as long as a busy machine may need."""
-    with anyio.move_on_after(SLACK):
-        while not has_come():  # noqa: ASYNC110 - the server's threads know no event loop
-            await anyio.sleep(0.01)
-    assert has_come(), complaint
 
 
 async def finish(server: FaultyServer) -> None:
