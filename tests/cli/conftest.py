@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -33,6 +34,17 @@ def _a_plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     root = logging.getLogger()
     monkeypatch.setattr(root, "handlers", root.handlers.copy())
+
+
+@pytest.fixture(autouse=True)
+def _plain_signals() -> Iterator[None]:
+    # The command catches them; and to the tests they may have come ignored, as with nohup.
+    numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
+    yield
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
 
 
 @dataclass(frozen=True, slots=True)

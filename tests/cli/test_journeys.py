@@ -6,28 +6,21 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from .processes import PLUGCHAT, started
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from plugchat_async.sandbox import Sandbox
 
-# With -P, what is installed is run, and not the folder that the tests are started in.
-PLUGCHAT = [sys.executable, "-P", "-m", "plugchat_async"]
-
 
 def test_a_sandbox_process_serves_other_processes(tmp_path: Path) -> None:
     """What it prints is copied into their environment; Ctrl-C ends it with 130, and in silence."""
-    with subprocess.Popen(
-        [*PLUGCHAT, "sandbox", "--scan-after", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as sandbox:
+    with started("sandbox", "--scan-after", "0") as sandbox:
         assert sandbox.stdout is not None
         assert sandbox.stderr is not None
         environment = dict(os.environ)
@@ -55,9 +48,7 @@ def test_a_sandbox_process_serves_other_processes(tmp_path: Path) -> None:
 
 def test_a_reader_that_leaves_early(served: Sandbox) -> None:
     """`plugchat qr | head -1` ends without a traceback."""
-    with subprocess.Popen(
-        [*PLUGCHAT, "qr"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with started("qr") as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()
@@ -76,9 +67,7 @@ def read_event(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 def test_a_script_that_links_a_phone(served: Sandbox) -> None:
     """Events come as they happen; a scan is told before another code is spent."""
-    with subprocess.Popen(
-        [*PLUGCHAT, "pair", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as pair:
+    with started("pair", "--json") as pair:
         code = read_event(pair)
         assert served.scan(code["payload"])
         assert read_event(pair) == {"event": "connected"}
@@ -89,31 +78,26 @@ def test_a_script_that_links_a_phone(served: Sandbox) -> None:
 
 
 # As shells start a script's background jobs: Ctrl-C is for what stands in front.
-IN_BACKGROUND = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
+IN_BACKGROUND = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
 
 
 @pytest.mark.parametrize(
     ("before", "signals"),
     [
-        ([], ["SIGINT"]),
-        ([], ["SIGTERM"]),
-        ([], ["SIGHUP"]),
+        ((), ["SIGINT"]),
+        ((), ["SIGTERM"]),
+        ((), ["SIGHUP"]),
         (IN_BACKGROUND, ["SIGINT", "SIGTERM"]),
         (IN_BACKGROUND, ["SIGINT", "SIGHUP"]),
     ],
     ids=["Ctrl-C", "SIGTERM", "SIGHUP", "a background job, SIGTERM", "a background job, SIGHUP"],
 )
 def test_a_script_that_is_ended_takes_its_picture_along(
-    served: Sandbox, tmp_path: Path, before: list[str], signals: list[str]
+    served: Sandbox, tmp_path: Path, before: tuple[str, ...], signals: list[str]
 ) -> None:
     """Exit code 130, in silence; a background job ignores Ctrl-C, and that alone."""
     path = tmp_path / "code.png"
-    with subprocess.Popen(
-        [*before, *PLUGCHAT, "pair", "--json", "--output", str(path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as pair:
+    with started("pair", "--json", "--output", str(path), before=before) as pair:
         assert read_event(pair)["round"] == 1
         assert path.exists()
         for name in signals:

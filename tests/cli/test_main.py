@@ -167,33 +167,24 @@ def test_other_ends_come_as_ctrl_c_does(
     monkeypatch: pytest.MonkeyPatch, name: str, ctrl_c: Any
 ) -> None:
     """In the main thread; exit code 130, also where Ctrl-C itself is ignored."""
-    number = getattr(signal, name)
-    before = signal.getsignal(number)
     signal.signal(signal.SIGINT, ctrl_c)
 
     def end(**_: object) -> None:
-        signal.raise_signal(number)
+        signal.raise_signal(getattr(signal, name))
 
     monkeypatch.setattr("plugchat_async.cli._application.application", end)
-    try:
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-    finally:
-        signal.signal(number, before)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
     assert ended.value.code == 130
 
 
 def test_a_signal_that_is_ignored_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     """`nohup plugchat pair` goes on when its terminal is closed; Windows has no such signal."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     monkeypatch.setattr(sys, "argv", ["plugchat", "--version"])
-    try:
-        with pytest.raises(SystemExit):
-            cli.main()
-        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     monkeypatch.delattr(signal, "SIGHUP")
     with pytest.raises(SystemExit):
         cli.main()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -19,6 +18,8 @@ from plugchat_async.cli import _web
 from plugchat_async.cli._access import Access
 from tests.eventually import eventually
 
+from .processes import started
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Ran
 
     Run = Callable[..., Ran]
-
-PLUGCHAT = [sys.executable, "-P", "-m", "plugchat_async"]
 
 
 class Browser:
@@ -201,9 +200,7 @@ def test_what_it_does_not_go_with(run: Run, options: list[str]) -> None:
 @pytest.mark.parametrize("is_open", [False, True])
 def test_ctrl_c_ends_it(*, is_open: bool) -> None:
     """With 130, and in silence, with or without a page that is open."""
-    with subprocess.Popen(
-        [*PLUGCHAT, "pair", "--web"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as pair:
+    with started("pair", "--web") as pair:
         assert pair.stdout is not None
         assert pair.stderr is not None
         address = ""

@@ -163,9 +163,14 @@ def wait_for(page: Page, state: str) -> None:
 
 
 def read(page: Page) -> str:
-    """Read the code on the screen as a phone's camera would: as it is, never inverted."""
-    picture = Image.open(io.BytesIO(page.screenshot(animations="disabled")))
-    (code,) = zxingcpp.read_barcodes(picture, QR, try_invert=False)
+    """Read the code on the screen as a phone's camera would: again and again, never inverted."""
+    found: list[zxingcpp.Barcode] = []
+    deadline = time.monotonic() + 60
+    while not found:
+        assert time.monotonic() < deadline
+        picture = Image.open(io.BytesIO(page.screenshot(animations="disabled")))
+        found = zxingcpp.read_barcodes(picture, QR, try_invert=False)
+    (code,) = found
     return code.text
 
 
@@ -556,10 +561,8 @@ def test_the_page_hands_its_query_on(plugchat_url: str, window: Any) -> None:
 # Each state, as it looks.
 
 # But for what moves without end.
-END_OF_MOTION = """() => Promise.all(
-    document.getAnimations()
-        .filter(each => each.effect.getComputedTiming().endTime !== Infinity)
-        .map(each => each.finished)
+AT_REST = """() => document.getAnimations().every(
+    each => each.playState !== "running" || each.effect.getComputedTiming().endTime === Infinity
 )"""
 SIZES = {"desktop": (1100, 700), "phone": (390, 844), "narrow": (320, 568)}
 
@@ -602,7 +605,7 @@ def test_photograph(
     for theme, (size, (width, height)) in itertools.product(("light", "dark"), SIZES.items()):
         page.emulate_media(color_scheme=theme)
         page.set_viewport_size({"width": width, "height": height})
-        page.evaluate(END_OF_MOTION)
+        page.wait_for_function(AT_REST)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert accessibility_violations(page) == []
         folder = os.environ.get("PLUGCHAT_PHOTOGRAPHS", tmp_path)
