@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import httpx
     from pydantic import SecretStr
 
-    from ._connections import AsyncHTTPClient
+    from ._connections import AsyncHTTPClient, Connections
     from ._errors import ResponseError
     from ._http import Outcome
     from ._models import InstanceStatus
@@ -84,7 +84,12 @@ class AsyncPlugChat:
         timeout = _settings.check_seconds("timeout", timeout)
         retries = _settings.check_count("retries", retries, at_least=0)
         max_connections = _settings.check_count("max_connections", max_connections, at_least=1)
-        connections = Pool(max_connections) if http_client is None else BroughtAlong(http_client)
+        connections: Connections
+        if http_client is None:
+            is_here = _settings.is_on_this_machine(self._base_url)
+            connections = Pool(max_connections, uses_proxies=not is_here)
+        else:
+            connections = BroughtAlong(http_client)
         self._exchange = Exchange(connections, timeout=timeout, retries=retries)
         self._owns_connections = True
         self._is_closed = False

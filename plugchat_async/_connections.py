@@ -81,11 +81,17 @@ class _Idle(NamedTuple):
 
 
 class Pool:
-    """Own up to `max_connections` connections, and reuse the one that was used last."""
+    """Own up to `max_connections` connections, and reuse the one that was used last.
 
-    def __init__(self, max_connections: int) -> None:
+    Args:
+        max_connections: How many.
+        uses_proxies: Whether the environment's proxies are used.
+    """
+
+    def __init__(self, max_connections: int, *, uses_proxies: bool = True) -> None:
         self.failures = _HTTPX_FAILURES
         self.is_closed = False
+        self._uses_proxies = uses_proxies
         self._templates: dict[str, httpx.Request] = {}
         self._turns = anyio.Semaphore(max_connections, fast_acquire=True)
         self._idle: deque[_Idle] = deque()
@@ -116,7 +122,7 @@ class Pool:
         try:
             if self.is_closed:
                 raise RuntimeError(CLOSED)
-            return self._idle.pop().client if self._idle else await _open(self._reader)
+            return self._idle.pop().client if self._idle else await self._open()
         except BaseException:  # cancellation, too, must not lose a turn
             self._turns.release()
             raise
@@ -140,6 +146,26 @@ class Pool:
         self.is_closed = True
         while self._idle:
             await close(self._idle.pop().client)
+
+    async def _open(self) -> httpx.AsyncClient:
+        try:
+            return httpx.AsyncClient(
+                verify=await anyio.to_thread.run_sync(_tls_context, limiter=self._reader),
+                limits=httpx.Limits(max_connections=1, keepalive_expiry=_IDLE_SECONDS),
+                # The connections serve many tenants: a cookie of one must not reach another.
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+                headers={"User-Agent": f"plugchat-async/{__version__}"},
+                event_hooks={"response": [_set_location_aside]},
+                trust_env=self._uses_proxies,
+            )
+        except httpx.InvalidURL:
+            reason: Exception = ValueError("a proxy's URL is not valid")  # httpx may quote its user
+        except (OSError, ValueError, ImportError) as error:
+            reason = error
+        raise NetworkError(
+            f"no connection can be made, {reason}: check the environment variables SSL_CERT_FILE,"
+            " HTTPS_PROXY and ALL_PROXY"
+        ) from reason
 
 
 class BroughtAlong:
@@ -190,40 +216,25 @@ async def close(resource: Closable) -> None:
         await resource.aclose()
 
 
+_FAILED_HANDSHAKES = {
+    "connection.start_tls.failed",
+    "socks.setup_socks5_connection.failed",
+    "socks.start_tls.failed",
+}
 _in_handshake: ContextVar[Closable | None] = ContextVar("_in_handshake", default=None)
 
 
 async def close_after_failed_handshake(event: str, info: Mapping[str, Closable]) -> None:
-    """Close the socket that httpcore leaves open when a TLS handshake is cancelled.
+    """Close the socket that httpcore leaves open when a handshake fails, be it TLS's or SOCKS's.
 
     It is a request's extension `trace`, which httpcore calls before and after each of its steps.
     """
-    if event == "connection.connect_tcp.complete":
+    if event in {"connection.connect_tcp.complete", "socks.connect_tcp.complete"}:
         _in_handshake.set(info["return_value"])
-    elif event == "connection.start_tls.complete":
+    elif event in {"connection.start_tls.complete", "socks.start_tls.complete"}:
         _in_handshake.set(None)
-    elif event == "connection.start_tls.failed" and (stream := _in_handshake.get()):
+    elif event in _FAILED_HANDSHAKES and (stream := _in_handshake.get()):
         await close(stream)
-
-
-async def _open(reader: anyio.CapacityLimiter) -> httpx.AsyncClient:
-    try:
-        return httpx.AsyncClient(
-            verify=await anyio.to_thread.run_sync(_tls_context, limiter=reader),
-            limits=httpx.Limits(max_connections=1, keepalive_expiry=_IDLE_SECONDS),
-            # The connections serve many tenants: a cookie of one must not reach another.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            headers={"User-Agent": f"plugchat-async/{__version__}"},
-            event_hooks={"response": [_set_location_aside]},
-        )
-    except httpx.InvalidURL:
-        reason: Exception = ValueError("a proxy's URL is not valid")  # httpx may quote its password
-    except (OSError, ValueError, ImportError) as error:
-        reason = error
-    raise NetworkError(
-        f"no connection can be made, {reason}: check the environment variables SSL_CERT_FILE,"
-        " HTTPS_PROXY and ALL_PROXY"
-    ) from reason
 
 
 def _build_request(
@@ -268,16 +279,22 @@ def _family(client: AsyncHTTPClient) -> str:
     )
 
 
+# httpx-aiohttp hands on what aiohttp's parser raises, and httpcore what a SOCKS proxy's answers do.
+_NOT_MAPPED = {"aiohttp": "ClientError", "socksio": "SOCKSError"}
+
+
 def _failures(family: str) -> Failures:
     module = sys.modules[family]
-    aiohttp = sys.modules.get("aiohttp")
     return Failures(
         status=module.HTTPStatusError,
         timeout=module.TimeoutException,
         # A cookie that is not ASCII, kept by a client brought along, breaks its next request.
         other=(module.HTTPError, module.InvalidURL, OSError, UnicodeError),
-        # httpx-aiohttp hands on what aiohttp's parser raises.
-        unmapped=() if aiohttp is None else (aiohttp.ClientError,),
+        unmapped=tuple(
+            getattr(sys.modules[package], name)
+            for package, name in _NOT_MAPPED.items()
+            if package in sys.modules
+        ),
         protocol=module.RemoteProtocolError,
     )
 

@@ -145,6 +145,11 @@ def _check_base_url(base_url: str, *, allow_insecure_http: bool) -> str:
     return str(url).rstrip("/")
 
 
+def is_on_this_machine(base_url: str | None) -> bool:
+    """Tell whether a checked base URL leads to where no proxy has a way to."""
+    return base_url is not None and _is_loopback(httpx.URL(base_url).host)
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback

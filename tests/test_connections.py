@@ -193,24 +193,6 @@ async def test_a_call_cancelled_while_it_waits_leaves_its_turn_to_others() -> No
     await pool.aclose()
 
 
-async def test_a_turn_is_not_lost_when_no_client_can_be_made(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A broken CA bundle breaks each call, not the pool."""
-    pool = Pool(1)
-
-    async def fail(_: anyio.CapacityLimiter) -> httpx.AsyncClient:
-        raise FileNotFoundError("no CA bundle")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(connections, "_open", fail)
-        for _ in range(2):
-            with pytest.raises(FileNotFoundError):
-                await pool.acquire()
-    await pool.release(await pool.acquire(), is_usable=True)
-    await pool.aclose()
-
-
 @pytest.mark.parametrize(
     ("variable", "value", "reason"),
     [

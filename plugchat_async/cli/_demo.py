@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
-import httpx
 from rich.text import Text
 
 from plugchat_async import AsyncPlugChat
@@ -52,9 +51,7 @@ async def _demonstrate(pace: Pace, sandbox: Sandbox, console: Console) -> None:
     async with sandbox.serve() as base_url:
         heading = texts().demo_heading.format(base_url=base_url)
         async with (
-            # A proxy of the environment's has no way to this machine's loopback.
-            httpx.AsyncClient(trust_env=False) as http_client,
-            AsyncPlugChat(_TOKEN, base_url=base_url, http_client=http_client) as client,
+            AsyncPlugChat(_TOKEN, base_url=base_url) as client,
             open_screen(console, heading=heading) as screen,
         ):
             scanned = await _link(client, sandbox, screen, pace)

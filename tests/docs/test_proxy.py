@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socketserver
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+import anyio
 import httpx
 import pytest
 import trustme
+from anyio.abc import SocketAttribute
 
-from plugchat_async import AsyncPlugChat, NetworkError
+from plugchat_async import AsyncPlugChat, NetworkError, PlugChatError, RequestTimeout
 from plugchat_async.sandbox import Sandbox
 from tests.app_server import serve_app
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
+
+    from anyio.abc import SocketStream
 
 pytestmark = pytest.mark.anyio
 
@@ -88,15 +93,32 @@ async def test_a_proxy_of_one_s_own_choice_is_used(proxy: Proxy) -> None:
     assert proxy.asked[0] == "CONNECT www.plugchat.com.br:443 HTTP/1.1"
 
 
-async def test_hosts_under_no_proxy_are_asked_directly(
-    proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_this_machine_is_asked_directly(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
-    """Such as a sandbox on this machine."""
+    """No proxy has a way to it, and none is told the token of plain http."""
+    monkeypatch.setenv("HTTP_PROXY", proxy.url)
     monkeypatch.setenv("ALL_PROXY", proxy.url)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    async with Sandbox().serve() as base_url, AsyncPlugChat(TOKEN, base_url=base_url) as client:
-        assert not (await client.status()).connected
+    async with Sandbox().serve() as base_url:
+        async with AsyncPlugChat(TOKEN, base_url=base_url.replace("127.0.0.1", host)) as client:
+            assert not (await client.status()).connected
     assert proxy.asked == []
+
+
+@pytest.mark.parametrize(("direct", "asked"), [("gateway.test", 0), ("other.test", 1)])
+async def test_hosts_under_no_proxy_are_asked_directly(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch, direct: str, asked: int
+) -> None:
+    """And all others by the proxy."""
+    monkeypatch.setenv("HTTP_PROXY", proxy.url)
+    monkeypatch.setenv("NO_PROXY", direct)
+    async with AsyncPlugChat(
+        TOKEN, base_url="http://gateway.test:9", allow_insecure_http=True, timeout=5, retries=0
+    ) as client:
+        with pytest.raises(PlugChatError):
+            await client.status()
+    assert proxy.asked[:1] == ["GET http://gateway.test:9/status HTTP/1.1"][:asked]
 
 
 async def test_a_client_that_does_not_trust_the_environment_goes_directly(
@@ -111,6 +133,46 @@ async def test_a_client_that_does_not_trust_the_environment_goes_directly(
     ):
         assert not (await client.status()).connected
     assert proxy.asked == []
+
+
+# How a SOCKS proxy agrees to go on without a password, and that it is connected.
+AGREED = [b"\x05\x00", b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "error"),
+    [
+        ([b"HTTP/1.1 400 Bad Request\r\n\r\n"], NetworkError),
+        ([], RequestTimeout),
+        (AGREED[:1], RequestTimeout),
+        (AGREED, RequestTimeout),
+        ([*AGREED, b"no TLS"], NetworkError),
+    ],
+)
+async def test_what_a_socks_proxy_does_wrong_is_one_of_our_errors(
+    monkeypatch: pytest.MonkeyPatch, answers: list[bytes], error: type[PlugChatError]
+) -> None:
+    """And its connection is closed, or pytest would warn."""
+
+    async def answer(connection: SocketStream) -> None:
+        async with connection:
+            for each in answers:
+                await connection.receive()
+                await connection.send(each)
+            with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+                while True:
+                    await connection.receive()
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = listener.extra(SocketAttribute.local_port)
+    monkeypatch.setenv("ALL_PROXY", f"socks5://127.0.0.1:{port}")
+    async with listener, anyio.create_task_group() as serving:
+        serving.start_soon(listener.serve, answer)
+        async with AsyncPlugChat(TOKEN, retries=0, timeout=1) as client:
+            with pytest.raises(error):
+                await client.qr_code()
+        gc.collect()
+        serving.cancel_scope.cancel()
 
 
 @contextmanager
