@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import anyio
 
 from . import _settings, _stream, _wire
-from ._connections import CLOSED, BroughtAlong, Pool
+from ._connections import CLOSED, BorrowedClient, Pool
 from ._credentials import Credentials
 from ._errors import UnexpectedResponse
 from ._http import Call, Exchange
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ._connections import AsyncHTTPClient, Connections
     from ._errors import ResponseError
-    from ._http import Outcome
+    from ._http import Result
     from ._models import InstanceStatus
 
     T = TypeVar("T")
@@ -89,7 +89,7 @@ class AsyncPlugChat:
             is_here = _settings.is_on_this_machine(self._base_url)
             connections = Pool(max_connections, uses_proxies=not is_here)
         else:
-            connections = BroughtAlong(http_client)
+            connections = BorrowedClient(http_client)
         self._exchange = Exchange(connections, timeout=timeout, retries=retries)
         self._owns_connections = True
         self._is_closed = False
@@ -128,15 +128,13 @@ class AsyncPlugChat:
 
         Source: `GET https://www.plugchat.com.br/api/whatsapp/qr-code/image`
         """
-        outcome = await self._ask_for_code(_wire.QR_CODE_IMAGE)
-        if isinstance(outcome.value, _wire.Picture):
-            picture = outcome.value
+        result = await self._ask_for_code(_wire.QR_CODE_IMAGE)
+        if isinstance(result.value, _wire.Picture):
+            picture = result.value
         else:
-            code = QRCode(payload=outcome.value.payload)
+            code = QRCode(payload=result.value.payload)
             picture = _wire.Picture(await anyio.to_thread.run_sync(code.png), "image/png")
-        return QRImage(
-            data=picture.data, media_type=picture.media_type, fetched_at=outcome.asked_at
-        )
+        return QRImage(data=picture.data, media_type=picture.media_type, fetched_at=result.asked_at)
 
     def qr_stream(
         self, *, interval: float = 15.0, max_rounds: int = 3
@@ -180,8 +178,8 @@ class AsyncPlugChat:
 
         Source: `GET https://app.plugchat.com.br/api/whatsapp/status`
         """
-        outcome = await self._exchange.make(self._call(_wire.STATUS, _wire.read_status))
-        return outcome.value
+        result = await self._exchange.make(self._call(_wire.STATUS, _wire.read_status))
+        return result.value
 
     def pairing(
         self,
@@ -280,15 +278,15 @@ class AsyncPlugChat:
         return f"{type(self).__name__}(base_url={base_url!r})"
 
     async def _fetch_code(self, number: int, rounds: int) -> tuple[QRCode, float]:
-        outcome = await self._ask_for_code(_wire.QR_CODE)
-        if isinstance(outcome.value, _wire.Text):
-            payload = outcome.value.payload
+        result = await self._ask_for_code(_wire.QR_CODE)
+        if isinstance(result.value, _wire.Text):
+            payload = result.value.payload
         else:
-            payload = await _read_picture(outcome.value)
-        code = QRCode(payload=payload, fetched_at=outcome.asked_at, round=number, rounds=rounds)
-        return code, outcome.asked_at_clock
+            payload = await _read_picture(result.value)
+        code = QRCode(payload=payload, fetched_at=result.asked_at, round=number, rounds=rounds)
+        return code, result.asked_at_clock
 
-    async def _ask_for_code(self, endpoint: _wire.Endpoint) -> Outcome[_wire.Code]:
+    async def _ask_for_code(self, endpoint: _wire.Endpoint) -> Result[_wire.Code]:
         call: Call[_wire.Code] = self._call(endpoint, _wire.read_code)
         return await self._exchange.make(call)
 

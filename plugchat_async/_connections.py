@@ -168,7 +168,7 @@ class Pool:
         ) from reason
 
 
-class BroughtAlong:
+class BorrowedClient:
     """Share a client that somebody else owns, with the pool, hooks and limits it has."""
 
     def __init__(self, client: AsyncHTTPClient) -> None:

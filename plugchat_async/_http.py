@@ -42,7 +42,7 @@ class Call(NamedTuple, Generic[T]):
     read: Callable[[Answer, Redact], T | ResponseError]
 
 
-class Outcome(NamedTuple, Generic[T]):
+class Result(NamedTuple, Generic[T]):
     """What a call brought, and when the attempt that brought it began."""
 
     value: T
@@ -58,7 +58,7 @@ class Exchange:
         self._timeout = timeout
         self._retries = retries
 
-    async def make(self, call: Call[T]) -> Outcome[T]:
+    async def make(self, call: Call[T]) -> Result[T]:
         """Make a call, and again after a transient failure.
 
         Raises:
@@ -72,7 +72,7 @@ class Exchange:
             first_failure = error
         return await self._retry(call, first_failure)
 
-    async def make_once(self, call: Call[T]) -> Outcome[T]:
+    async def make_once(self, call: Call[T]) -> Result[T]:
         """Make a call that is worth no further attempt, since another one comes anyway.
 
         Raises:
@@ -80,7 +80,7 @@ class Exchange:
         """
         return await self._attempt(call, 1)
 
-    async def _retry(self, call: Call[T], first_failure: PlugChatError) -> Outcome[T]:
+    async def _retry(self, call: Call[T], first_failure: PlugChatError) -> Result[T]:
         import tenacity
 
         backoff = tenacity.wait_exponential(multiplier=0.5, max=4) + tenacity.wait_random(0, 0.5)
@@ -98,17 +98,17 @@ class Exchange:
         )
         numbers = itertools.count(1)
 
-        async def attempt() -> Outcome[T]:
+        async def attempt() -> Result[T]:
             number = next(numbers)
             if number == 1:
                 # Made above: a call that succeeds at once never enters the retry library.
                 raise first_failure
             return await self._attempt(call, number)
 
-        outcome: Outcome[T] = await retrying(attempt)
-        return outcome
+        result: Result[T] = await retrying(attempt)
+        return result
 
-    async def _attempt(self, call: Call[T], number: int) -> Outcome[T]:
+    async def _attempt(self, call: Call[T], number: int) -> Result[T]:
         client = await self.connections.acquire()
         asked_at, began = datetime.now(UTC), anyio.current_time()
         is_usable = False
@@ -124,7 +124,7 @@ class Exchange:
         value = call.read(answer, call.credentials.redact)
         if isinstance(value, ResponseError):
             raise value
-        return Outcome(value, asked_at, began)
+        return Result(value, asked_at, began)
 
     async def _exchange(
         self, client: httpx.AsyncClient, call: Call[T], asked_at: datetime

@@ -24,7 +24,7 @@ from ._image_reader import read_payload
 T = TypeVar("T")
 
 # "WhatsApp invalidates a QR code every 20 s": the API's documentation of both QR endpoints.
-LIFE = timedelta(seconds=20)
+CODE_LIFETIME = timedelta(seconds=20)
 
 
 def _now() -> datetime:
@@ -32,7 +32,7 @@ def _now() -> datetime:
 
 
 def _end_of_life(data: dict[str, datetime]) -> datetime:
-    return data["fetched_at"] + LIFE
+    return data["fetched_at"] + CODE_LIFETIME
 
 
 _UTC = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]

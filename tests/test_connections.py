@@ -13,7 +13,7 @@ import pytest
 
 from plugchat_async import AsyncPlugChat, NetworkError
 from plugchat_async import _connections as connections
-from plugchat_async._connections import BroughtAlong, Pool, close_after_failed_handshake
+from plugchat_async._connections import BorrowedClient, Pool, close_after_failed_handshake
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -109,7 +109,7 @@ async def connections_of_each_kind(request: pytest.FixtureRequest) -> AsyncGener
     else:
         family = {"httpx": httpx, "httpx2": httpx2}[request.param]
         async with family.AsyncClient(timeout=3) as client:
-            yield BroughtAlong(client)
+            yield BorrowedClient(client)
 
 
 @pytest.mark.parametrize("origin", ["https://api.example", "http://localhost"])
@@ -147,7 +147,7 @@ async def test_a_request_s_header_is_not_the_next_one_s(
 async def test_a_client_brought_along_adds_what_it_has_to_each_request(family: ModuleType) -> None:
     """Its headers, cookies and parameters as they are at that moment."""
     async with family.AsyncClient(params={"a": "1"}) as client:
-        connections = BroughtAlong(client)
+        connections = BorrowedClient(client)
         connections.build_request(client, URL, {})
         client.params = {"b": "2"}
         client.headers["X-Name"] = "later"
@@ -253,7 +253,7 @@ async def test_a_client_brought_along_is_lent_and_never_closed(family: ModuleTyp
         pass
 
     for client in (family.AsyncClient(), Own()):
-        brought = BroughtAlong(client)
+        brought = BorrowedClient(client)
         assert await brought.acquire() is client
         await brought.release(client, is_usable=True)
         await brought.aclose()
