@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from plugchat_async import QRCode
+from tests.camera import read_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,17 +28,6 @@ LEGACY = "2@" + ",".join(base64.b64encode(bytes(range(n, n + 45))).decode() for 
 LINK = "https://wa.me/settings/linked_devices#" + base64.b64encode(bytes(range(150))).decode()
 LETTERS = "".join(chr(code) for code in range(33, 127)) * 22
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
-
-
-def read(picture: Image.Image) -> list[str]:
-    """Read the codes in a picture, dark on light only, each character as it is."""
-    found = zxingcpp.read_barcodes(
-        picture,
-        zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode),
-        try_invert=False,
-        text_mode=zxingcpp.TextMode.Plain,
-    )
-    return [code.text for code in found]
 
 
 def on(background: str, file: bytes) -> Image.Image:
@@ -85,7 +75,7 @@ def test_both_forms_of_a_code_can_be_scanned(
     drawing: str, payload: str, paint_terminal: Painter
 ) -> None:
     """The codes that WhatsApp gives out today, in every drawing, on every background."""
-    assert read(DRAWINGS[drawing](QRCode(payload=payload), paint_terminal)) == [payload]
+    assert read_codes(DRAWINGS[drawing](QRCode(payload=payload), paint_terminal)) == [payload]
 
 
 @pytest.mark.parametrize("drawing", [name for name in DRAWINGS if name not in SAME_AS_ANOTHER])
@@ -95,7 +85,7 @@ def test_a_code_of_any_length_can_be_scanned(
 ) -> None:
     """From one character to 2,000."""
     payload = LETTERS[:length]
-    assert read(DRAWINGS[drawing](QRCode(payload=payload), paint_terminal)) == [payload]
+    assert read_codes(DRAWINGS[drawing](QRCode(payload=payload), paint_terminal)) == [payload]
 
 
 @pytest.mark.parametrize("length", [8, 240, 1000])
@@ -103,7 +93,7 @@ def test_a_code_of_any_length_can_be_scanned(
 def test_a_code_of_one_character_over_and_over_can_be_scanned(character: str, length: int) -> None:
     """The mask is chosen for texts like a code's, and does for the most even one as well."""
     payload = character * length
-    assert read(on("white", QRCode(payload=payload).png())) == [payload]
+    assert read_codes(on("white", QRCode(payload=payload).png())) == [payload]
 
 
 @settings(deadline=None, max_examples=30)
@@ -127,7 +117,7 @@ def test_a_code_in_any_alphabet_can_be_scanned(
     paint_terminal: Painter, drawing: str, payload: str
 ) -> None:
     """Nothing is taken for another charset, by the writer or by the reader."""
-    assert read(DRAWINGS[drawing](QRCode(payload=payload), paint_terminal)) == [payload]
+    assert read_codes(DRAWINGS[drawing](QRCode(payload=payload), paint_terminal)) == [payload]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +148,7 @@ def test_an_svg_can_stand_inside_a_page() -> None:
 
 def test_an_svg_without_a_border_scans_on_white() -> None:
     """The surroundings are its quiet zone."""
-    assert read(on("white", rasterise(QRCode(payload=LINK).svg(border=0)))) == [LINK]
+    assert read_codes(on("white", rasterise(QRCode(payload=LINK).svg(border=0)))) == [LINK]
 
 
 # PNG
@@ -180,7 +170,7 @@ def test_a_png_has_the_size_that_was_asked_for(scale: int, border: int, side: in
 @pytest.mark.parametrize("scale", [2, 3, 16])
 def test_a_png_of_any_scale_can_be_scanned(scale: int) -> None:
     """From a thumbnail to a poster."""
-    assert read(on("black", QRCode(payload=LINK).png(scale=scale))) == [LINK]
+    assert read_codes(on("black", QRCode(payload=LINK).png(scale=scale))) == [LINK]
 
 
 # Terminal
@@ -232,7 +222,7 @@ def test_a_terminal_without_bright_colours_shows_a_code_that_scans(
 ) -> None:
     """It ignores the bright white and keeps the white before it."""
     drawing = QRCode(payload=LINK).terminal().replace(";107", "")
-    assert read(paint_terminal(drawing, theme=theme)) == [LINK]
+    assert read_codes(paint_terminal(drawing, theme=theme)) == [LINK]
 
 
 def test_the_same_code_is_drawn_once() -> None:
@@ -248,7 +238,7 @@ def test_a_code_scans_between_lines_of_text(paint_terminal: Painter, theme: str)
     drawing = QRCode(payload=LINK).terminal()
     columns = len(ESCAPE.sub("", drawing).split("\n")[0])
     screen = f"{'Scan this code:':M<{columns}}\n{drawing}\n{'It lives 20 s':M<{columns}}"
-    assert read(paint_terminal(screen, columns=columns, theme=theme)) == [LINK]
+    assert read_codes(paint_terminal(screen, columns=columns, theme=theme)) == [LINK]
 
 
 # Refusals

@@ -14,7 +14,6 @@ from unittest.mock import patch
 
 import httpx
 import pytest
-import zxingcpp
 from anyio.from_thread import start_blocking_portal
 
 from plugchat_async import AsyncPlugChat, cli
@@ -22,8 +21,6 @@ from plugchat_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from PIL.Image import Image
 
 
 @pytest.fixture(autouse=True)
@@ -119,14 +116,3 @@ def served(token: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
         monkeypatch.setenv("PLUGCHAT_BASE_URL", base_url)
         monkeypatch.setenv("PLUGCHAT_TOKEN", token)
         yield sandbox
-
-
-@pytest.fixture(scope="session")
-def read_codes() -> Callable[[Image], list[str]]:
-    """Give a reader that takes codes dark on light only, as many phones do."""
-
-    def read(picture: Image) -> list[str]:
-        formats = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
-        return [code.text for code in zxingcpp.read_barcodes(picture, formats, try_invert=False)]
-
-    return read

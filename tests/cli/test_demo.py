@@ -8,6 +8,7 @@ import pytest
 
 from plugchat_async.cli import _demo
 from plugchat_async.sandbox import Sandbox
+from tests.camera import read_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +48,6 @@ def test_the_second_code_is_scanned_as_it_was_shown(
     run: Run,
     scanned: list[str],
     paint_terminal: Callable[..., Image],
-    read_codes: Callable[[Image], list[str]],
 ) -> None:
     """What the phone scans is what a camera reads from the lines; then it says so, exit code 0."""
     ran = run("demo", "--fast")

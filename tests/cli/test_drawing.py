@@ -14,6 +14,7 @@ from rich.panel import Panel
 
 from plugchat_async import QRCode
 from plugchat_async.cli._drawing import Drawing, is_encodable, standard_output
+from tests.camera import read_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,6 @@ def printed(console: Console, renderable: RenderableType) -> str:
 @pytest.mark.parametrize("around", [lambda drawing: drawing, Align.center, Align.right, Panel.fit])
 def test_a_drawing_is_read_wherever_it_stands(
     paint_terminal: Callable[..., Image],
-    read_codes: Callable[[Image], list[str]],
     around: Callable[[Drawing], RenderableType],
     theme: str,
 ) -> None:
@@ -95,7 +95,7 @@ def test_only_a_terminal_is_one(monkeypatch: pytest.MonkeyPatch, *, is_terminal:
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_in_ascii_it_is_read_on_both_themes(
-    paint_terminal: Callable[..., Image], read_codes: Callable[[Image], list[str]], theme: str
+    paint_terminal: Callable[..., Image], theme: str
 ) -> None:
     """Both colours are among the eight that every terminal with colours has."""
     console = terminal()
@@ -108,7 +108,7 @@ def test_in_ascii_it_is_read_on_both_themes(
 
 
 def test_in_ascii_without_colours_the_light_modules_are_inked(
-    paint_terminal: Callable[..., Image], read_codes: Callable[[Image], list[str]]
+    paint_terminal: Callable[..., Image],
 ) -> None:
     """As half blocks are; nothing but the two characters."""
     text = Drawing(CODE, terminal(NO_COLOR="1"), border=1, ascii_only=True).text

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.camera import read_codes
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -118,9 +120,7 @@ def open_terminal(tmp_path: Path) -> Iterator[Callable[[int, int], Terminal]]:
 
 
 @pytest.fixture
-def read_screen(
-    paint_terminal: Callable[..., Image], read_codes: Callable[[Image], list[str]]
-) -> ReadScreen:
+def read_screen(paint_terminal: Callable[..., Image]) -> ReadScreen:
     """Read the codes on a screen, which both themes have to show alike."""
 
     def read(screen: str) -> list[str]:
@@ -148,7 +148,6 @@ def test_a_demo_on_a_terminal(
     open_terminal: OpenTerminal,
     read_screen: ReadScreen,
     paint_terminal: Callable[..., Image],
-    read_codes: Callable[[Image], list[str]],
 ) -> None:
     """Two codes that scan, one after the other, then a page that says it is done."""
     terminal = open_terminal(80, 50)

@@ -11,6 +11,7 @@ from rich.console import Console
 from plugchat_async import QRCode
 from plugchat_async.cli._drawing import draw as draw_code
 from plugchat_async.cli._page import Countdown, Page
+from tests.camera import read_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +63,6 @@ def test_a_code_is_whole_and_scans(
     *,
     monkeypatch: pytest.MonkeyPatch,
     paint_terminal: Callable[..., Image],
-    read_codes: Callable[[Image], list[str]],
     columns: int,
     rows: int,
     theme: str,
@@ -99,7 +99,6 @@ def test_a_small_code_still_leaves_the_words_their_room() -> None:
 def test_a_code_in_ascii_is_whole_and_scans(
     *,
     paint_terminal: Callable[..., Image],
-    read_codes: Callable[[Image], list[str]],
     columns: int,
     rows: int,
     theme: str,

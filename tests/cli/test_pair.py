@@ -17,11 +17,11 @@ from plugchat_async import AsyncPlugChat, PairingOutcome, QRCode
 from plugchat_async.cli import _keyboard, _pair
 from plugchat_async.cli._phone import SandboxWithPhone
 from plugchat_async.cli._texts import ENGLISH
+from tests.camera import read_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from PIL.Image import Image
     from starlette.types import Receive, Scope, Send
 
     from plugchat_async.sandbox import Sandbox
@@ -248,7 +248,6 @@ def test_a_picture_follows_the_codes(
     run: Run,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
-    read_codes: Callable[[Image], list[str]],
     option: str,
 ) -> None:
     """Whole at each moment, for its owner only, and gone at the end."""

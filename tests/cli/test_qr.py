@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from plugchat_async import QRCode
+from tests.camera import read_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,6 @@ def test_on_a_terminal(
     run: Run,
     sandbox: Sandbox,
     paint_terminal: Callable[..., Image.Image],
-    read_codes: ReadCodes,
     window: tuple[int, int],
     theme: str,
 ) -> None:
@@ -67,7 +67,6 @@ def test_through_a_pipe(
     run: Run,
     sandbox: Sandbox,
     paint_terminal: Callable[..., Image.Image],
-    read_codes: ReadCodes,
 ) -> None:
     """The code and nothing else, without escape sequences."""
     ran = run("qr")
@@ -85,7 +84,6 @@ def test_without_colours(
     sandbox: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
     paint_terminal: Callable[..., Image.Image],
-    read_codes: ReadCodes,
     variable: str,
     value: str,
 ) -> None:
@@ -96,9 +94,7 @@ def test_without_colours(
 
 
 @pytest.mark.parametrize("name", ["code.png", "code.PNG"])
-def test_into_a_png(
-    run: Run, sandbox: Sandbox, tmp_path: Path, read_codes: ReadCodes, name: str
-) -> None:
+def test_into_a_png(run: Run, sandbox: Sandbox, tmp_path: Path, name: str) -> None:
     """For its owner only."""
     path = tmp_path / name
     ran = run("qr", "--output", str(path))
@@ -161,7 +157,6 @@ def test_an_encoding_without_half_blocks(
     sandbox: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
     paint_terminal: Callable[..., Image.Image],
-    read_codes: ReadCodes,
 ) -> None:
     """The code is drawn in ASCII."""
     written = io.BytesIO()
@@ -175,7 +170,6 @@ def test_in_ascii(
     run: Run,
     sandbox: Sandbox,
     paint_terminal: Callable[..., Image.Image],
-    read_codes: ReadCodes,
 ) -> None:
     """Where it is asked for."""
     ran = run("qr", "--ascii")

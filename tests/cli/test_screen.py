@@ -12,6 +12,7 @@ from rich.console import Console
 
 from plugchat_async import NetworkError, QRCode
 from plugchat_async.cli._screen import open_screen
+from tests.camera import read_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,9 +56,7 @@ class Terminal(Console):
         return self.written.getvalue().decode().split(HOME)[1:]
 
 
-async def test_codes_are_drawn_in_place(
-    paint_terminal: Callable[..., Image], read_codes: Callable[[Image], list[str]]
-) -> None:
+async def test_codes_are_drawn_in_place(paint_terminal: Callable[..., Image]) -> None:
     """Each page is complete, and holds one code that scans."""
     terminal = Terminal()
     async with open_screen(terminal, heading="heading") as screen:

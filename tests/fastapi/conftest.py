@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-import resvg_py
-import zxingcpp
-from PIL import Image
 
 from plugchat_async.sandbox import Sandbox
 from tests.app_server import serve_app
@@ -76,20 +72,3 @@ def listen() -> Generator[Callable[..., Events]]:
             return listening[-1]
 
         yield listen
-
-
-@pytest.fixture(scope="session")
-def read_symbol() -> Callable[[str], str]:
-    """Give a phone's camera: it reads the text off an SVG."""
-
-    def read_symbol(svg: str) -> str:
-        picture = Image.open(io.BytesIO(resvg_py.svg_to_bytes(svg_string=svg)))
-        with closing(picture):
-            (code,) = zxingcpp.read_barcodes(
-                picture.convert("L"),
-                zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode),
-                try_invert=False,
-            )
-        return code.text
-
-    return read_symbol

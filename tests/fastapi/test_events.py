@@ -11,6 +11,7 @@ import pytest
 
 from plugchat_async import Connected, Expired, Failed, PairingState, QRCode, ShowingCode, Starting
 from plugchat_async.fastapi._events import Code, Drawings, event
+from tests.camera import read_symbol
 
 pytestmark = pytest.mark.anyio
 
@@ -32,7 +33,7 @@ async def test_each_state_is_an_event(state: PairingState, name: str, data: Any)
     assert (told.event, told.data, told.retry) == (name, data, 1000)
 
 
-async def test_a_code_is_told_by_its_symbol_and_what_is_left_of_it(read_symbol: Any) -> None:
+async def test_a_code_is_told_by_its_symbol_and_what_is_left_of_it() -> None:
     """The seconds are those at the moment of sending; the text stays here."""
     fetched_at = datetime.now(UTC) - timedelta(seconds=5)
     code = QRCode(payload="2@a,b,c", fetched_at=fetched_at, round=2, rounds=3)

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request,
 from plugchat_async import AsyncPlugChat, PairingHub, QRCode
 from plugchat_async.fastapi import pairing_router
 from plugchat_async.sandbox import Sandbox
+from tests.camera import read_symbol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -62,9 +63,7 @@ def quick(**settings: Any) -> PairingHub:
 # What a viewer sees.
 
 
-def test_a_phone_is_linked_from_the_page(
-    sandbox: Sandbox, serve: Any, listen: Any, read_symbol: Any
-) -> None:
+def test_a_phone_is_linked_from_the_page(sandbox: Sandbox, serve: Any, listen: Any) -> None:
     """The router opens a hub of its own, and tells each state by an event."""
     url = serve(app_with(sandbox))
     assert httpx.get(f"{url}/whatsapp").status_code == 200
@@ -139,7 +138,6 @@ def test_the_symbol_is_drawn_once_a_code_and_not_once_a_viewer(
     sandbox: Sandbox,
     serve: Any,
     listen: Any,
-    read_symbol: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Fifty viewers and the picture's address share one drawing."""
@@ -165,9 +163,7 @@ def test_the_symbol_is_drawn_once_a_code_and_not_once_a_viewer(
     assert drawn == [1, 1]
 
 
-def test_the_code_on_show_as_a_picture(
-    sandbox: Sandbox, serve: Any, listen: Any, read_symbol: Any
-) -> None:
+def test_the_code_on_show_as_a_picture(sandbox: Sandbox, serve: Any, listen: Any) -> None:
     """It starts nothing by itself; while somebody looks, it is the code that they see."""
     url = serve(app_with(sandbox, quick(interval=20)))
     picture = f"{url}/whatsapp/qr.svg"
@@ -194,9 +190,7 @@ def test_a_code_that_outlived_itself_is_no_picture(
     assert httpx.get(f"{url}/whatsapp/qr.svg").status_code == 404
 
 
-def test_nothing_that_leaves_holds_the_token_or_the_text_of_a_code(
-    serve: Any, listen: Any, read_symbol: Any
-) -> None:
+def test_nothing_that_leaves_holds_the_token_or_the_text_of_a_code(serve: Any, listen: Any) -> None:
     """The browser gets the symbol, and no more."""
     sandbox = Sandbox(tokens=["tenant-a"])
     url = serve(app_with(sandbox))

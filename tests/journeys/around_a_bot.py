@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-import io
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
-import zxingcpp
 from aiohttp import web
-from PIL import Image
 
 from plugchat_async import AsyncPlugChat, PairingHub
 from plugchat_async.sandbox import Sandbox
+from tests.camera import read_code
 from tests.eventually import eventually
 
 if TYPE_CHECKING:
@@ -59,14 +57,7 @@ class Shown:
     def code(self) -> str:
         """Read the picture as a phone would."""
         assert self.picture is not None
-        with Image.open(io.BytesIO(self.picture)) as picture:
-            (code,) = zxingcpp.read_barcodes(
-                picture,
-                zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode),
-                try_invert=False,
-                text_mode=zxingcpp.TextMode.Plain,
-            )
-        return code.text
+        return read_code(self.picture)
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import os
 import socket
@@ -14,8 +13,6 @@ import anyio
 import httpx
 import httpx2
 import pytest
-import zxingcpp
-from PIL import Image
 
 from plugchat_async import (
     AlreadyConnected,
@@ -26,6 +23,7 @@ from plugchat_async import (
     UnexpectedResponse,
 )
 from plugchat_async.sandbox import ANSWERS, Sandbox
+from tests.camera import read_code
 from tests.raw_server import serve_raw
 
 if TYPE_CHECKING:
@@ -36,13 +34,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 TOKEN = "F3A9-the-token-of-a-tenant-7C21"
-QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
-
-
-def read(image: bytes) -> str:
-    """Read a code as a phone would: as it is, never inverted."""
-    (code,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(image)), QR, try_invert=False)
-    return code.text
 
 
 @pytest.fixture(params=["own pool", "httpx", "httpx2"])
@@ -72,7 +63,7 @@ async def test_three_codes_and_a_scan(brought: Any) -> None:
     async with sandbox.serve() as base_url, client_for(base_url, brought) as client:
         with pytest.raises(AlreadyConnected) as caught:
             async for code in client.qr_stream(interval=0.05):
-                shown.append(read(code.png()))
+                shown.append(read_code(code.png()))
                 if code.round == 2:
                     assert sandbox.scan(shown[-1])
         assert (await client.status()).connected
@@ -87,7 +78,7 @@ async def test_the_image_of_a_code(brought: Any) -> None:
     sandbox = Sandbox()
     async with sandbox.serve() as base_url, client_for(base_url, brought) as client:
         image = await client.qr_code_image()
-        assert sandbox.scan(read(image.data))
+        assert sandbox.scan(read_code(image.data))
 
 
 @pytest.mark.parametrize("name", [name for name in ANSWERS if name.startswith(("code", "image"))])
@@ -99,7 +90,7 @@ async def test_every_form_of_a_code_can_be_scanned(name: str) -> None:
         assert sandbox.scan((await client.qr_code()).payload)
         sandbox.disconnect(TOKEN)
         sandbox.answer_next(name)
-        assert sandbox.scan(read((await client.qr_code_image()).data))
+        assert sandbox.scan(read_code((await client.qr_code_image()).data))
 
 
 async def test_many_calls_share_few_connections() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import signal
@@ -17,11 +16,9 @@ import anyio
 import anyio.to_thread
 import httpx
 import pytest
-import resvg_py
-import zxingcpp
-from PIL import Image
 
 from plugchat_async.sandbox import Sandbox
+from tests.camera import read_symbol
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -68,14 +65,6 @@ def logged_in(url: str, tenant: str) -> Generator[httpx.Client]:
         yield browser
 
 
-def read(svg: str) -> str:
-    """Read a symbol as a phone's camera would."""
-    picture = Image.open(io.BytesIO(resvg_py.svg_to_bytes(svg_string=svg))).convert("L")
-    formats = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
-    (code,) = zxingcpp.read_barcodes(picture, formats, try_invert=False)
-    return code.text
-
-
 def link(url: str, sandbox: Sandbox) -> None:
     """Link the phone of each tenant, in turn, from their own page."""
     assert httpx.get(f"{url}/whatsapp", timeout=60).status_code == 401  # as soon as it has started
@@ -88,7 +77,7 @@ def link(url: str, sandbox: Sandbox) -> None:
     ):
         told = (line for line in events.iter_lines() if line.startswith(("event: ", "data: ")))
         assert data_of("code", told)["rounds"] == 3
-        assert sandbox.scan(read(acme.get("/whatsapp/qr.svg").text))
+        assert sandbox.scan(read_symbol(acme.get("/whatsapp/qr.svg").text))
         assert data_of("connected", told) == {"already": False}
         assert acme.get("/status").json() == {"connected": True}
         assert globex.get("/status").json() == {"connected": False}

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import zxingcpp
 from anyio.from_thread import start_blocking_portal
 from fastapi import Depends, FastAPI, HTTPException
 from PIL import Image
@@ -29,6 +28,7 @@ from plugchat_async import AsyncPlugChat, PairingHub
 from plugchat_async.fastapi import pairing_router
 from plugchat_async.sandbox import Sandbox
 from tests.app_server import serve_app
+from tests.camera import read_codes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
 QUICK: dict[str, Any] = {"interval": 2.0, "status_interval": 0.1, "linger": 0.5}
 ONE_CODE: dict[str, Any] = {**QUICK, "max_rounds": 1}
 
@@ -164,14 +163,13 @@ def wait_for(page: Page, state: str) -> None:
 
 def read(page: Page) -> str:
     """Read the code on the screen as a phone's camera would: again and again, never inverted."""
-    found: list[zxingcpp.Barcode] = []
+    found: list[str] = []
     deadline = time.monotonic() + 60
     while not found:
         assert time.monotonic() < deadline
-        picture = Image.open(io.BytesIO(page.screenshot(animations="disabled")))
-        found = zxingcpp.read_barcodes(picture, QR, try_invert=False)
-    (code,) = found
-    return code.text
+        found = read_codes(page.screenshot(animations="disabled"))
+    (payload,) = found
+    return payload
 
 
 # What one element came to hold, one after the other, from the first on.

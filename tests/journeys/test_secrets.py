@@ -24,8 +24,6 @@ import anyio
 import httpx
 import httpx2
 import pytest
-import resvg_py
-import zxingcpp
 from anyio.from_thread import start_blocking_portal
 from fastapi import FastAPI
 from jinja2.utils import htmlsafe_json_dumps
@@ -57,6 +55,7 @@ from plugchat_async.sandbox import Sandbox
 from plugchat_async.sandbox._answers import BY_NAME
 from plugchat_async.sandbox._instance import Instance
 from tests.app_server import serve_app
+from tests.camera import read_symbol
 from tests.raw_server import serve_raw
 
 from .leaks import PIECE, Leak, Search
@@ -533,15 +532,6 @@ def served() -> Generator[tuple[Sandbox, str]]:
         portal.wrap_async_context_manager(sandbox.serve()) as base_url,
     ):
         yield sandbox, base_url
-
-
-def read_symbol(svg: str) -> str:
-    """Read a symbol as a phone does."""
-    picture = Image.open(io.BytesIO(resvg_py.svg_to_bytes(svg_string=svg))).convert("L")
-    (code,) = zxingcpp.read_barcodes(
-        picture, zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
-    )
-    return code.text
 
 
 def test_the_page_leaves_no_secret(served: tuple[Sandbox, str], traces: Traces) -> None:

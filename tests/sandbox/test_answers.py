@@ -8,10 +8,10 @@ from base64 import b64decode
 from typing import TYPE_CHECKING
 
 import pytest
-import zxingcpp
 from PIL import Image
 
 from plugchat_async.sandbox import ANSWERS, Sandbox
+from tests.camera import read_code
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,8 +27,6 @@ ENDPOINTS = [*QR_ENDPOINTS, "/status"]
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
 HTML = "text/html; charset=utf-8"
-# Among all formats, the reader sees a bar code by chance in one of a hundred QR codes.
-QR_CODE = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
 PREFIX = "data:image/png;base64,"
 
 
@@ -50,8 +48,7 @@ def read(picture: bytes, kind: str = "PNG") -> str:
     """Read a picture's code with a real reader."""
     image = Image.open(io.BytesIO(picture))
     assert image.format == kind
-    [code] = zxingcpp.read_barcodes(image.convert("L"), formats=QR_CODE, try_invert=False)
-    return code.text
+    return read_code(image)
 
 
 def after(prefix: str, text: str) -> bytes:

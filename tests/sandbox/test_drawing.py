@@ -7,20 +7,16 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-import zxingcpp
 from PIL import Image
 
 from plugchat_async.sandbox import Sandbox
 from plugchat_async.sandbox._drawing import jpeg, png
 from plugchat_async.sandbox._instance import Instance
+from tests.camera import read_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from unittest.mock import Mock
-
-
-# Among all formats, the reader sees a bar code by chance in one of a hundred QR codes.
-QR_CODE = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
 
 
 @pytest.mark.parametrize(("draw", "kind"), [(png, "PNG"), (jpeg, "JPEG")])
@@ -32,8 +28,7 @@ def test_a_picture_is_of_its_kind_and_reads_back(
     for payload in (instance.issue(), instance.issue(), "x", "x" * 1000):
         picture = Image.open(io.BytesIO(draw(payload)))
         assert picture.format == kind
-        codes = zxingcpp.read_barcodes(picture.convert("L"), formats=QR_CODE, try_invert=False)
-        assert [code.text for code in codes] == [payload]
+        assert read_codes(picture) == [payload]
 
 
 def test_a_jpeg_without_pillow_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
