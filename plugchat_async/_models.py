@@ -16,7 +16,7 @@ from pydantic import (
     SecretStr,
 )
 
-from . import _render
+from . import _render, _settings
 from ._errors import UnexpectedResponse
 from ._image_formats import MediaType
 from ._image_reader import read_payload
@@ -86,8 +86,9 @@ class QRCode(_Perishable, frozen=True):
 
         Raises:
             ValueError: The payload is too long for any QR symbol, or `border` is negative.
+            TypeError: `border` is not an int.
         """
-        _check_border(border)
+        _settings.check_count("border", border, at_least=0)
         return self._fitting(_render.svg(SecretStr(self.payload), border=border))
 
     def png(self, *, scale: int = 8, border: int = 4) -> bytes:
@@ -104,10 +105,10 @@ class QRCode(_Perishable, frozen=True):
         Raises:
             ValueError: The payload is too long for any QR symbol, `scale` is less than 1, or
                 `border` is negative.
+            TypeError: `scale` or `border` is not an int.
         """
-        _check_border(border)
-        if scale < 1:
-            raise ValueError(f"scale must be at least 1 pixel a module, not {scale}")
+        _settings.check_count("scale", scale, at_least=1)
+        _settings.check_count("border", border, at_least=0)
         return self._fitting(_render.png(SecretStr(self.payload), scale=scale, border=border))
 
     def data_uri(self) -> str:
@@ -134,8 +135,9 @@ class QRCode(_Perishable, frozen=True):
 
         Raises:
             ValueError: The payload is too long for any QR symbol, or `border` is negative.
+            TypeError: `border` is not an int.
         """
-        _check_border(border)
+        _settings.check_count("border", border, at_least=0)
         return self._fitting(_render.terminal(SecretStr(self.payload), border=border, color=color))
 
     def _fitting(self, drawing: T | None) -> T:
@@ -205,11 +207,6 @@ class InstanceStatus(BaseModel, frozen=True, hide_input_in_errors=True):
         default=None, validation_alias=AliasChoices("smartphone_connected", "smartphoneConnected")
     )
     error: str | None = None
-
-
-def _check_border(border: int) -> None:
-    if border < 0:
-        raise ValueError(f"border must be at least 0 modules, not {border}")
 
 
 def _data_uri(media_type: str, data: bytes) -> str:

@@ -6,7 +6,7 @@ import base64
 import io
 import re
 import traceback
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -263,14 +263,29 @@ def test_the_length_that_counts_is_that_in_bytes() -> None:
 
 
 @pytest.mark.parametrize("method", ["svg", "png", "terminal"])
-def test_a_negative_border_is_refused(method: str) -> None:
+@pytest.mark.parametrize(
+    ("border", "refusal"),
+    [
+        (-1, pytest.raises(ValueError, match="border must be at least 0, not -1")),
+        (1.5, pytest.raises(TypeError, match="border must be an int, not float")),
+        ("4", pytest.raises(TypeError, match="border must be an int, not str")),
+    ],
+)
+def test_a_border_that_is_no_count_is_refused(method: str, border: Any, refusal: Any) -> None:
     """There is no such thing."""
-    with pytest.raises(ValueError, match="border"):
-        getattr(QRCode(payload="x"), method)(border=-1)
+    with refusal:
+        getattr(QRCode(payload="x"), method)(border=border)
 
 
-@pytest.mark.parametrize("scale", [0, -8])
-def test_a_scale_below_one_pixel_is_refused(scale: int) -> None:
+@pytest.mark.parametrize(
+    ("scale", "refusal"),
+    [
+        (0, pytest.raises(ValueError, match="scale must be at least 1, not 0")),
+        (-8, pytest.raises(ValueError, match="scale must be at least 1, not -8")),
+        (2.5, pytest.raises(TypeError, match="scale must be an int, not float")),
+    ],
+)
+def test_a_scale_below_one_pixel_is_refused(scale: Any, refusal: Any) -> None:
     """There is no such picture."""
-    with pytest.raises(ValueError, match="scale must be at least 1"):
+    with refusal:
         QRCode(payload="x").png(scale=scale)
