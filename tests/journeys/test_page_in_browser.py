@@ -14,24 +14,22 @@ import re
 import shutil
 import socket
 import time
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from anyio.from_thread import start_blocking_portal
-from fastapi import Depends, FastAPI, HTTPException
 from PIL import Image
 
-from plugchat_async import AsyncPlugChat, PairingHub
-from plugchat_async.fastapi import pairing_router
 from plugchat_async.sandbox import Sandbox
-from tests.app_server import serve_app
 from tests.camera import read_codes
 
+from .page_site import Site
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator
+    from collections.abc import Callable, Generator
 
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
@@ -68,37 +66,6 @@ def plugchat_url(sandbox: Sandbox) -> Generator[str]:
     with start_blocking_portal() as portal:
         with portal.wrap_async_context_manager(sandbox.serve()) as base_url:
             yield base_url
-
-
-class Site:
-    """Hold an app with the page, that can be stopped, and locked."""
-
-    def __init__(self, plugchat_url: str, port: int = 0, **settings: Any) -> None:
-        self.is_locked = False
-        self.hub = PairingHub(**settings)
-        self.app = FastAPI(lifespan=self._lifespan)
-        self._port = port
-        self._plugchat_url = plugchat_url
-        router = pairing_router(
-            lambda: self._client, dependencies=[Depends(self._require_login)], hub=self.hub
-        )
-        self.app.include_router(router, prefix="/whatsapp")
-
-    @asynccontextmanager
-    async def _lifespan(self, _: FastAPI) -> AsyncGenerator[None]:
-        client = AsyncPlugChat("tenant-a", base_url=self._plugchat_url, timeout=60)
-        async with client as self._client, self.hub:
-            yield
-
-    def _require_login(self) -> None:
-        if self.is_locked:
-            raise HTTPException(401)
-
-    @contextmanager
-    def running(self) -> Generator[str]:
-        """Serve the app until the block ends."""
-        with serve_app(self.app, port=self._port) as port:
-            yield f"http://127.0.0.1:{port}/whatsapp"
 
 
 @pytest.fixture
@@ -535,25 +502,13 @@ def test_the_page_finds_its_parts_with_and_without_a_slash(
     wait_for(page, "code")
 
 
-def test_the_page_hands_its_query_on(plugchat_url: str, window: Any) -> None:
+def test_the_page_hands_its_query_on(sandbox: Sandbox, site: Any, window: Any) -> None:
     """An app may tell its tenants apart by it."""
-    client = AsyncPlugChat("never sent", base_url=plugchat_url)
-
-    def get_client(tenant: str) -> AsyncPlugChat:
-        return client.for_token(tenant)
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        async with client:
-            yield
-
-    app = FastAPI(lifespan=lifespan)
-    router = pairing_router(get_client, dependencies=[])
-    app.include_router(router, prefix="/whatsapp")
-    with serve_app(app) as port:
-        page = window(f"http://127.0.0.1:{port}/whatsapp?tenant=tenant-a")
-        wait_for(page, "code")
-        page.goto("about:blank")
+    page = window(f"{site(**ONE_CODE)}?tenant=tenant-b")
+    wait_for(page, "expired")
+    sandbox.answer_next("already_connected", token="tenant-b")
+    page.get_by_role("button").click()
+    wait_for(page, "connected")
 
 
 # Each state, as it looks.

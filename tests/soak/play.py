@@ -207,8 +207,10 @@ class Visit:
         async with anyio.create_task_group() as tasks:
             for number, visitor in enumerate(self._visitors, 1):
                 tasks.start_soon(self._watch, f"watcher {number}", visitor, tasks)
-        while _is_running(self._hub.state(self._client)):  # it lingers
+        it_lingers = True
+        while it_lingers:
             await self._sleep(0.5)
+            it_lingers = _is_running(self._hub.state(self._client))
         self._close(self._hub.state(self._client))
         # Without a watcher it forgets the session, and the next visit begins anew.
         self._hub.restart(self._client)
