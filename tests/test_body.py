@@ -49,6 +49,12 @@ async def test_a_body_of_just_the_largest_size_is_read() -> None:
         await read_body(response(bytes(MEBIBYTE), b"x"))
 
 
+async def test_chunks_beyond_the_limit_are_dropped_until_the_transport_waits() -> None:
+    """A transport that has more at hand is not cancelled before it has given that away."""
+    with pytest.raises(UnreadableBody, match="larger than 1 MiB"):
+        await read_body(response(bytes(MEBIBYTE), b"x", b"y"))
+
+
 async def test_a_chunk_alone_may_be_too_large() -> None:
     """A transport that hands over everything at once is bounded, too."""
     with pytest.raises(UnreadableBody, match="larger than 1 MiB"):
