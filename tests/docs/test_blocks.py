@@ -6,6 +6,7 @@
 | `text` | compared with what the Python block before it printed |
 | `python title="NAME"` | saved as NAME, for the commands to come |
 | `console` | each line after `$` runs in a shell, and prints what stands there |
+| `powershell` | compared with the `console` block before it, of which it is a translation |
 | `<http://127.0.0.1:...>` | opened, and answered |
 
 All of it happens in an empty folder, where PLUGCHAT_BASE_URL leads to a sandbox whose phone scans a
@@ -46,15 +47,19 @@ if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
     from sybil import Example
 
+pytestmark = pytest.mark.docs
+
 T = TypeVar("T")
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("README*.md"), *ROOT.glob("docs/**/*.md")])
 
 # What is shown and not run.
-INSTALLING = ("python -m venv", "python -m pip install", "pip install", "nox")
+INSTALLING = ("python -m venv", "python3 -m venv", "python -m pip install", "pip install", "nox")
 # What runs until it is stopped: until the end of its page.
 SERVING = ("plugchat sandbox", "uvicorn")
+
+IN_POWERSHELL = {"$ ": "", "python3 ": "py ", " && ": "; ", ".venv/bin/": ".venv\\Scripts\\"}
 
 BLOCK = re.compile(r'(?P<language>[\w-]*)(?: title="(?P<title>[^"]+)")?$\n', re.MULTILINE)
 ADDRESS = re.compile(r"<(?P<url>http://127\.0\.0\.1:\d+[^>]*)>")
@@ -118,11 +123,13 @@ class Reader:
         self._export = export
         self._place = ""
         self._printed = ""
+        self._typed = ""
         self._servers.enter_context(self._thread)
         self._do = {
             "python": self._run_python,
             "text": self._compare_with_python,
             "console": self._run_console,
+            "powershell": self._compare_with_console,
             "address": self._open,
         }
 
@@ -157,7 +164,14 @@ class Reader:
     def _compare_with_python(self, example: Example) -> None:
         self._compare(example.parsed, self._printed)
 
+    def _compare_with_console(self, example: Example) -> None:
+        translated = self._typed
+        for there, here in IN_POWERSHELL.items():
+            translated = translated.replace(there, here)
+        assert example.parsed == translated, self._place
+
     def _run_console(self, example: Example) -> None:
+        self._typed = example.parsed
         for command, expected in COMMAND.findall(example.parsed):
             if exported := EXPORT.fullmatch(command):
                 self._export(*exported.groups())
