@@ -1,7 +1,7 @@
 # /// script
 # dependencies = ["nox[uv]"]
 # ///
-"""What is run here and in CI: `nox -s tests`, `nox -s types`, `nox -s lint`."""
+"""The sessions that are run here and in CI: `nox -s tests`, `nox -s types`, `nox -s lint`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,6 @@ exclude-operators = [
   "core/ReplaceComparisonOperator_Is_(Eq|Lt|LtE|Gt|GtE)",
 ]
 """
-IN_REAL_PROGRAMS = "*_bot.py,*_in_browser.py,*_in_tmux.py"
 
 
 def build_wheel(session: nox.Session) -> str:
@@ -72,33 +71,37 @@ def install_wheel(
     )
 
 
-def pytest(
-    session: nox.Session, *arguments: str, concurrency: str = "thread", is_first: bool = True
-) -> None:
-    # By its path: `python -m` would put this folder, and with it the tree, in front of the wheel.
-    program = str(Path(session.bin) / "pytest")
-    # A file of its own, so that sessions can run side by side.
-    session.env["COVERAGE_FILE"] = str(Path(session.create_tmp()).resolve() / "coverage")
-    if is_first:
-        session.run("coverage", "erase")
-    session.run("coverage", "run", f"--concurrency={concurrency}", program, *arguments)
-    session.run("coverage", "combine", "--append")
+def run_pytest(session: nox.Session, *arguments: str) -> None:
+    """Run pytest by its path: `python -m` would put the tree in front of the wheel."""
+    session.run(str(Path(session.bin) / "pytest"), *arguments, *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the quick tests against the built wheel, on the Python that runs nox."""
+    install_wheel(session, "tests")
+    run_pytest(session)
 
 
 @nox.session(python=PYTHONS)
-def tests(session: nox.Session) -> None:
-    """Run the tests against the built wheel, on each supported Python that is there."""
+def pythons(session: nox.Session) -> None:
+    """Run the quick tests on each supported Python: `nox -s pythons-3.13`."""
     install_wheel(session, "tests")
-    if session.posargs:
-        pytest(session, *session.posargs)
-    elif session.python == PYTHONS[0]:
-        pytest(session)
-        # What needs a terminal, a browser or a bot is covered by the session of its own.
-        session.run("coverage", "report", f"--omit={IN_REAL_PROGRAMS}")
-    else:
-        # Whole journeys take most of the time, and differ little from Python to Python.
-        left_out = (f"--ignore=tests/{folder}" for folder in ("docs", "journeys", "soak"))
-        session.run(str(Path(session.bin) / "pytest"), *left_out)
+    run_pytest(session)
+
+
+@nox.session(python=PYTHONS[0])
+def coverage(session: nox.Session) -> None:
+    """Check that the quick tests reach each branch of the package."""
+    install_wheel(session, "tests")
+    folder = Path(session.create_tmp()).resolve() / "coverage"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    session.env["COVERAGE_FILE"] = str(folder / "data")
+    program = str(Path(session.bin) / "pytest")
+    session.run("coverage", "run", program, "--numprocesses=0", *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
 
 
 @nox.session(python=PYTHONS[0])
@@ -122,26 +125,17 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def docs(session: nox.Session) -> None:
-    """Build the documentation's site into `site/`, and follow each of its links."""
-    install_wheel(session, "tests")
+    """Build the documentation's site into `site/`, follow its links and run its code blocks."""
+    install_wheel(session, "tests", "docs")
     session.run("zensical", "build", "--strict", "--clean")
-    pytest(session, "tests/docs", *session.posargs)
+    run_pytest(session, "tests/docs", "-m", "docs")
 
 
 @nox.session(python=PYTHONS[0])
 def journeys(session: nox.Session) -> None:
-    """Drive a real terminal (tmux), a real browser (Chromium) and real bots."""
+    """Drive whole programs: the command, a terminal (tmux), a browser (Chromium), bots."""
     install_wheel(session, "journeys")
-    # As Playwright runs its loop. Not "greenlet,thread": a thread's end then may hang greenlet 3.5,
-    # in a callback of coverage's.
-    in_greenlets = "greenlet"
-    if session.posargs:
-        marked = ("-m", "bots or browser or tmux")
-        pytest(session, *marked, *session.posargs, concurrency=in_greenlets)
-        return
-    pytest(session, "-m", "bots or tmux")
-    pytest(session, "-m", "browser", concurrency=in_greenlets, is_first=False)
-    session.run("coverage", "report", f"--include={IN_REAL_PROGRAMS}")
+    run_pytest(session, "-m", "bots or browser or journey or tmux")
 
 
 @nox.session(python=PYTHONS[0])
@@ -199,7 +193,7 @@ def lowest(session: nox.Session) -> None:
     needed = sum(project["optional-dependencies"].values(), project["dependencies"])
     pins = [each.replace(">=", "==") for each in needed if not each.startswith("plugchat-async")]
     install_wheel(session, "tests", pins=pins)
-    pytest(session, *session.posargs)
+    run_pytest(session)
 
 
 @nox.session(python=PYTHONS[0])
@@ -278,5 +272,4 @@ def build_offline(
 def soak(session: nox.Session) -> None:
     """Play 2,000 sessions on each loop, and check all: `nox -s soak -- --seed 7 --ledger FILE`."""
     install_wheel(session, "tests")
-    program = str(Path(session.bin) / "pytest")
-    session.run(program, "tests/soak", "-m", "soak", "-rP", *session.posargs)
+    run_pytest(session, "tests/soak", "-m", "soak", "-rP")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from plugchat_async.sandbox import Sandbox
 
+pytestmark = pytest.mark.journey
+
 
 def test_a_sandbox_process_serves_other_processes(tmp_path: Path) -> None:
     """What it prints is copied into their environment; Ctrl-C ends it with 130, and in silence."""

@@ -196,6 +196,7 @@ def test_what_it_does_not_go_with(run: Run, options: list[str]) -> None:
     assert "--web goes with neither" in ran.err
 
 
+@pytest.mark.journey
 @pytest.mark.usefixtures("served")
 @pytest.mark.parametrize("is_open", [False, True])
 def test_ctrl_c_ends_it(*, is_open: bool) -> None:

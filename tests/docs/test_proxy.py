@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import SocketStream
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.journey]
 
 TOKEN = "the-token-of-a-tenant"
 

@@ -14,6 +14,8 @@ import pytest
 
 import plugchat_async
 
+pytestmark = pytest.mark.docs
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(plugchat_async.__file__).parent
 

@@ -1,6 +1,6 @@
 """Many tenants link their phones at once while much goes wrong; the ledger has to be right.
 
-The small run belongs to every test run, the large one to `nox -s soak`.
+The small run is a journey; `nox -s soak` makes the large one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .held import Held
     from .ledger import Session
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.journey]
 
 A_LEAK = 1000
 """Blocks of memory; a large run that kept one object for each session would keep more."""

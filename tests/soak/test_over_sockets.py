@@ -1,6 +1,6 @@
 """The same over real sockets, at fifty times the speed: codes live for 0.4 s.
 
-The small run belongs to every test run, the large one to `nox -s soak`.
+The small run is a journey; `nox -s soak` makes the large one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .held import Held
     from .ledger import Session
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.journey]
 
 
 async def play(seed: int, *, tenants: int, sessions: int) -> list[Session]:
