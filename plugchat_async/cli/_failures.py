@@ -60,12 +60,10 @@ def reported(*, debug: bool, as_json: bool = False) -> Generator[None]:
     except (Failure, PlugChatError, OSError) as error:
         if debug:
             traceback.print_exception(error)
-        failure = explain(error)
         if as_json and isinstance(error, PlugChatError):
-            failed = {"code": error.code, "message": failure.happened}
+            failed = {"code": error.code, "message": explain(error).happened}
             typer.echo(json.dumps({"failed": failed}, ensure_ascii=False))
-        _report(failure, error)
-        raise typer.Exit(failure.exit_code) from None
+        raise typer.Exit(report(error)) from None
 
 
 def explain(error: Failure | PlugChatError | OSError) -> Failure:
@@ -93,11 +91,14 @@ def say_failed(state: Failed) -> None:
     _say_error(f"{known.happened} {known.to_do}" if known else state.message, state.code)
 
 
-def _report(failure: Failure, error: Failure | PlugChatError | OSError) -> None:
+def report(error: Failure | PlugChatError | OSError) -> ExitCode:
+    """Write to standard error what failed and what to do, and return the exit code for it."""
+    failure = explain(error)
     code = error.code if isinstance(error, PlugChatError) else None
     _say_error(f"{failure.happened} {failure.to_do}", code)
     if isinstance(error, ResponseError) and error.detail:
         say((texts().detail.format(detail=error.detail), "dim"))
+    return failure.exit_code
 
 
 def _say_error(sentences: str, code: str | None) -> None:

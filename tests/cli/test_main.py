@@ -94,11 +94,12 @@ def test_a_process_may_have_no_standard_streams(monkeypatch: pytest.MonkeyPatch)
     assert ended.value.code == 2
 
 
-def test_standard_output_that_is_full(served: Sandbox) -> None:
+@pytest.mark.parametrize("argument", ["status", "--version", "--help"])
+def test_standard_output_that_is_full(served: Sandbox, argument: str) -> None:
     """One line, no traceback, exit code 1; after a real process's last flush, too."""
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "plugchat_async", "status"],
+            [sys.executable, "-P", "-m", "plugchat_async", argument],
             check=False,
             stdout=full,
             stderr=subprocess.PIPE,
@@ -106,7 +107,20 @@ def test_standard_output_that_is_full(served: Sandbox) -> None:
         )
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "No space left on device" in done.stderr
-    assert len(served.calls) == 1
+    assert len(served.calls) == (argument == "status")
+
+
+def test_what_a_full_standard_output_refused_is_not_written_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python closes the stream at exit, and would fail once more."""
+    monkeypatch.setattr(sys, "argv", ["plugchat", "--version"])
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    assert ended.value.code == 1
+    assert "No space left on device" in capsys.readouterr().err
 
 
 def test_the_package_can_be_run(
