@@ -313,8 +313,8 @@ async def _read_picture(picture: _wire.Picture) -> str:
         code = await anyio.to_thread.run_sync(image.decode)
     except ImportError as error:
         raise UnexpectedResponse(
-            "the API answered an image where text was asked for: call qr_code_image(), or"
-            " install the extra that reads it: pip install 'plugchat-async[decode]'",
+            "the API returned an image instead of text: call qr_code_image(), or install the"
+            " extra [decode]",
             status_code=200,
         ) from error
     return code.payload

@@ -22,9 +22,9 @@ def read_payload(data: SecretBytes) -> str | None:
         import zxingcpp
         from PIL import Image
     except ImportError as error:
-        raise ImportError(
-            "reading a code out of an image needs the extra: pip install 'plugchat-async[decode]'"
-        ) from error
+        from ._extras import missing
+
+        raise ImportError(missing("decoding an image", "Pillow and zxing-cpp", "decode")) from error
 
     try:
         with Image.open(io.BytesIO(data.get_secret_value())) as image:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from rich.pretty import pretty_repr
 
 from plugchat_async import InstanceStatus, PlugChatError, QRCode, QRImage, UnexpectedResponse
+from plugchat_async._extras import install_command
 
 LEGACY = "2@" + ",".join(base64.b64encode(bytes(range(n, n + 45))).decode() for n in range(4))
 LINK = "https://wa.me/settings/linked_devices#" + base64.b64encode(bytes(range(150))).decode()
@@ -352,11 +353,11 @@ def test_a_code_on_nothing_is_read_as_on_paper() -> None:
 def test_without_the_extra_decoding_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
-    """The ImportError can be pasted into a shell."""
+    """The ImportError ends with a command that can be pasted into a shell."""
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(ImportError) as caught:
         QRImage(data=PNG, media_type="image/png").decode()
-    assert str(caught.value).endswith("pip install 'plugchat-async[decode]'")
+    assert str(caught.value).endswith(f"(extra [decode]): {install_command('decode')}")
     assert isinstance(caught.value.__cause__, ImportError)
     rendered = TracebackException.from_exception(caught.value, capture_locals=True)
     reader = next(frame for frame in rendered.stack if frame.name == "read_payload")

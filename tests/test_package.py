@@ -21,6 +21,7 @@ FLOORS = [
     {
         "_version",
         "_errors",
+        "_extras",
         "_image_formats",
         "_image_reader",
         "_render",

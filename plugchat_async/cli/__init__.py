@@ -35,8 +35,11 @@ def main() -> None:
     logging.getLogger().addHandler(logging.NullHandler())
     _follow_the_window()
     _end_like_ctrl_c()
-    if any(find_spec(name) is None for name in _BROUGHT_BY_THE_EXTRA):
-        sys.stderr.write(texts().needs_extra + "\n")
+    if missing := [name for name in _BROUGHT_BY_THE_EXTRA if find_spec(name) is None]:
+        from plugchat_async._extras import install_command
+
+        names = {"packages": ", ".join(missing), "command": install_command("cli")}
+        sys.stderr.write(texts().needs_extra.format(**names) + "\n")
         sys.exit(ExitCode.FAILURE)
     try:
         from ._application import application

@@ -17,6 +17,7 @@ from plugchat_async import (
     ResponseError,
     UnexpectedResponse,
 )
+from plugchat_async._extras import install_command
 
 from ._exit_codes import ExitCode
 from ._messages import say
@@ -76,7 +77,7 @@ def explain(error: Failure | PlugChatError | OSError) -> Failure:
         case AlreadyConnected(), _:
             return Failure(texts().failures[error.code], ExitCode.ALREADY_CONNECTED)
         case UnexpectedResponse(), ImportError():
-            return Failure(texts().decoder_missing)
+            return Failure(texts().decoder_missing, command=install_command("decode"))
         case NetworkError(code="network_error"), (
             OSError() | ValueError() | ImportError()
         ) as reason:

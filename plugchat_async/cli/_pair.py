@@ -12,6 +12,7 @@ import anyio
 from rich.text import Text
 
 from plugchat_async import PairingOutcome, PlugChatError
+from plugchat_async._extras import install_command
 
 from . import _keyboard
 from ._desktop import open_on_desktop
@@ -68,7 +69,7 @@ def _link_in_browser(access: Access, options: PairOptions) -> PairingOutcome:
     try:
         from . import _web
     except ImportError as error:
-        raise Failure(texts().web_missing) from error
+        raise Failure(texts().web_missing, command=install_command("fastapi")) from error
     link = partial(_web.link, interval=options.interval, in_browser=options.in_viewer)
     return anyio.run(link, access.client())
 

@@ -101,7 +101,7 @@ class Texts:
 
 
 ENGLISH = Texts(
-    needs_extra="plugchat needs the extra: pip install 'plugchat-async[cli]'",
+    needs_extra="plugchat needs {packages} (extra [cli]). Run: {command}",
     error="Error",
     warning="Warning",
     detail="PlugChat said: {detail}",
@@ -180,8 +180,9 @@ ENGLISH = Texts(
         "Use https, or allow it with --allow-insecure-http.",
     ),
     decoder_missing=Sentences(
-        "PlugChat answered an image where text was asked for.",
-        "Run: pip install 'plugchat-async[decode]', or save it: plugchat image --output FILE",
+        "PlugChat returned an image instead of text.",
+        "Decoding it needs Pillow and zxing-cpp (extra [decode]). Run: {command}, or save it:"
+        " plugchat image --output FILE",
     ),
     environment_unusable=Sentences(
         "No connection can be made: {reason}.",
@@ -252,8 +253,8 @@ ENGLISH = Texts(
     web_address="The page is ready, for the first browser on this machine that opens\n\n"
     "  {address}\n\nThe address opens once. The codes begin when the page does.",
     web_missing=Sentences(
-        "The live page needs FastAPI and Jinja2.",
-        "Run: pip install 'plugchat-async[cli,fastapi]'",
+        "The live page needs FastAPI and Jinja2 (extra [fastapi]).",
+        "Run: {command}",
     ),
     connected="Connected: a phone is linked.",
     connected_offline="Connected: a phone is linked, but it is offline.",
@@ -284,7 +285,7 @@ ENGLISH = Texts(
 )
 
 PORTUGUESE = Texts(
-    needs_extra="plugchat precisa do extra: pip install 'plugchat-async[cli]'",
+    needs_extra="O plugchat precisa de {packages} (extra [cli]). Rode: {command}",
     error="Erro",
     warning="Aviso",
     detail="O PlugChat disse: {detail}",
@@ -364,8 +365,9 @@ PORTUGUESE = Texts(
         "Use https ou permita com --allow-insecure-http.",
     ),
     decoder_missing=Sentences(
-        "O PlugChat respondeu uma imagem onde se pediu texto.",
-        "Rode: pip install 'plugchat-async[decode]', ou salve-a: plugchat image --output ARQUIVO",
+        "O PlugChat respondeu com uma imagem em vez de texto.",
+        "Para ler o código nela, faltam o Pillow e o zxing-cpp (extra [decode]). Rode: {command},"
+        " ou salve-a: plugchat image --output ARQUIVO",
     ),
     environment_unusable=Sentences(
         "Não é possível abrir uma conexão: {reason}.",
@@ -438,8 +440,8 @@ PORTUGUESE = Texts(
     web_address="A página está pronta, para o primeiro navegador desta máquina que abrir\n\n"
     "  {address}\n\nO endereço abre uma vez. Os códigos começam com a página.",
     web_missing=Sentences(
-        "A página ao vivo precisa do FastAPI e do Jinja2.",
-        "Rode: pip install 'plugchat-async[cli,fastapi]'",
+        "A página ao vivo precisa do FastAPI e do Jinja2 (extra [fastapi]).",
+        "Rode: {command}",
     ),
     connected="Conectada: há um celular conectado.",
     connected_offline="Conectada: há um celular conectado, mas ele está offline.",

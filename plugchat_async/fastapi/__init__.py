@@ -5,9 +5,10 @@ from __future__ import annotations
 try:
     from ._router import pairing_router
 except ImportError as _missing:
+    from plugchat_async._extras import missing
+
     raise ImportError(
-        "the live page needs FastAPI 0.135 or later, and Jinja2:"
-        " pip install 'plugchat-async[fastapi]'"
+        missing("the live page", "FastAPI 0.135 or later and Jinja2", "fastapi")
     ) from _missing
 
 __all__ = ["pairing_router"]

@@ -15,9 +15,9 @@ try:
     from starlette.responses import Response
     from starlette.routing import Route, Router
 except ImportError as error:
-    raise ImportError(
-        "The sandbox needs Starlette: pip install 'plugchat-async[sandbox]'"
-    ) from error
+    from plugchat_async._extras import missing
+
+    raise ImportError(missing("the sandbox", "Starlette", "sandbox")) from error
 
 PREFIX = "/api/whatsapp"
 

@@ -23,9 +23,9 @@ def jpeg(payload: str) -> bytes:
     try:
         from PIL import Image
     except ImportError as error:
-        raise ImportError(
-            "A JPEG from the sandbox needs Pillow: pip install 'plugchat-async[decode]'"
-        ) from error
+        from plugchat_async._extras import missing
+
+        raise ImportError(missing("a JPEG from the sandbox", "Pillow", "decode")) from error
 
     picture = BytesIO()
     Image.open(BytesIO(png(payload))).convert("L").save(picture, "JPEG")

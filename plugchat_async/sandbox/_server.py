@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 try:
     import uvicorn
 except ImportError as error:
-    raise ImportError(
-        "Serving the sandbox needs Uvicorn: pip install 'plugchat-async[sandbox]'"
-    ) from error
+    from plugchat_async._extras import missing
+
+    raise ImportError(missing("serving the sandbox", "Uvicorn", "sandbox")) from error
 
 # Uvicorn looks every 0.1 s whether to stop; a request that never ends gets no more than this.
 _GRACE = 0.5

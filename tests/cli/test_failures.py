@@ -17,6 +17,7 @@ from plugchat_async import (
     PlugChatError,
     UnexpectedResponse,
 )
+from plugchat_async._extras import install_command
 from plugchat_async.cli._exit_codes import ExitCode
 from plugchat_async.cli._failures import Failure, reported, say_failed
 from plugchat_async.cli._texts import Sentences
@@ -77,7 +78,7 @@ def test_a_missing_decoder_is_what_to_install(capsys: pytest.CaptureFixture[str]
     error = UnexpectedResponse("an image", status_code=200)
     error.__cause__ = ImportError("no decoder")
     assert exit_code(error) == 1
-    assert "pip install 'plugchat-async[decode]'" in capsys.readouterr().err
+    assert f"(extra [decode]). Run: {install_command('decode')}, " in capsys.readouterr().err
 
 
 def test_an_environment_that_allows_no_connection_is_what_to_mend(

@@ -16,6 +16,7 @@ import pytest
 
 import plugchat_async
 from plugchat_async import cli
+from plugchat_async._extras import install_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,8 @@ def test_without_the_extra_one_line_says_what_to_install(
     ran = run("demo")
     assert ran.exit_code == 1
     assert ran.out == ""
-    assert ran.err == "plugchat needs the extra: pip install 'plugchat-async[cli]'\n"
+    command = install_command("cli")
+    assert ran.err == f"plugchat needs {missing} (extra [cli]). Run: {command}\n"
 
 
 def test_without_the_extra_brazilians_read_it_in_portuguese(
@@ -46,7 +48,8 @@ def test_without_the_extra_brazilians_read_it_in_portuguese(
     """The language is known before anything else is."""
     monkeypatch.setitem(sys.modules, "typer", None)
     monkeypatch.setenv("LC_ALL", "pt_BR.UTF-8")
-    assert run().err == "plugchat precisa do extra: pip install 'plugchat-async[cli]'\n"
+    command = install_command("cli")
+    assert run().err == f"O plugchat precisa de typer (extra [cli]). Rode: {command}\n"
 
 
 def test_the_size_of_a_terminal_is_its_own(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from plugchat_async import AsyncPlugChat, PairingOutcome
+from plugchat_async._extras import install_command
 from plugchat_async.cli import _web
 from plugchat_async.cli._access import Access
 from tests.eventually import eventually
@@ -185,7 +186,7 @@ def test_without_its_extra(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fastapi", None)
     ran = run("pair", "--web")
     assert ran.exit_code == 1
-    assert "pip install 'plugchat-async[cli,fastapi]'" in ran.err
+    assert f"(extra [fastapi]). Run: {install_command('fastapi')}\n" in ran.err
 
 
 @pytest.mark.parametrize("options", [["--ascii"], ["--json"], ["--output", "code.png"]])

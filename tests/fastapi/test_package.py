@@ -24,5 +24,5 @@ def test_without_the_extra_the_import_names_it(
     for name in [name for name in sys.modules if name.startswith("plugchat_async.fastapi")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(ImportError, match=r"pip install 'plugchat-async\[fastapi\]'"):
+    with pytest.raises(ImportError, match=r"Jinja2 \(extra \[fastapi\]\): pip install "):
         importlib.import_module("plugchat_async.fastapi")

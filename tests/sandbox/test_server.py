@@ -149,5 +149,5 @@ def test_without_uvicorn_serving_names_the_extra(monkeypatch: pytest.MonkeyPatch
     """The ImportError says what to install, and the rest of the sandbox works."""
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     monkeypatch.delitem(sys.modules, "plugchat_async.sandbox._server")
-    with pytest.raises(ImportError, match=r"pip install 'plugchat-async\[sandbox\]'"):
+    with pytest.raises(ImportError, match=r"Uvicorn \(extra \[sandbox\]\): pip install "):
         Sandbox().serve()
