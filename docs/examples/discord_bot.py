@@ -1,6 +1,8 @@
 """A Discord bot that links a WhatsApp number: `/link` shows the codes in one message.
 
-    pip install plugchat-async 'discord.py>=2.7'
+Install the package as docs/installation.md describes, then
+
+    pip install 'discord.py>=2.7'
     DISCORD_TOKEN=... PLUGCHAT_TOKEN=... ALLOWED_USERS=11111111,22222222 python discord_bot.py
 
 It answers the users in ALLOWED_USERS only, and in messages that nobody else sees, since whoever

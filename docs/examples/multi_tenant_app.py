@@ -1,6 +1,8 @@
 """A complete FastAPI app in which each tenant links a WhatsApp number of their own.
 
-    pip install 'plugchat-async[fastapi]' uvicorn
+Install the package with the extra [fastapi] as docs/installation.md describes, then
+
+    pip install uvicorn
     TENANT_TOKENS='{"acme": "token of acme", "globex": "token of globex"}' \
         uvicorn multi_tenant_app:app --timeout-graceful-shutdown 1
 

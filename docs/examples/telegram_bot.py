@@ -1,6 +1,8 @@
 """A Telegram bot that links a WhatsApp number: `/link` shows the codes in one message.
 
-    pip install plugchat-async 'aiogram>=3.31'
+Install the package as docs/installation.md describes, then
+
+    pip install 'aiogram>=3.31'
     TELEGRAM_TOKEN=... PLUGCHAT_TOKEN=... ALLOWED_USERS=11111111,22222222 python telegram_bot.py
 
 It answers the users in ALLOWED_USERS only, and in private, since whoever sees a code can link a

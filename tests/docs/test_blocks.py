@@ -55,11 +55,24 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("README*.md"), *ROOT.glob("docs/**/*.md")])
 
 # What is shown and not run.
-INSTALLING = ("python -m venv", "python3 -m venv", "python -m pip install", "pip install", "nox")
+INSTALLING = (
+    "git clone",
+    "python -m venv",
+    "python3 -m venv",
+    "python -m pip install",
+    "pip install",
+    "nox",
+)
 # What runs until it is stopped: until the end of its page.
 SERVING = ("plugchat sandbox", "uvicorn")
 
-IN_POWERSHELL = {"$ ": "", "python3 ": "py ", " && ": "; ", ".venv/bin/": ".venv\\Scripts\\"}
+IN_POWERSHELL = {
+    " && ": "; ",
+    "python3 ": "py ",
+    "mkdir -p ": "mkdir -Force ",
+    ". .venv/bin/activate": ".venv\\Scripts\\Activate.ps1",
+    ".venv/bin/": ".venv\\Scripts\\",
+}
 
 BLOCK = re.compile(r'(?P<language>[\w-]*)(?: title="(?P<title>[^"]+)")?$\n', re.MULTILINE)
 ADDRESS = re.compile(r"<(?P<url>http://127\.0\.0\.1:\d+[^>]*)>")
@@ -165,7 +178,7 @@ class Reader:
         self._compare(example.parsed, self._printed)
 
     def _compare_with_console(self, example: Example) -> None:
-        translated = self._typed
+        translated = "".join(f"{command}\n" for command, _ in COMMAND.findall(self._typed))
         for there, here in IN_POWERSHELL.items():
             translated = translated.replace(there, here)
         assert example.parsed == translated, self._place

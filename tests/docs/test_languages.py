@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 PORTUGUESE = sorted([*ROOT.glob("*.pt-BR.md"), *ROOT.glob("docs/**/*.pt-BR.md")])
 NEWCOMERS_READ = {
     "README.pt-BR.md",
+    "docs/installation.pt-BR.md",
     "docs/tutorial.pt-BR.md",
     "docs/troubleshooting.pt-BR.md",
     "docs/reference/error-codes.pt-BR.md",

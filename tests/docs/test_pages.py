@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import runpy
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,30 @@ from plugchat_async.sandbox import ANSWERS
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 READMES = ["README.md", "README.pt-BR.md"]
+# The pages on which somebody may begin, and the one that they all lead to.
+BEGINNINGS = [
+    *READMES,
+    "docs/index.md",
+    "docs/tutorial.md",
+    "docs/tutorial.pt-BR.md",
+    *(f"docs/guides/{path.name}" for path in sorted(ROOT.glob("docs/guides/*.md"))),
+    *(f"docs/examples/{path.name}" for path in sorted(ROOT.glob("docs/examples/*.py"))),
+]
+INSTALLATION = ["docs/installation.md", "docs/installation.pt-BR.md"]
+
+# The package is not on PyPI yet: a command that takes it from there finds nothing.
+INSTALLING = re.compile(r"(?:pip3? install|uv add)(?: [^ `]+)*? [\"']?[./]*plugchat-async\b")
+SENTENCES = re.compile(
+    r"Install the package(?: with the extras? `?\[([\w,]+)\]`?)? as"
+    r" (?:\[Installation\]\([\w./]*installation\.md\)|docs/installation\.md) describes"
+    r"|Instale o pacote(?: com os? extras? `\[([\w,]+)\]`)? como descreve a página"
+    r" \[Instalação\]\([\w./]*installation\.pt-BR\.md\)"
+)
+USES = {
+    "cli": re.compile(r"^\$ plugchat ", re.MULTILINE),
+    "fastapi": re.compile(r"plugchat_async\.fastapi import"),
+    "sandbox": re.compile(r"plugchat_async\.sandbox import|\"plugchat_async\.testing\""),
+}
 
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#[^)]*)?\)")
@@ -36,6 +61,38 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
     """Pages, pictures and examples are where the text says, for who reads the files themselves."""
     links = LINK.findall(without_code(page.read_text("utf-8")))
     assert [link for link in links if link and not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", BEGINNINGS)
+def test_each_beginning_leads_to_the_installation(page: str) -> None:
+    """In the same sentence, which names the extras that the page's examples use."""
+    text = read(page)
+    sentences = SENTENCES.findall(" ".join(text.split()))
+    assert sentences
+    named = set(",".join(extra for groups in sentences for extra in groups).split(","))
+    used = {extra for extra, use in USES.items() if use.search(text)}
+    # The extra [cli] includes [sandbox].
+    assert used <= named | ({"sandbox"} if "cli" in named else set())
+
+
+def test_only_one_page_says_how_to_install_the_package() -> None:
+    """In both languages; no other page, example, docstring or message has such a command."""
+    sources = [path for path in ROOT.glob("plugchat_async/**/*") if path.suffix in {".py", ".toml"}]
+    texts = [*PAGES, *ROOT.glob("docs/examples/*.py"), *sources]
+    telling = {
+        path.relative_to(ROOT).as_posix()
+        for path in texts
+        if INSTALLING.search(" ".join(path.read_text("utf-8").split()))
+    }
+    assert telling == {*INSTALLATION, "plugchat_async/_extras.py"}
+
+
+@pytest.mark.parametrize("page", INSTALLATION)
+def test_the_installation_lists_every_extra(page: str) -> None:
+    """The extras are those of `pyproject.toml`."""
+    project = tomllib.loads(read("pyproject.toml"))["project"]
+    listed = re.findall(r"^\| `(\w+)` \|", read(page), re.MULTILINE)
+    assert sorted(listed) == sorted(project["optional-dependencies"])
 
 
 @pytest.mark.parametrize("readme", READMES)
