@@ -11,6 +11,7 @@ from rich.text import Text
 
 from plugchat_async import AsyncPlugChat
 from plugchat_async.sandbox import Sandbox
+from plugchat_async.sandbox._sandbox import DEFAULT_TOKEN
 
 from . import _record
 from ._drawing import standard_output
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from ._screen import Screen
 
-_TOKEN = "sandbox-token"  # noqa: S105 - any will do
 _SCANNED_ROUND = 2
 
 
@@ -51,7 +51,7 @@ async def _demonstrate(pace: Pace, sandbox: Sandbox, console: Console) -> None:
     async with sandbox.serve() as base_url:
         heading = texts().demo_heading.format(base_url=base_url)
         async with (
-            AsyncPlugChat(_TOKEN, base_url=base_url) as client,
+            AsyncPlugChat(DEFAULT_TOKEN, base_url=base_url) as client,
             open_screen(console, heading=heading) as screen,
         ):
             scanned = await _link(client, sandbox, screen, pace)

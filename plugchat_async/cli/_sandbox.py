@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import anyio
 import typer
 
+from plugchat_async.sandbox._sandbox import DEFAULT_TOKEN
+
 from . import _record
 from ._failures import Failure
 from ._phone import SandboxWithPhone
@@ -16,7 +18,6 @@ from ._texts import texts
 if TYPE_CHECKING:
     from plugchat_async.sandbox import Sandbox
 
-_TOKEN = "sandbox-token"  # noqa: S105 - any will do
 _SECONDS_BETWEEN_LOOKS = 0.2
 
 
@@ -54,7 +55,7 @@ def _introduce(base_url: str, scan_after: float | None) -> None:
     typer.echo(
         f"{words.sandbox_serves}\n\n"
         f"  export PLUGCHAT_BASE_URL={base_url}\n"
-        f"  export PLUGCHAT_TOKEN={_TOKEN}\n"
+        f"  export PLUGCHAT_TOKEN={DEFAULT_TOKEN}\n"
         "  plugchat qr\n\n"
         f"{phone.format(seconds=scan_after)}\n{words.sandbox_stop}\n"
     )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-_TOKEN = "sandbox-token"  # noqa: S105 - opens the sandbox only
+DEFAULT_TOKEN = "sandbox-token"  # noqa: S105 - opens the sandbox only
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Sandbox:
 
     def client(
         self,
-        token: str = _TOKEN,
+        token: str = DEFAULT_TOKEN,
         *,
         timeout: float = 10.0,
         retries: int = 2,
@@ -174,7 +174,7 @@ class Sandbox:
         with self._lock:
             return any(instance.scan(payload) for instance in self._instances.values())
 
-    def disconnect(self, token: str = _TOKEN) -> None:
+    def disconnect(self, token: str = DEFAULT_TOKEN) -> None:
         """Unlink the phone of one instance, as its owner would on the phone.
 
         Args:
