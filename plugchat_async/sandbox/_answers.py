@@ -19,10 +19,25 @@ if TYPE_CHECKING:
 
     from ._instance import Instance
 
-Endpoint: TypeAlias = Literal["/qr-code", "/qr-code/image", "/status"]
+Endpoint: TypeAlias = Literal[
+    "/qr-code",
+    "/qr-code/image",
+    "/status",
+    "/device",
+    "/disconnect",
+    "/restore-session",
+    "/restart",
+]
 
 QR_ENDPOINTS: tuple[Endpoint, ...] = ("/qr-code", "/qr-code/image")
-ENDPOINTS: tuple[Endpoint, ...] = (*QR_ENDPOINTS, "/status")
+CONNECTION_ENDPOINTS: tuple[Endpoint, ...] = (*QR_ENDPOINTS, "/status")
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *CONNECTION_ENDPOINTS,
+    "/device",
+    "/disconnect",
+    "/restore-session",
+    "/restart",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +107,12 @@ def _code(description: str, reply: Callable[[str], Reply]) -> Answer:
     return Answer(description, QR_ENDPOINTS, lambda instance, _: reply(instance.issue()))
 
 
-def _always(description: str, reply: Reply) -> Answer:
-    return Answer(description, ENDPOINTS, lambda _instance, _endpoint: reply)
+def _always(description: str, reply: Reply, endpoints: tuple[Endpoint, ...] = ENDPOINTS) -> Answer:
+    return Answer(description, endpoints, lambda _instance, _endpoint: reply)
+
+
+def _connection(description: str, reply: Reply) -> Answer:
+    return _always(description, reply, CONNECTION_ENDPOINTS)
 
 
 def _documented_code(instance: Instance, endpoint: Endpoint) -> Reply:
@@ -101,12 +120,18 @@ def _documented_code(instance: Instance, endpoint: Endpoint) -> Reply:
     return _json({"value": payload if endpoint == "/qr-code" else _png_uri(payload)})
 
 
-def _documented_status(instance: Instance, _endpoint: Endpoint) -> Reply:
+def _documented_status(instance: Instance, endpoint: Endpoint) -> Reply:
+    if instance.is_session_lost:
+        return _session_lost(instance, endpoint)
     connected = instance.connected
     return _status(
         connected=connected,
         error="You are already connected." if connected else "You are not connected.",
     )
+
+
+def _session_lost(_instance: Instance, _endpoint: Endpoint) -> Reply:
+    return _status(connected=False, error="You need to restore the session.")
 
 
 def _status(*, connected: bool, error: str) -> Reply:
@@ -118,6 +143,47 @@ def _status(*, connected: bool, error: str) -> Reply:
             "error": error,
         }
     )
+
+
+def _documented_device(instance: Instance, _endpoint: Endpoint) -> Reply:
+    is_linked = instance.phone is not None
+    device = {
+        "sessionName": "PlugChat",
+        "wa_version": "2.21.10.16",
+        "mcc": "724",
+        "mnc": "039",
+        "os_version": "7.1.2",
+        "device_manufacturer": "samsung",
+        "device_model": "SM-N975F",
+        "osbuildnumber": "N2G48H",
+        "platform": "smba",
+    }
+    return _json(
+        {
+            "phone": instance.phone or "",
+            "imgUrl": "https://images.plugchat.example/profile.jpg" if is_linked else None,
+            "about": "Disponível" if is_linked else "",
+            "name": "Sandbox" if is_linked else "",
+            "device": device if is_linked else dict.fromkeys(device, ""),
+            "originalDevice": device["platform"] if is_linked else "",
+            "sessionId": 175 if is_linked else 0,
+            "isBusiness": is_linked,
+        }
+    )
+
+
+def _disconnect(instance: Instance, _endpoint: Endpoint) -> Reply:
+    instance.disconnect()
+    return _json({"value": True})
+
+
+def _restore_session(instance: Instance, _endpoint: Endpoint) -> Reply:
+    return _json({"value": instance.restore_session()})
+
+
+def _restart(instance: Instance, _endpoint: Endpoint) -> Reply:
+    instance.restart()
+    return _json({"value": True})
 
 
 def _forbidden(instance: Instance, _endpoint: Endpoint) -> Reply:
@@ -196,48 +262,67 @@ CODES: Mapping[str, Answer] = {
 }
 
 CONNECTIONS: Mapping[str, Answer] = {
-    "already_connected": _always(
+    "already_connected": _connection(
         "Already connected: `connected` is true, under 200.", _json({"connected": True})
     ),
-    "already_connected_400": _always(
+    "already_connected_400": _connection(
         "Already connected: the sentence under `error`, with 400.",
         _json({"error": "You are already connected."}, 400),
     ),
-    "already_connected_409": _always(
+    "already_connected_409": _connection(
         "Already connected: the sentence under `message`, with 409.",
         _json({"message": "You are already connected."}, 409),
     ),
-    "already_connected_labelled_html": _always(
+    "already_connected_labelled_html": _connection(
         "Already connected: `connected` is true, in JSON that is labelled text/html.",
         _json({"connected": True}, media_type="text/html"),
     ),
-    "already_connected_portuguese": _always(
+    "already_connected_portuguese": _connection(
         "Already connected: `já está conectado` under `message`, with 400.",
         _json({"message": "O aparelho já está conectado."}, 400),
     ),
-    "already_connected_portuguese_short": _always(
+    "already_connected_portuguese_short": _connection(
         "Already connected: `já conectado` under `error`, with 400.",
         _json({"error": "Aparelho já conectado"}, 400),
     ),
-    "already_connected_string": _always(
+    "already_connected_string": _connection(
         'Already connected: `connected` is the string "true", under 200.',
         _json({"connected": "true"}),
     ),
     "bad_request": _always("A bare 400, which is not `already connected`.", _nothing(400)),
     "conflict": _always("A bare 409, which is not `already connected`.", _nothing(409)),
-    "not_connected": _always(
+    "not_connected": _connection(
         "Not connected: `connected` is false, with the sentence under `error`.",
         _json({"connected": False, "error": "You are not connected."}),
     ),
     "session_lost": Answer(
         "The status of an instance whose session has to be restored.",
         ("/status",),
-        lambda _instance, _endpoint: _status(
-            connected=False, error="You need to restore the session."
-        ),
+        _session_lost,
     ),
     "status": Answer(
         "The instance's status, the way it is documented.", ("/status",), _documented_status
+    ),
+}
+
+INSTANCES: Mapping[str, Answer] = {
+    "device": Answer(
+        "The linked phone, as documented; empty strings without a phone.",
+        ("/device",),
+        _documented_device,
+    ),
+    "disconnect": Answer(
+        "200 with `value` true: the phone is unlinked.", ("/disconnect",), _disconnect
+    ),
+    "restart": Answer(
+        "200 with `value` true: the instance is restarted, its phone stays linked.",
+        ("/restart",),
+        _restart,
+    ),
+    "restore_session": Answer(
+        "200 with `value` true: the session is restored; `value` false without a linked phone.",
+        ("/restore-session",),
+        _restore_session,
     ),
 }
 
@@ -246,7 +331,7 @@ FAILURES: Mapping[str, Answer] = {
         "400: an extra security header is wanted.",
         _json({"error": "your client-token is not configured"}, 400),
     ),
-    "empty_body": _always("200 with nothing in it: no code yet.", _nothing()),
+    "empty_body": _always("200 with nothing in it: no code yet, or a success.", _nothing()),
     "empty_object": _always("200 with {}: no code yet.", _json({})),
     "entity_not_found": _always(
         "404: `entity not found` under `reason`.", _json({"reason": "entity not found"}, 404)
@@ -290,7 +375,7 @@ FAILURES: Mapping[str, Answer] = {
             }
         ),
     ),
-    "passkey": _always(
+    "passkey": _connection(
         "200 with a `challenge`: the account wants a passkey.",
         _json({"challenge": "c2FuZGJveCBjaGFsbGVuZ2U"}),
     ),
@@ -321,11 +406,16 @@ FAILURES: Mapping[str, Answer] = {
         "415, as documented elsewhere in the API.", _json({"error": "Unsupported Media Type"}, 415)
     ),
     "value_empty": _always("200 with an empty `value`: no code yet.", _json({"value": ""})),
-    "value_false": _always("200 with `value` false: no code yet.", _json({"value": False})),
+    "value_false": _always(
+        "200 with `value` false: no code yet, or a refusal.", _json({"value": False})
+    ),
     "value_null": _always("200 with `value` null: no code yet.", _json({"value": None})),
 }
 
-BY_NAME: Mapping[str, Answer] = dict(sorted({**CODES, **CONNECTIONS, **FAILURES}.items()))
+
+BY_NAME: Mapping[str, Answer] = dict(
+    sorted({**CODES, **CONNECTIONS, **INSTANCES, **FAILURES}.items())
+)
 
 ANSWERS: Mapping[str, str] = MappingProxyType(
     {name: answer.description for name, answer in BY_NAME.items()}

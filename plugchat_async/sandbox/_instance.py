@@ -15,46 +15,87 @@ LIFE_OF_A_CODE = 20.0
 
 
 class Instance:
-    """Keep the state of the one WhatsApp number that belongs to a token.
+    """State of the one WhatsApp number that belongs to a token.
 
     Args:
         token: The token that this instance answers to.
         clock: Seconds on any clock that never runs backwards.
+
+    Attributes:
+        phone: The linked phone's number; None without a phone.
+        is_session_lost: True while the session has to be restored.
+        payload: The payload of the current code; None before the first one, and once it was
+            invalidated without a new one.
+        issued_at: The time by `clock` when the current code was issued.
     """
 
     def __init__(self, token: str, clock: Callable[[], float]) -> None:
         self.token = token
-        self.connected = False
+        self.phone: str | None = None
+        self.is_session_lost = False
+        self.payload: str | None = None
+        self.issued_at = 0.0
         self._clock = clock
         self._forms = itertools.cycle((_link_payload, _legacy_payload))
-        self._payload: str | None = None
-        self._dies_at = 0.0
+
+    @property
+    def connected(self) -> bool:
+        """Whether a phone is linked and its session works."""
+        return self.phone is not None and not self.is_session_lost
 
     def issue(self) -> str:
-        """Issue a code, which kills the former one at once.
+        """Issue a code, which invalidates the former one immediately.
 
         Returns:
             The payload; the two forms that WhatsApp has in use take turns.
         """
-        self._payload = next(self._forms)()
-        self._dies_at = self._clock() + LIFE_OF_A_CODE
-        return self._payload
+        self.payload = next(self._forms)()
+        self.issued_at = self._clock()
+        return self.payload
 
-    def scan(self, payload: str) -> bool:
-        """Link the phone that scanned `payload`.
+    def scan(self, payload: str, phone: str, at: float) -> bool:
+        """Link `phone`, which scanned `payload`.
+
+        Args:
+            payload: What the phone has scanned.
+            phone: The phone's number.
+            at: The time of the scan by the instance's clock.
 
         Returns:
-            True when the code was alive and no phone was linked yet.
+            True when the code was valid then and no phone was connected yet.
         """
-        if self.connected or payload != self._payload or self._clock() >= self._dies_at:
+        is_expired = at >= self.issued_at + LIFE_OF_A_CODE
+        if self.connected or payload != self.payload or is_expired:
             return False
-        self.connected = True
+        self.phone = phone
+        self.is_session_lost = False
         return True
 
     def disconnect(self) -> None:
-        """Unlink the phone; a code from before stays dead."""
-        self.connected = False
-        self._payload = None
+        """Unlink the phone and invalidate the current code."""
+        self.phone = None
+        self.is_session_lost = False
+        self.payload = None
+
+    def lose_session(self) -> None:
+        """Make the session one that has to be restored, and invalidate the current code."""
+        self.is_session_lost = True
+        self.payload = None
+
+    def restore_session(self) -> bool:
+        """Restore a lost session.
+
+        Returns:
+            False without a linked phone: then only a scan helps.
+        """
+        if self.phone is None:
+            return False
+        self.is_session_lost = False
+        return True
+
+    def restart(self) -> None:
+        """Invalidate the current code, and keep the phone linked."""
+        self.payload = None
 
 
 def _link_payload() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import threading
 import time
 from dataclasses import dataclass, field
@@ -12,7 +13,15 @@ import httpx
 
 from plugchat_async import AsyncPlugChat
 
-from ._answers import ANSWERS, BY_NAME, ENDPOINTS, UNAUTHORIZED, Endpoint, Reply
+from ._answers import (
+    ANSWERS,
+    BY_NAME,
+    ENDPOINTS,
+    QR_ENDPOINTS,
+    UNAUTHORIZED,
+    Endpoint,
+    Reply,
+)
 from ._application import PREFIX, application
 from ._drawing import jpeg
 from ._instance import Instance
@@ -24,6 +33,10 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 DEFAULT_TOKEN = "sandbox-token"  # noqa: S105 - opens the sandbox only
+DEFAULT_PHONE = "5511999990000"
+
+# E.164: a country code, which never begins with 0, and at most 15 digits in all.
+_PHONE_NUMBER = re.compile(r"[1-9][0-9]{6,14}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +77,11 @@ class _Order:
 class Sandbox:
     """Stand in for PlugChat: an ASGI application with its endpoints, and the phone that scans.
 
-    It answers `GET /api/whatsapp/qr-code`, `/qr-code/image` and `/status` as PlugChat documents
-    them (https://app.plugchat.com.br), and whatever else its family is known to answer on demand.
-    Each token is an instance of its own. Each code kills the one before, and dies 20 s after it was
-    issued. It may be used from several threads.
+    It responds to `GET /api/whatsapp/qr-code`, `/qr-code/image`, `/status`, `/device`,
+    `/disconnect`, `/restore-session` and `/restart` as PlugChat documents them
+    (https://app.plugchat.com.br), and with every other response known of its family on demand. Each
+    token identifies a separate instance. Each code invalidates the one before, and expires 20 s
+    after it was issued. It may be used from several threads.
 
     Args:
         tokens: The tokens that are let in; None lets in any token that is not empty.
@@ -162,17 +176,28 @@ class Sandbox:
 
         return serve(self, host=host, port=port)
 
-    def scan(self, payload: str) -> bool:
+    def scan(self, payload: str, phone: str = DEFAULT_PHONE) -> bool:
         """Scan a code with a phone, whichever instance it belongs to.
 
         Args:
             payload: What the QR code encodes.
+            phone: The phone's number, which `/device` returns from then on: 7 to 15 digits, with
+                the country code.
 
         Returns:
-            True when that linked the phone: the code was alive, and none was linked yet.
+            True when that linked the phone: the code was valid, and none was connected yet.
+
+        Raises:
+            ValueError: `phone` is not such a number.
         """
+        if not _PHONE_NUMBER.fullmatch(phone):
+            raise ValueError(
+                "phone must be 7 to 15 digits with the country code and nothing else,"
+                f" such as {DEFAULT_PHONE}"
+            )
         with self._lock:
-            return any(instance.scan(payload) for instance in self._instances.values())
+            now = self._clock()
+            return any(instance.scan(payload, phone, now) for instance in self._instances.values())
 
     def disconnect(self, token: str = DEFAULT_TOKEN) -> None:
         """Unlink the phone of one instance, as its owner would on the phone.
@@ -186,6 +211,21 @@ class Sandbox:
         with self._lock:
             self._instance(token).disconnect()
 
+    def lose_session(self, token: str = DEFAULT_TOKEN) -> None:
+        """Make `/status` of one instance return that the session has to be restored.
+
+        `/restore-session` restores it if a phone is linked, and a scan links a phone again. Until
+        then the QR endpoints issue codes. The current code is invalidated.
+
+        Args:
+            token: The instance's token.
+
+        Raises:
+            ValueError: The sandbox does not let that token in.
+        """
+        with self._lock:
+            self._instance(token).lose_session()
+
     def answer_next(
         self,
         name: str,
@@ -198,8 +238,9 @@ class Sandbox:
 
         Orders are served first come, first served: a call gets the oldest one that fits it. An
         answer that carries a code fits the QR endpoints only, `status` and `session_lost` fit
-        `/status` only; until such a call comes, they wait. The codes are real: scanning one links
-        the phone. A call whose token is not let in gets 401 and leaves the orders alone.
+        `/status` only, `device` fits `/device` only; until such a call comes, they wait. The codes
+        are real: scanning one links the phone. A call whose token is not let in gets 401 and leaves
+        the orders alone.
 
         Args:
             name: One of `ANSWERS`.
@@ -255,9 +296,9 @@ class Sandbox:
 
 
 def _usual(endpoint: Endpoint, instance: Instance) -> str:
-    if endpoint == "/status":
-        return "status"
-    return "already_connected" if instance.connected else "code"
+    if endpoint in QR_ENDPOINTS:
+        return "already_connected" if instance.connected else "code"
+    return endpoint.removeprefix("/").replace("-", "_")
 
 
 def _unknown(name: str) -> str:

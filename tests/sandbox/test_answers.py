@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from plugchat_async.sandbox._answers import Endpoint
+
     Ask = Callable[..., Awaitable[httpx.Response]]
 
 pytestmark = pytest.mark.anyio
 
-QR_ENDPOINTS = ["/qr-code", "/qr-code/image"]
-ENDPOINTS = [*QR_ENDPOINTS, "/status"]
+QR_ENDPOINTS: list[Endpoint] = ["/qr-code", "/qr-code/image"]
+CONNECTION_ENDPOINTS: list[Endpoint] = [*QR_ENDPOINTS, "/status"]
+CHANGING_ENDPOINTS: list[Endpoint] = ["/disconnect", "/restore-session", "/restart"]
+ENDPOINTS: list[Endpoint] = [*CONNECTION_ENDPOINTS, "/device", *CHANGING_ENDPOINTS]
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
 HTML = "text/html; charset=utf-8"
@@ -135,10 +139,32 @@ PAGES: dict[str, tuple[int, str]] = {
     "server_error_html": (502, HTML),
 }
 
+ABOUT_CONNECTIONS = {
+    *(name for name in OBJECTS if name.startswith("already_connected")),
+    "not_connected",
+    "passkey",
+}
+
+# The responses that only some endpoints give.
+FITTING: dict[str, list[Endpoint]] = {
+    **dict.fromkeys([*CODES, "code"], QR_ENDPOINTS),
+    **dict.fromkeys([*ABOUT_CONNECTIONS, "already_connected_labelled_html"], CONNECTION_ENDPOINTS),
+    "device": ["/device"],
+    "disconnect": ["/disconnect"],
+    "restart": ["/restart"],
+    "restore_session": ["/restore-session"],
+    "session_lost": ["/status"],
+    "status": ["/status"],
+}
+
 ELSEWHERE = {
     "already_connected_labelled_html",
     "code",
+    "device",
+    "disconnect",
     "instance_not_found",
+    "restart",
+    "restore_session",
     "session_lost",
     "status",
 }
@@ -147,7 +173,13 @@ ELSEWHERE = {
 def test_every_answer_is_described_and_tested_here() -> None:
     """The names are sorted, each has one line about it, and none is missing below."""
     assert list(ANSWERS) == sorted(ANSWERS)
-    assert set(ANSWERS) == {*CODES, *OBJECTS, *NOTHINGS, *PAGES, *ELSEWHERE}
+    assert set(ANSWERS) == {
+        *CODES,
+        *OBJECTS,
+        *NOTHINGS,
+        *PAGES,
+        *ELSEWHERE,
+    }
     assert all(line.endswith(".") and "\n" not in line for line in ANSWERS.values())
     assert len(set(ANSWERS.values())) == len(ANSWERS)
 
@@ -183,10 +215,11 @@ async def test_the_usual_code_is_text_or_image_by_its_endpoint(sandbox: Sandbox,
 
 @pytest.mark.parametrize("name", OBJECTS)
 async def test_an_object_comes_with_its_status(sandbox: Sandbox, ask: Ask, name: str) -> None:
-    """Each answer in JSON has the status and the keys of the wire, on every endpoint."""
+    """Each response in JSON has the status and keys of the wire, on each endpoint that gives it."""
     status, content = OBJECTS[name]
-    sandbox.answer_next(name, times=3)
-    for endpoint in ENDPOINTS:
+    endpoints = FITTING.get(name, ENDPOINTS)
+    sandbox.answer_next(name, times=len(endpoints))
+    for endpoint in endpoints:
         answer = await ask(endpoint)
         assert answer.status_code == status
         assert answer.headers["content-type"] == JSON
@@ -243,3 +276,16 @@ async def test_a_session_may_have_to_be_restored(sandbox: Sandbox, ask: Ask) -> 
         "smartphoneConnected": False,
         "error": "You need to restore the session.",
     }
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_a_response_never_goes_to_an_endpoint_that_does_not_give_it(
+    sandbox: Sandbox, name: str
+) -> None:
+    """A phone's data is not a code, and a code is not a status."""
+    fitting = FITTING.get(name, ENDPOINTS)
+    for endpoint in fitting:
+        sandbox.answer_next(name, endpoint=endpoint)
+    for endpoint in set(ENDPOINTS) - set(fitting):
+        with pytest.raises(ValueError, match=f"{endpoint} never answers '{name}'"):
+            sandbox.answer_next(name, endpoint=endpoint)

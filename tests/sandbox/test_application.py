@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-ENDPOINTS = ["/qr-code", "/qr-code/image", "/status"]
+ENDPOINTS = [
+    "/qr-code",
+    "/qr-code/image",
+    "/status",
+    "/device",
+    "/disconnect",
+    "/restore-session",
+    "/restart",
+]
 
 
 async def request(

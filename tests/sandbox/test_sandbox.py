@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import httpx
 
     Ask = Callable[..., Awaitable[httpx.Response]]
+    Link = Callable[[], Awaitable[None]]
 
 
 def test_the_wing_hands_on_what_it_names() -> None:
@@ -99,6 +100,168 @@ class TestTheInstances:
         """Scanning what the sandbox never issued links nothing."""
         await ask("/qr-code")
         assert not sandbox.scan("2@invented")
+
+
+class TestTheDevice:
+    """`/device` tells which phone is linked."""
+
+    pytestmark = pytest.mark.anyio
+
+    async def test_an_instance_without_a_phone_returns_empty_strings(self, ask: Ask) -> None:
+        """All keys are there, and the image is null."""
+        device = (await ask("/device")).json()
+        assert device["imgUrl"] is None
+        assert [device[key] for key in ("phone", "name", "about", "originalDevice")] == [""] * 4
+        assert set(device["device"].values()) == {""}
+
+    async def test_a_linked_phone_is_returned(self, sandbox: Sandbox, ask: Ask) -> None:
+        """Under the documented keys and those of the family, which are the same without a phone."""
+        unlinked = (await ask("/device")).json()
+        payload = (await ask("/qr-code")).json()["value"]
+        assert sandbox.scan(payload, phone="351912345678")
+        device = (await ask("/device")).json()
+        assert device["phone"] == "351912345678"
+        assert device["imgUrl"].startswith("https://")
+        assert device["originalDevice"] == device["device"]["platform"] == "smba"
+        assert device["device"]["device_model"] == "SM-N975F"
+        assert all(device.values())
+        assert all(device["device"].values())
+        assert device.keys() == unlinked.keys()
+        assert device["device"].keys() == unlinked["device"].keys()
+
+    async def test_a_phone_has_a_default_number(self, sandbox: Sandbox, ask: Ask) -> None:
+        """It is a Brazilian one."""
+        assert sandbox.scan((await ask("/qr-code")).json()["value"])
+        assert (await ask("/device")).json()["phone"] == "5511999990000"
+
+    @pytest.mark.parametrize(
+        "phone",
+        [
+            "",
+            "+5511999990000",
+            "55 11 99999-0000",
+            "011999990000",
+            "123456",
+            "9" * 16,
+            "\u0665" * 9,
+        ],
+    )
+    async def test_a_number_is_digits_with_the_country_code(
+        self, sandbox: Sandbox, ask: Ask, phone: str
+    ) -> None:
+        """Anything else is refused without repeating it, and the code is still valid."""
+        payload = (await ask("/qr-code")).json()["value"]
+        with pytest.raises(ValueError, match="phone must be 7 to 15 digits") as refused:
+            sandbox.scan(payload, phone=phone)
+        assert phone == "" or phone not in str(refused.value)
+        assert sandbox.scan(payload)
+
+
+class TestTheChanges:
+    """`/disconnect`, `/restore-session` and `/restart` change what the instance is."""
+
+    pytestmark = pytest.mark.anyio
+
+    @pytest.fixture
+    def link(self, sandbox: Sandbox, ask: Ask) -> Link:
+        """Give a way to link a phone."""
+
+        async def link() -> None:
+            assert sandbox.scan((await ask("/qr-code")).json()["value"])
+
+        return link
+
+    async def test_disconnect_unlinks_the_phone(self, ask: Ask, link: Link) -> None:
+        """A code links one again."""
+        await link()
+        assert (await ask("/disconnect")).json() == {"value": True}
+        assert (await ask("/status")).json()["error"] == "You are not connected."
+        assert (await ask("/device")).json()["phone"] == ""
+        await link()
+
+    async def test_a_lost_session_has_to_be_restored(
+        self, sandbox: Sandbox, ask: Ask, link: Link
+    ) -> None:
+        """No scan is needed, and the phone stays linked all the time."""
+        await link()
+        connected = (await ask("/status")).json()
+        sandbox.lose_session("token-a")
+        for _ in range(2):
+            assert (await ask("/status")).json() == {
+                "connected": False,
+                "session": False,
+                "smartphoneConnected": False,
+                "error": "You need to restore the session.",
+            }
+        assert (await ask("/device")).json()["phone"] == "5511999990000"
+        assert (await ask("/restore-session")).json() == {"value": True}
+        assert (await ask("/status")).json() == connected
+
+    async def test_without_a_phone_no_session_is_restored(
+        self, sandbox: Sandbox, ask: Ask, link: Link
+    ) -> None:
+        """The response refuses it, and a scan links a phone."""
+        assert (await ask("/restore-session")).json() == {"value": False}
+        sandbox.lose_session("token-a")
+        assert (await ask("/restore-session")).json() == {"value": False}
+        assert (await ask("/status")).json()["error"] == "You need to restore the session."
+        await link()
+        assert (await ask("/status")).json()["connected"] is True
+
+    async def test_a_lost_session_ends_with_a_disconnection(
+        self, sandbox: Sandbox, ask: Ask, link: Link
+    ) -> None:
+        """Then there is nothing left to restore."""
+        await link()
+        sandbox.lose_session("token-a")
+        await ask("/disconnect")
+        assert (await ask("/status")).json()["error"] == "You are not connected."
+        assert (await ask("/restore-session")).json() == {"value": False}
+
+    async def test_a_restart_needs_no_scan(self, ask: Ask, link: Link) -> None:
+        """The phone stays linked."""
+        await link()
+        assert (await ask("/restart")).json() == {"value": True}
+        assert (await ask("/status")).json()["connected"] is True
+
+    @pytest.mark.parametrize("endpoint", ["/disconnect", "/restart"])
+    async def test_the_current_code_is_invalidated(
+        self, sandbox: Sandbox, ask: Ask, endpoint: str
+    ) -> None:
+        """By a disconnection and by a restart."""
+        payload = (await ask("/qr-code")).json()["value"]
+        await ask(endpoint)
+        assert not sandbox.scan(payload)
+
+    @pytest.mark.parametrize("endpoint", ["/disconnect", "/restore-session", "/restart"])
+    async def test_a_change_is_of_one_instance(self, ask: Ask, link: Link, endpoint: str) -> None:
+        """The phone of another token stays linked."""
+        await link()
+        await ask(endpoint, "token-b")
+        assert (await ask("/status")).json()["connected"] is True
+
+    @pytest.mark.parametrize("name", ["value_false", "server_error"])
+    async def test_a_change_that_was_refused_did_not_happen(
+        self, sandbox: Sandbox, ask: Ask, link: Link, name: str
+    ) -> None:
+        """The next call makes it."""
+        await link()
+        sandbox.answer_next(name, endpoint="/disconnect")
+        await ask("/disconnect")
+        assert (await ask("/status")).json()["connected"] is True
+        assert (await ask("/disconnect")).json() == {"value": True}
+        assert (await ask("/status")).json()["connected"] is False
+
+    async def test_each_change_is_a_call(self, sandbox: Sandbox, ask: Ask) -> None:
+        """In the record they stand like any other."""
+        for endpoint in ("/disconnect", "/restore-session", "/restart", "/device"):
+            await ask(endpoint)
+        assert [(call.endpoint, call.answer) for call in sandbox.calls] == [
+            ("/disconnect", "disconnect"),
+            ("/restore-session", "restore_session"),
+            ("/restart", "restart"),
+            ("/device", "device"),
+        ]
 
 
 class TestTheRecord:
@@ -216,7 +379,7 @@ class TestBadArguments:
 
     def test_an_order_is_for_an_endpoint_that_exists(self, sandbox: Sandbox) -> None:
         """The message lists them."""
-        with pytest.raises(ValueError, match="/qr-code, /qr-code/image, /status"):
+        with pytest.raises(ValueError, match="/qr-code, /qr-code/image, /status, /device"):
             sandbox.answer_next("server_error", endpoint="/qrcode")  # type: ignore[arg-type]
 
     def test_an_order_is_for_an_endpoint_that_can_give_it(self, sandbox: Sandbox) -> None:
@@ -225,13 +388,15 @@ class TestBadArguments:
             sandbox.answer_next("code", endpoint="/status")
 
     def test_a_token_that_is_not_let_in_has_no_instance(self) -> None:
-        """Neither ordering for it nor unlinking it makes sense."""
+        """Neither ordering for it nor unlinking it nor losing its session makes sense."""
         sandbox = Sandbox(tokens=["token-a"])
         with pytest.raises(ValueError, match="does not let this token in") as ordering:
             sandbox.answer_next("server_error", token="secret")
         with pytest.raises(ValueError, match="does not let this token in") as unlinking:
             sandbox.disconnect("secret")
-        assert "secret" not in f"{ordering.value} {unlinking.value}"
+        with pytest.raises(ValueError, match="does not let this token in") as losing:
+            sandbox.lose_session("secret")
+        assert "secret" not in f"{ordering.value} {unlinking.value} {losing.value}"
 
 
 class TestTheClient:

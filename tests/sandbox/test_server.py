@@ -43,6 +43,28 @@ async def test_a_phone_is_linked_over_a_socket() -> None:
 
 
 @pytest.mark.anyio
+async def test_an_instance_is_changed_over_a_socket() -> None:
+    """A scan, a lost session, a restart and a disconnection."""
+    sandbox = Sandbox()
+    async with sandbox.serve() as base_url, httpx.AsyncClient(headers=HEADERS) as client:
+
+        async def get(endpoint: str) -> dict[str, object]:
+            content: dict[str, object] = (await client.get(base_url + endpoint)).json()
+            return content
+
+        assert sandbox.scan(str((await get("/qr-code"))["value"]))
+        assert (await get("/device"))["phone"] == "5511999990000"
+        sandbox.lose_session(HEADERS["Authorization"])
+        assert (await get("/status"))["error"] == "You need to restore the session."
+        assert await get("/restore-session") == {"value": True}
+        assert await get("/restart") == {"value": True}
+        assert (await get("/status"))["connected"] is True
+        assert await get("/disconnect") == {"value": True}
+        assert (await get("/device"))["phone"] == ""
+        assert len(sandbox.calls) == 8
+
+
+@pytest.mark.anyio
 async def test_the_port_is_free_again_after_the_end() -> None:
     """A sandbox can be served again on the port it had, and two at once have two ports."""
     sandbox = Sandbox()

@@ -109,7 +109,8 @@ async def sandbox() -> None:
     """The sandbox is typed as well."""
     own = Sandbox()
     assert_type(own.client(), AsyncPlugChat)
-    assert_type(own.scan("payload"), bool)
+    assert_type(own.scan("payload", phone="5511999990000"), bool)
+    own.lose_session(token="token")
     assert_type(own.calls, tuple[Call, ...])
     assert_type(ANSWERS, Mapping[str, str])
     async with own.serve() as base_url:
