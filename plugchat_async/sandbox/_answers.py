@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode, encodebytes
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -113,6 +113,11 @@ def _always(description: str, reply: Reply, endpoints: tuple[Endpoint, ...] = EN
 
 def _connection(description: str, reply: Reply) -> Answer:
     return _always(description, reply, CONNECTION_ENDPOINTS)
+
+
+def _error_code(name: str, endpoints: tuple[Endpoint, ...] = ENDPOINTS) -> Answer:
+    description = f"The likeliest response with this error code: `{name}`."
+    return replace(FAILURES[name], description=description, endpoints=endpoints)
 
 
 def _documented_code(instance: Instance, endpoint: Endpoint) -> Reply:
@@ -413,8 +418,17 @@ FAILURES: Mapping[str, Answer] = {
 }
 
 
+# The error codes that are not the name of a response already.
+ERROR_CODES: Mapping[str, Answer] = {
+    "authentication_error": _error_code("unauthorized"),
+    "passkey_required": _error_code("passkey", QR_ENDPOINTS),
+    "qr_not_ready": _error_code("value_null", QR_ENDPOINTS),
+    "unexpected_redirect": _error_code("redirect"),
+    "unexpected_response": _error_code("status_error"),
+}
+
 BY_NAME: Mapping[str, Answer] = dict(
-    sorted({**CODES, **CONNECTIONS, **INSTANCES, **FAILURES}.items())
+    sorted({**CODES, **CONNECTIONS, **INSTANCES, **FAILURES, **ERROR_CODES}.items())
 )
 
 ANSWERS: Mapping[str, str] = MappingProxyType(

@@ -37,6 +37,7 @@ DEFAULT_PHONE = "5511999990000"
 
 # E.164: a country code, which never begins with 0, and at most 15 digits in all.
 _PHONE_NUMBER = re.compile(r"[1-9][0-9]{6,14}")
+_NOT_RESPONSES = {"network_error": "httpx.ConnectError", "request_timeout": "httpx.ReadTimeout"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +244,8 @@ class Sandbox:
         the orders alone.
 
         Args:
-            name: One of `ANSWERS`.
+            name: One of `ANSWERS`; the SDK's error codes are among them, except `network_error` and
+                `request_timeout`, which are not responses.
             times: For how many calls, 1 or more.
             endpoint: Only for calls of this endpoint; None for any.
             token: Only for calls of this token's instance; None for any.
@@ -254,7 +256,7 @@ class Sandbox:
             ImportError: `image_jpeg` was ordered and Pillow is not installed.
         """
         if name not in ANSWERS:
-            raise ValueError(_unknown(name))
+            raise ValueError(_not_an_answer(name))
         if endpoint is not None and endpoint not in ENDPOINTS:
             raise ValueError(f"endpoint has to be one of {', '.join(ENDPOINTS)}, not {endpoint!r}")
         if endpoint is not None and endpoint not in BY_NAME[name].endpoints:
@@ -301,7 +303,13 @@ def _usual(endpoint: Endpoint, instance: Instance) -> str:
     return endpoint.removeprefix("/").replace("-", "_")
 
 
-def _unknown(name: str) -> str:
+def _not_an_answer(name: str) -> str:
+    if name in _NOT_RESPONSES:
+        return (
+            f"{name!r} is not a response: for a client that meets it, pass"
+            " http_client=httpx.AsyncClient(transport=httpx.MockTransport(handler))"
+            f" to AsyncPlugChat, with a handler that raises {_NOT_RESPONSES[name]}"
+        )
     near = difflib.get_close_matches(name, ANSWERS)
     advice = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(ANSWERS)}"
     return f"no answer is called {name!r}; {advice}"

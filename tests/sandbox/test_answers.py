@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from base64 import b64decode
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from PIL import Image
 
+import plugchat_async
+from plugchat_async import (
+    AsyncPlugChat,
+    NetworkError,
+    PlugChatError,
+    RequestTimeout,
+    ResponseError,
+)
 from plugchat_async.sandbox import ANSWERS, Sandbox
 from tests.camera import read_code
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-    import httpx
 
     from plugchat_async.sandbox._answers import Endpoint
 
@@ -145,9 +153,23 @@ ABOUT_CONNECTIONS = {
     "passkey",
 }
 
+# Each error code, and the response that it is another name for.
+ERROR_CODES = {
+    "already_connected": "already_connected",
+    "authentication_error": "unauthorized",
+    "instance_not_found": "instance_not_found",
+    "passkey_required": "passkey",
+    "qr_not_ready": "value_null",
+    "rate_limited": "rate_limited",
+    "server_error": "server_error",
+    "subscription_required": "subscription_required",
+    "unexpected_redirect": "redirect",
+    "unexpected_response": "status_error",
+}
+
 # The responses that only some endpoints give.
 FITTING: dict[str, list[Endpoint]] = {
-    **dict.fromkeys([*CODES, "code"], QR_ENDPOINTS),
+    **dict.fromkeys([*CODES, "code", "passkey_required", "qr_not_ready"], QR_ENDPOINTS),
     **dict.fromkeys([*ABOUT_CONNECTIONS, "already_connected_labelled_html"], CONNECTION_ENDPOINTS),
     "device": ["/device"],
     "disconnect": ["/disconnect"],
@@ -178,6 +200,7 @@ def test_every_answer_is_described_and_tested_here() -> None:
         *OBJECTS,
         *NOTHINGS,
         *PAGES,
+        *ERROR_CODES,
         *ELSEWHERE,
     }
     assert all(line.endswith(".") and "\n" not in line for line in ANSWERS.values())
@@ -289,3 +312,50 @@ def test_a_response_never_goes_to_an_endpoint_that_does_not_give_it(
     for endpoint in set(ENDPOINTS) - set(fitting):
         with pytest.raises(ValueError, match=f"{endpoint} never answers '{name}'"):
             sandbox.answer_next(name, endpoint=endpoint)
+
+
+def test_every_error_code_of_a_response_is_a_name() -> None:
+    """The SDK's list is the one that counts."""
+    kinds = [getattr(plugchat_async, name) for name in plugchat_async.__all__]
+    errors = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, ResponseError)]
+    assert {error.code for error in errors} - {ResponseError.code} == set(ERROR_CODES)
+
+
+@pytest.mark.parametrize("code", ERROR_CODES)
+async def test_an_error_code_is_the_response_that_the_sdk_reads_it_from(
+    sandbox: Sandbox, ask: Ask, code: str
+) -> None:
+    """The SDK raises that very error, and the bytes are those of the name it stands for."""
+    sandbox.answer_next(code)
+    with pytest.raises(PlugChatError) as caught:
+        await sandbox.client(retries=0).qr_code()
+    assert caught.value.code == code
+    assert sandbox.calls[-1].answer == code
+    sandbox.answer_next(code)
+    sandbox.answer_next(ERROR_CODES[code])
+    one, other = await ask("/qr-code"), await ask("/qr-code")
+    assert (one.status_code, one.headers, one.content) == (
+        other.status_code,
+        other.headers,
+        other.content,
+    )
+
+
+@pytest.mark.parametrize("error", [NetworkError, RequestTimeout])
+async def test_an_error_without_a_response_is_refused_with_what_to_use_instead(
+    sandbox: Sandbox, error: type[PlugChatError]
+) -> None:
+    """What the message advises raises that very error."""
+    with pytest.raises(ValueError, match=f"'{error.code}' is not a response") as refused:
+        sandbox.answer_next(error.code)
+    advised = re.search(r"raises httpx\.(\w+)$", str(refused.value))
+    assert advised
+
+    def handler(_request: httpx.Request) -> httpx.Response:
+        raise getattr(httpx, advised[1])("no response")
+
+    http_client = httpx.AsyncClient(transport=httpx.MockTransport(handler))
+    client = AsyncPlugChat("token-a", http_client=http_client, retries=0)
+    with pytest.raises(error) as caught:
+        await client.qr_code()
+    assert caught.value.code == error.code

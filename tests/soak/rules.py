@@ -16,13 +16,19 @@ CONNECTED = {"connected", "already_connected"}
 OUTCOMES = {*CONNECTED, "expired", "cancelled"}
 
 ERRORS = {
-    "authentication_error": {"client_token_missing", "forbidden", "unauthorized"},
+    "authentication_error": {
+        "authentication_error",
+        "client_token_missing",
+        "forbidden",
+        "unauthorized",
+    },
     "instance_not_found": {"entity_not_found", "instance_not_found", "not_found"},
-    "passkey_required": {"passkey"},
+    "passkey_required": {"passkey", "passkey_required"},
     "qr_not_ready": {
         "empty_body",
         "empty_object",
         "not_connected",
+        "qr_not_ready",
         "value_empty",
         "value_false",
         "value_null",
@@ -36,7 +42,7 @@ ERRORS = {
         "server_error_html",
     },
     "subscription_required": {"subscription_required"},
-    "unexpected_redirect": {"redirect"},
+    "unexpected_redirect": {"redirect", "unexpected_redirect"},
     "unexpected_response": {
         "bad_request",
         "conflict",
@@ -48,6 +54,7 @@ ERRORS = {
         "error_under_reason",
         "method_not_allowed",
         "status_error",
+        "unexpected_response",
         "unsupported_media_type",
     },
 }
