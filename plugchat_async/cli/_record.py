@@ -1,13 +1,14 @@
-"""The sandbox's record of calls, for people to read."""
+"""The sandbox's record of calls and scans, for people to read."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from plugchat_async.sandbox import Call, Scan
 
-if TYPE_CHECKING:
-    from plugchat_async.sandbox import Call
+from ._texts import texts
 
 
-def line(call: Call) -> str:
-    """Tell one call: when it came, what it asked, and which answer it got."""
-    return f"{call.at:6.1f} s  GET {call.endpoint:<14}  {call.status}  {call.answer}"
+def line(event: Call | Scan) -> str:
+    """Write one event on one line: its time, and what was requested and returned, or the scan."""
+    if isinstance(event, Scan):
+        return f"{event.at:6.1f} s  {texts().sandbox_scanned}"
+    return f"{event.at:6.1f} s  GET {event.endpoint:<14}  {event.status}  {event.answer}"

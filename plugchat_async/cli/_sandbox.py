@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import anyio
 import typer
 
+from plugchat_async.sandbox import Sandbox
 from plugchat_async.sandbox._sandbox import DEFAULT_TOKEN
 
 from . import _record
 from ._failures import Failure
-from ._phone import SandboxWithPhone
 from ._texts import texts
 
 if TYPE_CHECKING:
-    from plugchat_async.sandbox import Sandbox
+    from plugchat_async.sandbox import Call, Scan
 
 _SECONDS_BETWEEN_LOOKS = 0.2
 
@@ -27,16 +28,18 @@ def run(host: str, port: int, scan_after: float | None) -> None:
 
 
 async def _serve(host: str, port: int, scan_after: float | None) -> None:
-    sandbox = SandboxWithPhone(scan_after)
+    sandbox = Sandbox()
+    sandbox.scan_after(scan_after)
     async with AsyncExitStack() as stack:
         _introduce(await _listen(stack, sandbox, host, port), scan_after)
-        told = 0
+        told_calls = told_scans = 0
         while True:
-            for call in sandbox.calls[told:]:
-                typer.echo(_record.line(call))
-                told += 1
-            if sandbox.scan_what_is_due():
-                typer.echo(f"{'':10}{texts().sandbox_scanned}")
+            calls, scans = sandbox.calls[told_calls:], sandbox.scans[told_scans:]
+            events: list[Call | Scan] = [*calls, *scans]
+            for event in sorted(events, key=attrgetter("at")):
+                typer.echo(_record.line(event))
+            told_calls += len(calls)
+            told_scans += len(scans)
             await anyio.sleep(_SECONDS_BETWEEN_LOOKS)
 
 

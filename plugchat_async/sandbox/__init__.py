@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from ._answers import ANSWERS
-from ._sandbox import Call, Sandbox
+from ._sandbox import Call, Sandbox, Scan
 
-__all__ = ["ANSWERS", "Call", "Sandbox"]
+__all__ = ["ANSWERS", "Call", "Sandbox", "Scan"]

@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import httpx
@@ -57,6 +58,21 @@ class Call:
     token: str | None = field(repr=False)
     status: int
     answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A scan that linked a phone.
+
+    Attributes:
+        at: Seconds by the sandbox's clock since the sandbox was made.
+        token: The token of the instance that the phone was linked to. Kept out of the repr.
+        phone: The phone's number. Kept out of the repr.
+    """
+
+    at: float
+    token: str = field(repr=False)
+    phone: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +127,9 @@ class Sandbox:
         self._instances: dict[str, Instance] = {}
         self._orders: list[_Order] = []
         self._calls: list[Call] = []
+        self._scans: list[Scan] = []
+        self._scan_after: float | None = None
+        self._scans_since = self._made_at
         self._lock = threading.Lock()
         self._application = application(self._answer)
 
@@ -123,6 +142,16 @@ class Sandbox:
         """The calls that reached an endpoint so far, in their order."""
         with self._lock:
             return tuple(self._calls)
+
+    @property
+    def scans(self) -> tuple[Scan, ...]:
+        """The scans that linked a phone so far, in their order, those of `scan_after()` too.
+
+        While `scan_after()` is on, this reads the sandbox's clock.
+        """
+        with self._lock:
+            self._scan_what_is_due()
+            return tuple(self._scans)
 
     def client(
         self,
@@ -197,8 +226,31 @@ class Sandbox:
                 f" such as {DEFAULT_PHONE}"
             )
         with self._lock:
+            self._scan_what_is_due()
             now = self._clock()
-            return any(instance.scan(payload, phone, now) for instance in self._instances.values())
+            return any(
+                self._scan(instance, payload, phone, now) for instance in self._instances.values()
+            )
+
+    def scan_after(self, seconds: float | None) -> None:
+        """Let a phone scan each code by itself, some seconds after it was issued.
+
+        The scans follow the sandbox's clock and are on time: each later call, `scan()` and `scans`
+        find the phone linked. A current code whose time has passed is scanned immediately.
+
+        Args:
+            seconds: The time from the issue of a code to its scan, 0 or more seconds. From 20 on
+                the code has expired, and no scan succeeds. None switches it off.
+
+        Raises:
+            ValueError: `seconds` is negative or not a number.
+        """
+        if seconds is not None and not seconds >= 0:
+            raise ValueError(f"seconds must be 0 or more, or None, not {seconds}")
+        with self._lock:
+            self._scan_what_is_due()
+            self._scan_after = seconds
+            self._scans_since = self._clock()
 
     def disconnect(self, token: str = DEFAULT_TOKEN) -> None:
         """Unlink the phone of one instance, as its owner would on the phone.
@@ -210,6 +262,7 @@ class Sandbox:
             ValueError: The sandbox does not let that token in.
         """
         with self._lock:
+            self._scan_what_is_due()
             self._instance(token).disconnect()
 
     def lose_session(self, token: str = DEFAULT_TOKEN) -> None:
@@ -225,6 +278,7 @@ class Sandbox:
             ValueError: The sandbox does not let that token in.
         """
         with self._lock:
+            self._scan_what_is_due()
             self._instance(token).lose_session()
 
     def answer_next(
@@ -272,6 +326,7 @@ class Sandbox:
 
     def _answer(self, endpoint: Endpoint, token: str | None) -> Reply:
         with self._lock:
+            self._scan_what_is_due()
             if token is None or not self._lets_in(token):
                 name, reply = "unauthorized", UNAUTHORIZED
             else:
@@ -281,6 +336,23 @@ class Sandbox:
             at = self._clock() - self._made_at
             self._calls.append(Call(endpoint, at, token, reply.status, name))
             return reply
+
+    def _scan_what_is_due(self) -> None:
+        if self._scan_after is None:
+            return
+        now = self._clock()
+        known = len(self._scans)
+        for instance in self._instances.values():
+            at = max(instance.issued_at + self._scan_after, self._scans_since)
+            if at <= now and instance.payload is not None:
+                self._scan(instance, instance.payload, DEFAULT_PHONE, at)
+        self._scans[known:] = sorted(self._scans[known:], key=attrgetter("at"))
+
+    def _scan(self, instance: Instance, payload: str, phone: str, at: float) -> bool:
+        if not instance.scan(payload, phone, at):
+            return False
+        self._scans.append(Scan(at - self._made_at, instance.token, phone))
+        return True
 
     def _lets_in(self, token: str) -> bool:
         return token != "" if self._tokens is None else token in self._tokens

@@ -5,24 +5,19 @@ from __future__ import annotations
 import json
 import stat
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import httpx
 import pytest
 
 from plugchat_async import AsyncPlugChat, PairingOutcome, QRCode
 from plugchat_async.cli import _keyboard, _pair
-from plugchat_async.cli._phone import SandboxWithPhone
 from plugchat_async.cli._texts import ENGLISH
 from tests.camera import read_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from starlette.types import Receive, Scope, Send
 
     from plugchat_async.sandbox import Sandbox
     from tests.cli.conftest import Ran
@@ -32,23 +27,11 @@ if TYPE_CHECKING:
 QUICK = ("pair", "--interval", "0.2")
 
 
-class Scanning(SandboxWithPhone):
-    """Link each code before the next call comes."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Scan, then answer."""
-        self.scan_what_is_due()
-        await super().__call__(scope, receive, send)
-
-
 @pytest.fixture
-def scanning(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Scanning:
-    """Let the commands reach a sandbox whose phone scans."""
-    scanning = Scanning(0)
-    transport = httpx.ASGITransport(scanning)
-    client = partial(AsyncPlugChat, http_client=httpx.AsyncClient(transport=transport))
-    monkeypatch.setattr("plugchat_async.cli._access.AsyncPlugChat", client)
-    return scanning
+def scanning(sandbox: Sandbox) -> Sandbox:
+    """Let the commands reach a sandbox whose phone scans each code before the next call comes."""
+    sandbox.scan_after(0)
+    return sandbox
 
 
 def events(ran: Ran) -> list[dict[str, Any]]:
@@ -125,7 +108,7 @@ def test_a_dumb_terminal_has_colours_of_no_kind(run: Run, monkeypatch: pytest.Mo
     assert "On a light one" in ran.err
 
 
-def test_a_small_window_offers_a_file(run: Run, scanning: Scanning, tmp_path: Path) -> None:
+def test_a_small_window_offers_a_file(run: Run, scanning: Sandbox, tmp_path: Path) -> None:
     """Unless there is one already."""
     offer = "Or have it in a file: plugchat pair --output code.png"
     assert offer in run(*QUICK, window=(80, 24)).out

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 
 import plugchat_async.sandbox
-from plugchat_async import AlreadyConnected, AuthenticationError, ServerError
-from plugchat_async.sandbox import ANSWERS, Call, Sandbox
+from plugchat_async import AlreadyConnected, AuthenticationError, PairingOutcome, ServerError
+from plugchat_async.sandbox import ANSWERS, Call, Sandbox, Scan
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -264,6 +265,151 @@ class TestTheChanges:
         ]
 
 
+class TestThePhoneThatScansByItself:
+    """`scan_after` links each code some seconds after it was issued."""
+
+    pytestmark = pytest.mark.anyio
+
+    async def test_a_code_is_scanned_on_time(self, sandbox: Sandbox, ask: Ask, clock: Mock) -> None:
+        """Not before, and by the sandbox's clock, however late anybody looks."""
+        sandbox.scan_after(5)
+        await ask("/qr-code")
+        clock.return_value += 4.9
+        assert (await ask("/status")).json()["connected"] is False
+        clock.return_value += 95.1
+        assert (await ask("/status")).json()["connected"] is True
+        assert (await ask("/device")).json()["phone"] == "5511999990000"
+        assert sandbox.scans == (Scan(5.0, "token-a", "5511999990000"),)
+
+    async def test_a_scanned_code_is_not_followed_by_another(
+        self, sandbox: Sandbox, ask: Ask
+    ) -> None:
+        """The next call for a code finds the phone linked."""
+        sandbox.scan_after(0)
+        payload = (await ask("/qr-code")).json()["value"]
+        assert not sandbox.scan(payload)
+        assert (await ask("/qr-code")).json() == {"connected": True}
+
+    async def test_an_image_is_scanned_too(self, sandbox: Sandbox, ask: Ask) -> None:
+        """Whatever form a code came in."""
+        sandbox.scan_after(0)
+        sandbox.answer_next("image_jpeg")
+        await ask("/qr-code/image")
+        assert len(sandbox.scans) == 1
+
+    async def test_a_code_that_was_replaced_is_not_scanned(
+        self, sandbox: Sandbox, ask: Ask, clock: Mock
+    ) -> None:
+        """The phone scans the new one, when that one's time has come."""
+        sandbox.scan_after(5)
+        for _ in range(2):
+            await ask("/qr-code")
+            clock.return_value += 3
+        assert (await ask("/status")).json()["connected"] is False
+        clock.return_value += 2
+        assert [scan.at for scan in sandbox.scans] == [8.0]
+
+    @pytest.mark.parametrize(
+        ("seconds", "is_scanned"), [(19.9, True), (20, False), (math.inf, False)]
+    )
+    async def test_a_code_that_has_expired_is_never_scanned(
+        self, sandbox: Sandbox, ask: Ask, clock: Mock, seconds: float, *, is_scanned: bool
+    ) -> None:
+        """A code is valid for 20 s."""
+        sandbox.scan_after(seconds)
+        await ask("/qr-code")
+        clock.return_value += 1000
+        assert (await ask("/status")).json()["connected"] is is_scanned
+
+    async def test_the_current_code_is_scanned_as_well(
+        self, sandbox: Sandbox, ask: Ask, clock: Mock
+    ) -> None:
+        """Immediately, if its time has passed; never, if it has expired."""
+        await ask("/qr-code", "token-a")
+        clock.return_value += 15
+        await ask("/qr-code", "token-b")
+        clock.return_value += 5
+        sandbox.scan_after(3)
+        assert sandbox.scans == (Scan(20.0, "token-b", "5511999990000"),)
+
+    async def test_none_switches_it_off(self, sandbox: Sandbox, ask: Ask, clock: Mock) -> None:
+        """A scan whose time had come has happened; later ones do not."""
+        sandbox.scan_after(5)
+        await ask("/qr-code", "token-a")
+        clock.return_value += 3
+        await ask("/qr-code", "token-b")
+        clock.return_value += 2
+        sandbox.scan_after(None)
+        clock.return_value += 10
+        assert [scan.token for scan in sandbox.scans] == ["token-a"]
+
+    async def test_a_phone_that_was_unlinked_is_linked_by_the_next_code(
+        self, sandbox: Sandbox, ask: Ask, clock: Mock
+    ) -> None:
+        """The code from before stays scanned."""
+        sandbox.scan_after(5)
+        await ask("/qr-code")
+        clock.return_value += 6
+        sandbox.disconnect("token-a")
+        assert (await ask("/status")).json()["connected"] is False
+        await ask("/qr-code")
+        clock.return_value += 6
+        sandbox.lose_session("token-a")
+        assert (await ask("/status")).json()["error"] == "You need to restore the session."
+        assert [scan.at for scan in sandbox.scans] == [5.0, 11.0]
+
+    async def test_each_instance_has_a_phone(self, sandbox: Sandbox, ask: Ask, clock: Mock) -> None:
+        """The scans stand in the order in which they happened."""
+        await ask("/status", "token-a")
+        for token in ("token-b", "token-a"):
+            await ask("/qr-code", token)
+            clock.return_value += 1
+        sandbox.scan_after(4)
+        clock.return_value += 10
+        assert [(scan.at, scan.token) for scan in sandbox.scans] == [
+            (4.0, "token-b"),
+            (5.0, "token-a"),
+        ]
+
+    @pytest.mark.parametrize("seconds", [-1, math.nan])
+    async def test_a_scan_comes_after_a_number_of_seconds(
+        self, sandbox: Sandbox, seconds: float
+    ) -> None:
+        """Anything else is refused."""
+        with pytest.raises(ValueError, match="seconds must be 0 or more, or None"):
+            sandbox.scan_after(seconds)
+
+
+class TestInVirtualTime:
+    """By a loop's clock, a phone scans when the loop's time has come."""
+
+    pytestmark = pytest.mark.anyio
+
+    @pytest.fixture
+    def anyio_backend(self, virtual_time: tuple[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:
+        """Let seconds pass in milliseconds."""
+        return virtual_time
+
+    async def test_a_code_is_scanned_when_its_time_has_come(self, ask: Ask) -> None:
+        """The status tells so from the 5th second on."""
+        sandbox = Sandbox(clock=anyio.current_time)
+        sandbox.scan_after(5)
+        await ask("/qr-code", of=sandbox)
+        await anyio.sleep(4.9)
+        assert (await ask("/status", of=sandbox)).json()["connected"] is False
+        await anyio.sleep(0.2)
+        assert (await ask("/status", of=sandbox)).json()["connected"] is True
+        assert sandbox.scans[0].at == pytest.approx(5)
+
+    async def test_a_session_ends_with_the_scan(self) -> None:
+        """Of the SDK's client, which asks for the status every 2 s."""
+        sandbox = Sandbox(clock=anyio.current_time)
+        sandbox.scan_after(3)
+        async with sandbox.client() as client:
+            assert await client.pairing().wait() is PairingOutcome.CONNECTED
+        assert anyio.current_time() - sandbox.calls[0].at == pytest.approx(4, abs=0.1)
+
+
 class TestTheRecord:
     """`calls` tells what was asked, and when."""
 
@@ -287,6 +433,17 @@ class TestTheRecord:
         await ask("/qr-code", "token-a")
         assert "token-a" not in repr(sandbox.calls)
         assert "token-a" not in repr(sandbox)
+
+    async def test_each_scan_that_linked_a_phone_is_remembered(
+        self, sandbox: Sandbox, ask: Ask, clock: Mock
+    ) -> None:
+        """With its time, token and phone; one in vain is not."""
+        payload = (await ask("/qr-code")).json()["value"]
+        clock.return_value += 2
+        assert sandbox.scan(payload, phone="351912345678")
+        assert not sandbox.scan(payload)
+        assert sandbox.scans == (Scan(2.0, "token-a", "351912345678"),)
+        assert repr(sandbox.scans) == "(Scan(at=2.0),)"
 
 
 class TestTheOrders:

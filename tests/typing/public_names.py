@@ -29,7 +29,7 @@ from plugchat_async import (
     Starting,
     UnexpectedRedirect,
 )
-from plugchat_async.sandbox import ANSWERS, Call, Sandbox
+from plugchat_async.sandbox import ANSWERS, Call, Sandbox, Scan
 
 
 async def calls(brought: httpx.AsyncClient, second: httpx2.AsyncClient) -> None:
@@ -110,8 +110,10 @@ async def sandbox() -> None:
     own = Sandbox()
     assert_type(own.client(), AsyncPlugChat)
     assert_type(own.scan("payload", phone="5511999990000"), bool)
+    own.scan_after(5)
     own.lose_session(token="token")
     assert_type(own.calls, tuple[Call, ...])
+    assert_type(own.scans, tuple[Scan, ...])
     assert_type(ANSWERS, Mapping[str, str])
     async with own.serve() as base_url:
         assert_type(base_url, str)
