@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 LIFE_OF_A_CODE = 20.0
 """Seconds from issue to death (PlugChat's documentation of GET /api/whatsapp/qr-code)."""
 
+MIN_PAYLOAD_SIZE = 60
+"""Characters of a payload with 132 random bits or more, in either form."""
+
+MAX_PAYLOAD_SIZE = 237
+"""Characters of a whole payload, in either form."""
+
 
 class Instance:
     """State of the one WhatsApp number that belongs to a token.
@@ -20,6 +26,7 @@ class Instance:
     Args:
         token: The token that this instance answers to.
         clock: Seconds on any clock that never runs backwards.
+        payload_size: Characters of each payload, `MIN_PAYLOAD_SIZE` to `MAX_PAYLOAD_SIZE`.
 
     Attributes:
         phone: The linked phone's number; None without a phone.
@@ -29,13 +36,16 @@ class Instance:
         issued_at: The time by `clock` when the current code was issued.
     """
 
-    def __init__(self, token: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, token: str, clock: Callable[[], float], payload_size: int = MAX_PAYLOAD_SIZE
+    ) -> None:
         self.token = token
         self.phone: str | None = None
         self.is_session_lost = False
         self.payload: str | None = None
         self.issued_at = 0.0
         self._clock = clock
+        self._payload_size = payload_size
         self._forms = itertools.cycle((_link_payload, _legacy_payload))
 
     @property
@@ -49,7 +59,7 @@ class Instance:
         Returns:
             The payload; the two forms that WhatsApp has in use take turns.
         """
-        self.payload = next(self._forms)()
+        self.payload = next(self._forms)()[: self._payload_size]
         self.issued_at = self._clock()
         return self.payload
 

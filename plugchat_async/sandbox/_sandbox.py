@@ -25,7 +25,7 @@ from ._answers import (
 )
 from ._application import PREFIX, application
 from ._drawing import jpeg
-from ._instance import Instance
+from ._instance import MAX_PAYLOAD_SIZE, MIN_PAYLOAD_SIZE, Instance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -105,10 +105,13 @@ class Sandbox:
         clock: Seconds on a clock that never runs backwards. With a loop in virtual time, pass
             `anyio.current_time`, and make the sandbox inside of that loop. `serve()` reads the
             clock from a thread of its own, so there it has to be one that any thread can read.
+        payload_size: Characters of each payload, 60 to 237; the default is as long as real ones. A
+            symbol has 57 modules a side for 237 characters, and 33 for up to 78: drawn in half
+            blocks, the smaller one fits a terminal of 80 x 24.
 
     Raises:
-        TypeError: `tokens` is one string.
-        ValueError: One of `tokens` is empty.
+        TypeError: `tokens` is one string, or `payload_size` is not an int.
+        ValueError: One of `tokens` is empty, or `payload_size` is out of its range.
     """
 
     def __init__(
@@ -116,13 +119,22 @@ class Sandbox:
         *,
         tokens: Iterable[str] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        payload_size: int = MAX_PAYLOAD_SIZE,
     ) -> None:
         if isinstance(tokens, str):
             raise TypeError("tokens has to be several strings, such as a list, not one string")
         self._tokens = None if tokens is None else frozenset(tokens)
         if self._tokens is not None and "" in self._tokens:
             raise ValueError("tokens holds an empty one, which no request can carry")
+        if not isinstance(payload_size, int):
+            raise TypeError(f"payload_size must be an int, not {type(payload_size).__name__}")
+        if not MIN_PAYLOAD_SIZE <= payload_size <= MAX_PAYLOAD_SIZE:
+            raise ValueError(
+                f"payload_size must be between {MIN_PAYLOAD_SIZE} and {MAX_PAYLOAD_SIZE}"
+                f" characters, not {payload_size}"
+            )
         self._clock = clock
+        self._payload_size = payload_size
         self._made_at = clock()
         self._instances: dict[str, Instance] = {}
         self._orders: list[_Order] = []
@@ -360,7 +372,7 @@ class Sandbox:
     def _instance(self, token: str) -> Instance:
         if not self._lets_in(token):
             raise ValueError("the sandbox does not let this token in: name it in `tokens`")
-        return self._instances.setdefault(token, Instance(token, self._clock))
+        return self._instances.setdefault(token, Instance(token, self._clock, self._payload_size))
 
     def _ordered(self, endpoint: Endpoint, token: str) -> str | None:
         for place, order in enumerate(self._orders):

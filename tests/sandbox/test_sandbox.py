@@ -518,6 +518,19 @@ class TestBadArguments:
         with pytest.raises(ValueError, match="tokens"):
             Sandbox(tokens=["token-a", ""])
 
+    @pytest.mark.parametrize(
+        ("size", "refusal"),
+        [
+            (59, pytest.raises(ValueError, match="between 60 and 237 characters, not 59")),
+            (238, pytest.raises(ValueError, match="between 60 and 237 characters, not 238")),
+            (78.0, pytest.raises(TypeError, match="payload_size must be an int, not float")),
+        ],
+    )
+    def test_a_payload_size_out_of_its_range_is_refused(self, size: Any, refusal: Any) -> None:
+        """A shorter payload could be guessed, and no longer one is issued."""
+        with refusal:
+            Sandbox(payload_size=size)
+
     def test_an_unknown_answer_suggests_near_ones(self, sandbox: Sandbox) -> None:
         """A typing error is answered with what was meant."""
         with pytest.raises(ValueError, match=r"'sever_error'; did you mean server_error"):
@@ -571,6 +584,23 @@ class TestTheClient:
             assert caught.value.after_scan
             assert (await client.status()).connected
         assert [call.endpoint for call in sandbox.calls] == ["/qr-code", "/qr-code", "/status"]
+
+    @pytest.mark.parametrize("size", [60, 78, 237])
+    async def test_payloads_have_the_size_asked_for(self, size: int) -> None:
+        """In both forms, from both endpoints, each links the phone, and no two are equal."""
+        sandbox = Sandbox(payload_size=size)
+        client = sandbox.client()
+        payloads = []
+        for _ in range(2):
+            payloads.append((await client.qr_code()).payload)
+            assert sandbox.scan(payloads[-1])
+            sandbox.disconnect()
+            payloads.append((await client.qr_code_image()).decode().payload)
+            assert sandbox.scan(payloads[-1])
+            sandbox.disconnect()
+        assert [len(payload) for payload in payloads] == [size] * 4
+        assert [payload[:2] for payload in payloads] == ["ht", "2@"] * 2
+        assert len(set(payloads)) == 4
 
     async def test_a_code_read_out_of_the_image_links_the_phone(self, sandbox: Sandbox) -> None:
         """The image endpoint works through the client too."""
