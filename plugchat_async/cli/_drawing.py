@@ -12,6 +12,8 @@ from rich.measure import Measurement
 from rich.segment import ControlType, Segment
 from rich.style import Style
 
+from ._window import Size
+
 if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderResult
 
@@ -74,12 +76,11 @@ class Drawing:
         else:
             self.text = code.terminal(border=border, color=self.has_colors)
         self._lines = [_ESCAPE_SEQUENCE.split(line) for line in self.text.splitlines()]
-        self.columns = sum(map(len, self._lines[0][::2]))
-        self.rows = len(self._lines)
+        self.size = Size(sum(map(len, self._lines[0][::2])), len(self._lines))
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         """Tell Rich the width, which can't be any other."""
-        return Measurement(self.columns, self.columns)
+        return Measurement(self.size.columns, self.size.columns)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Hand the escape sequences on as they are: Rich would keep one of the two whites."""
@@ -92,6 +93,12 @@ class Drawing:
 def draw(code: QRCode, console: Console, *, ascii_only: bool) -> tuple[Drawing, ...]:
     """Draw a code with each quiet zone, the widest first."""
     return tuple(Drawing(code, console, border=border, ascii_only=ascii_only) for border in BORDERS)
+
+
+def fitting(drawings: tuple[Drawing, ...], window: Size, *, rows_around: int) -> Drawing | None:
+    """Return the first drawing that a window has room for, with the rows around it; else None."""
+    room = window.plus(rows=-rows_around)
+    return next((drawing for drawing in drawings if room.has_room_for(drawing.size)), None)
 
 
 def _in_ascii(half_blocks: str) -> str:

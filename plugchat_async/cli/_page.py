@@ -100,10 +100,10 @@ class Page:
         """Put words around a drawing; None where there is no room for it."""
         note = _line(self.note)
         around = len(texts().steps) + 9
-        if self._has_room(drawing.columns, drawing.rows + around):
+        if self._has_room(drawing.size.columns, drawing.size.rows + around):
             above = (self._heading(), "", _steps(), "")
             return _centered(*above, drawing, "", countdown, note, "", _how_to_stop())
-        if self._has_room(drawing.columns + _GAP + _WORDS_COLUMNS, drawing.rows):
+        if self._has_room(drawing.size.columns + _GAP + _WORDS_COLUMNS, drawing.size.rows):
             words = Group(_steps(), "", countdown, Text(self.note), "", _how_to_stop())
             side_by_side = Table.grid(padding=(0, _GAP))
             side_by_side.add_row(drawing, Align.left(words, vertical="middle"))
@@ -117,7 +117,7 @@ class Page:
         return width >= max(columns, _WORDS_COLUMNS) and height >= rows
 
     def _least_size(self, drawing: Drawing) -> tuple[int, int]:
-        return max(drawing.columns, _WORDS_COLUMNS), drawing.rows + 3
+        return max(drawing.size.columns, _WORDS_COLUMNS), drawing.size.rows + 3
 
     def _scan_this(self) -> Text:
         width, _ = self.size

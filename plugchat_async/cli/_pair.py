@@ -101,7 +101,7 @@ async def _link(
 
         async def show(code: QRCode) -> None:
             if code.round == 1 and not (options.as_json or is_redrawn(console)):
-                _introduce(picture)
+                _introduce(picture, console)
             if picture is not None:
                 picture.show(code)
             screen.show(code, seconds=options.interval, note=picture.note if picture else note)
@@ -117,10 +117,10 @@ async def _open_viewer(picture: Picture, screen: Screen) -> None:
         screen.note(picture.note)
 
 
-def _introduce(picture: Picture | None) -> None:
+def _introduce(picture: Picture | None, console: Console) -> None:
     """Say what a page says by itself, beside the codes that go elsewhere."""
     say((texts().scan_this, "bold"))
-    if picture is None:
+    if picture is None and not has_colors(console):
         say((texts().inverted_on_light, "dim"))
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import anyio
 import typer
 
-from ._drawing import draw, standard_output
+from ._drawing import draw, fitting, standard_output
 from ._failures import Failure
 from ._files import check_suffix, picture_of, replacing, say_saved
 from ._messages import say
 from ._texts import texts
+from ._window import window_size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from plugchat_async import AsyncPlugChat, QRCode
 
     from ._access import Access
-    from ._drawing import Drawing
 
 # A prompt of two lines follows the code, and must not push it out of the window.
 _ROWS_OF_A_PROMPT = 2
@@ -56,21 +55,17 @@ async def _fetch(client: AsyncPlugChat) -> QRCode:
 
 def _show(code: QRCode, console: Console, *, ascii_only: bool) -> None:
     drawings = draw(code, console, ascii_only=ascii_only)
-    drawing = _fitting(drawings) if console.is_terminal else drawings[0]
+    window = window_size(console)
+    drawing = fitting(drawings, window, rows_around=_ROWS_OF_A_PROMPT)
+    if drawing is None:
+        columns, rows = drawings[-1].size.plus(rows=_ROWS_OF_A_PROMPT)
+        width, height = window
+        raise Failure(texts().too_small, columns=columns, rows=rows, width=width, height=height)
     say((texts().scan_this, "bold"))
     until = f"{code.expires_at.astimezone():%H:%M:%S}"
     say(texts().lives_for.format(seconds=round(code.expires_in), until=until))
     if drawing.has_colors:
-        console.print(drawing)
+        console.print(drawing, crop=False)
     else:
         say((texts().inverted_on_light, "dim"))
         typer.echo(drawing.text)
-
-
-def _fitting(drawings: tuple[Drawing, ...]) -> Drawing:
-    width, height = shutil.get_terminal_size()
-    for drawing in drawings:
-        if drawing.columns <= width and drawing.rows + _ROWS_OF_A_PROMPT <= height:
-            return drawing
-    columns, rows = drawings[-1].columns, drawings[-1].rows + _ROWS_OF_A_PROMPT
-    raise Failure(texts().too_small, columns=columns, rows=rows, width=width, height=height)

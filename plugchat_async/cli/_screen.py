@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
@@ -11,9 +10,10 @@ import anyio
 import typer
 from rich.live import Live
 
-from ._drawing import draw
+from ._drawing import draw, fitting
 from ._page import Countdown, Page
 from ._texts import texts
+from ._window import UNLIMITED, window_size
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from plugchat_async import QRCode
 
     from ._drawing import Drawing
+    from ._window import Size
 
 _SECONDS_BETWEEN_LOOKS = 0.1
 
@@ -60,7 +61,8 @@ def open_screen(
 
 def is_redrawn(console: Console) -> bool:
     """Tell whether codes replace each other, where they would else follow each other."""
-    return console.is_terminal and not console.is_dumb_terminal
+    # Rich takes an unknown size for 80 x 25, and would crop a page to that.
+    return not console.is_dumb_terminal and window_size(console) != UNLIMITED
 
 
 class _Lines(AbstractAsyncContextManager["_Lines"]):
@@ -83,25 +85,20 @@ class _Lines(AbstractAsyncContextManager["_Lines"]):
         countdown = Countdown.of(code, total=seconds, left=seconds)
         typer.echo(f"\n{countdown.place}, {countdown.lifetime}.")
         drawings = draw(code, self._console, ascii_only=self._ascii_only)
-        fitting = next(filter(self._fits, drawings), None)
-        typer.echo(self._too_small(drawings[-1]) if fitting is None else fitting.text)
+        window = window_size(self._console)
+        rows_around = _ROWS_AROUND + note.count("\n")
+        drawing = fitting(drawings, window, rows_around=rows_around)
+        needed = drawings[-1].size.plus(rows=rows_around)
+        typer.echo(self._too_small(needed, window) if drawing is None else drawing.text)
         self.note(note)
 
     def note(self, note: str) -> None:
         if note:
             typer.echo(note)
 
-    def _fits(self, drawing: Drawing) -> bool:
-        """Only a window can be too small; what else the lines go to has no width."""
-        width, height = shutil.get_terminal_size()  # Rich knows none of a dumb terminal
-        return not self._console.is_terminal or (
-            drawing.columns <= width and drawing.rows + _ROWS_AROUND <= height
-        )
-
-    def _too_small(self, drawing: Drawing) -> str:
-        width, height = shutil.get_terminal_size()
+    def _too_small(self, needed: Size, window: Size) -> str:
         size = texts().window_to_enlarge.format(
-            columns=drawing.columns, rows=drawing.rows + _ROWS_AROUND, width=width, height=height
+            columns=needed.columns, rows=needed.rows, width=window.columns, height=window.rows
         )
         return f"{texts().window_too_small}\n{size}\n{self._elsewhere}".rstrip()
 

@@ -63,9 +63,12 @@ class Ran:
 def run(
     monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> Callable[..., Ran]:
-    """Run the command in this process; `window` makes standard output a terminal of that size."""
+    """Run the command in this process.
 
-    def run(*arguments: str, window: tuple[int, int] | None = None) -> Ran:
+    `window` makes standard output a terminal of that size, `()` one of unknown size.
+    """
+
+    def run(*arguments: str, window: tuple[int, int] | tuple[()] | None = None) -> Ran:
         monkeypatch.setattr(sys, "argv", ["plugchat", *arguments])
         monkeypatch.setattr(sys.stdout, "isatty", lambda: window is not None)
         for variable, value in zip(("COLUMNS", "LINES"), window or (), strict=False):

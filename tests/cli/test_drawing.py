@@ -13,7 +13,11 @@ from rich.console import Console
 from rich.panel import Panel
 
 from plugchat_async import QRCode
-from plugchat_async.cli._drawing import Drawing, is_encodable, standard_output
+from plugchat_async.cli._drawing import (
+    Drawing,
+    is_encodable,
+    standard_output,
+)
 from tests.camera import read_codes
 
 if TYPE_CHECKING:
@@ -62,7 +66,7 @@ def test_both_whites_reach_the_terminal() -> None:
 def test_its_size_counts_what_is_seen() -> None:
     """Escape sequences take no room."""
     drawing, plain = Drawing(CODE, terminal()), CODE.terminal(color=False).split("\n")
-    assert (drawing.columns, drawing.rows) == (len(plain[0]), len(plain))
+    assert drawing.size == (len(plain[0]), len(plain))
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": "unknown"}])
@@ -103,7 +107,7 @@ def test_in_ascii_it_is_read_on_both_themes(
     drawing = Drawing(CODE, console, ascii_only=True)
     text = printed(console, drawing)
     assert set(re.findall(r"\x1b\[([\d;]*)m", text)) == {"30;40", "30;47", "0"}
-    assert (drawing.columns, drawing.rows) == (122, 61)
+    assert drawing.size == (122, 61)
     assert read_codes(paint_terminal(text, columns=140, theme=theme)) == [CODE.payload]
 
 

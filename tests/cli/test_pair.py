@@ -108,6 +108,16 @@ def test_a_dumb_terminal_has_colours_of_no_kind(run: Run, monkeypatch: pytest.Mo
     assert "On a light one" in ran.err
 
 
+@pytest.mark.usefixtures("scanning")
+def test_a_window_of_unknown_size_is_not_small(run: Run) -> None:
+    """Lines in colour that scan on any theme, so that nobody is warned of light ones."""
+    ran = run(*QUICK, window=())
+    assert ran.exit_code == 0
+    assert "\x1b[?1049h" not in ran.out
+    assert "█" in ran.out
+    assert "On a light one" not in ran.err
+
+
 def test_a_small_window_offers_a_file(run: Run, scanning: Sandbox, tmp_path: Path) -> None:
     """Unless there is one already."""
     offer = "Or have it in a file: plugchat pair --output code.png"

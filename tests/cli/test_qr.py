@@ -57,6 +57,21 @@ def test_a_window_that_is_too_small(run: Run, sandbox: Sandbox, window: tuple[in
     assert len(sandbox.calls) == 1
 
 
+@pytest.mark.parametrize("options", [(), ("--ascii",)])
+def test_a_window_of_unknown_size_is_not_small(
+    *,
+    run: Run,
+    sandbox: Sandbox,
+    paint_terminal: Callable[..., Image.Image],
+    options: tuple[str, ...],
+) -> None:
+    """The code is whole, however wide it is."""
+    ran = run("qr", *options, window=())
+    assert ran.exit_code == 0
+    [payload] = read_codes(paint_terminal(ran.out))
+    assert sandbox.scan(payload)
+
+
 def painted(ran: Ran, paint_terminal: Callable[..., Image.Image], theme: str) -> Image.Image:
     """Paint a code without escape sequences."""
     assert "\x1b" not in ran.out

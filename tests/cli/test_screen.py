@@ -38,6 +38,12 @@ def anyio_backend(virtual_time: tuple[str, dict[str, Any]]) -> tuple[str, dict[s
     return virtual_time
 
 
+@pytest.fixture(autouse=True)
+def _a_window_of_known_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "50")
+
+
 class Terminal(Console):
     """A terminal of 80 x 50 that keeps what is written."""
 
@@ -158,10 +164,9 @@ async def test_elsewhere_codes_are_plain_lines(
 
 @pytest.mark.parametrize("is_dumb", [False, True])
 async def test_an_encoding_without_half_blocks_tears_no_code(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, is_dumb: bool
+    capsys: pytest.CaptureFixture[str], *, is_dumb: bool
 ) -> None:
     """The code is drawn in ASCII, in place as line by line."""
-    monkeypatch.setenv("LINES", "50")
     environment = {"TERM": "dumb"} if is_dumb else {}
     terminal = Terminal(encoding="cp1252", **environment)
     async with open_screen(terminal, heading="heading") as screen:
@@ -193,6 +198,18 @@ async def test_a_dumb_terminal_tears_no_code(
         assert "█" not in out
         assert f"It needs {needed} characters" in out
         assert "\nelsewhere\nnote\n" in out
+
+
+async def test_a_note_of_two_lines_takes_two_rows(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of them pushes the code out of a window without a second page."""
+    monkeypatch.setenv("LINES", "33")
+    async with open_screen(Terminal(TERM="dumb"), heading="heading") as screen:
+        screen.show(LAST, seconds=15, note="note\nremark")
+    out = capsys.readouterr().out
+    assert "It needs 59 x 34 characters and has 80 x 33." in out
+    assert "\nnote\nremark\n" in out
 
 
 async def test_a_code_that_expired_is_taken_away() -> None:
