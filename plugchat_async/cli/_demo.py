@@ -17,7 +17,7 @@ from . import _record
 from ._drawing import standard_output
 from ._exit_codes import ExitCode
 from ._failures import Failure
-from ._screen import open_screen
+from ._screen import has_room, open_screen
 from ._texts import texts
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from ._screen import Screen
 
 _SCANNED_ROUND = 2
+
+# Characters of a payload: of real ones, and the most that 33 modules hold at error correction M.
+_REAL_SIZE = 237
+_SHORT_SIZE = 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,35 +48,40 @@ FAST = Pace(interval=1.5, scan_after=1.0)
 
 def run(pace: Pace) -> None:
     """Link the sandbox's phone, and tell how it went."""
-    anyio.run(_demonstrate, pace, Sandbox(), standard_output())
+    console = standard_output()
+    if has_room(console, _REAL_SIZE):
+        sandbox, remark = Sandbox(payload_size=_REAL_SIZE), ""
+    else:
+        sandbox, remark = Sandbox(payload_size=_SHORT_SIZE), f"\n{texts().demo_short_code}"
+    anyio.run(_demonstrate, pace, sandbox, console, remark)
 
 
-async def _demonstrate(pace: Pace, sandbox: Sandbox, console: Console) -> None:
+async def _demonstrate(pace: Pace, sandbox: Sandbox, console: Console, remark: str) -> None:
     async with sandbox.serve() as base_url:
         heading = texts().demo_heading.format(base_url=base_url)
         async with (
             AsyncPlugChat(DEFAULT_TOKEN, base_url=base_url) as client,
             open_screen(console, heading=heading) as screen,
         ):
-            scanned = await _link(client, sandbox, screen, pace)
+            scanned = await _link(client, sandbox, screen, pace, remark)
     if scanned is None:
         raise Failure(texts().demo_expired, ExitCode.EXPIRED)
     _tell(console, scanned, sandbox, base_url)
 
 
 async def _link(
-    client: AsyncPlugChat, sandbox: Sandbox, screen: Screen, pace: Pace
+    client: AsyncPlugChat, sandbox: Sandbox, screen: Screen, pace: Pace, remark: str
 ) -> QRCode | None:
     """Show codes until one is scanned; None where all of them expired."""
     async with aclosing(client.qr_stream(interval=pace.interval)) as codes:
         async for code in codes:
             if code.round < _SCANNED_ROUND:
-                screen.show(code, seconds=pace.interval, note=texts().demo_phone_waits)
+                screen.show(code, seconds=pace.interval, note=texts().demo_phone_waits + remark)
                 continue
-            screen.show(code, seconds=pace.interval, note=texts().demo_phone_scans)
+            screen.show(code, seconds=pace.interval, note=texts().demo_phone_scans + remark)
             await anyio.sleep(pace.scan_after)
             if sandbox.scan(code.payload):
-                screen.note(texts().demo_phone_scanned)
+                screen.note(texts().demo_phone_scanned + remark)
                 return code if (await client.status()).connected else None
     return None
 

@@ -6,6 +6,7 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+import segno
 from rich.color import ColorSystem
 from rich.console import Console
 from rich.measure import Measurement
@@ -99,6 +100,18 @@ def fitting(drawings: tuple[Drawing, ...], window: Size, *, rows_around: int) ->
     """Return the first drawing that a window has room for, with the rows around it; else None."""
     room = window.plus(rows=-rows_around)
     return next((drawing for drawing in drawings if room.has_room_for(drawing.size)), None)
+
+
+def drawn_sizes(payload_size: int, *, ascii_only: bool) -> tuple[Size, ...]:
+    """Return the sizes of the drawings of an ASCII payload, that with the widest border first.
+
+    Args:
+        payload_size: Characters of the payload, 1 to 2953.
+        ascii_only: Whether it is drawn with `#` and spaces, not in half blocks.
+    """
+    symbol = segno.make_qr("x" * payload_size, mask=0)
+    modules = [int(symbol.symbol_size(border=border)[0]) for border in BORDERS]
+    return tuple(Size(2 * n, n) if ascii_only else Size(n, (n + 1) // 2) for n in modules)
 
 
 def _in_ascii(half_blocks: str) -> str:

@@ -12,7 +12,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from ._drawing import drawn_sizes
 from ._texts import texts
+from ._window import Size
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -26,6 +28,30 @@ _GAP = 4
 
 # What a countdown takes in either language: where it broke, it would push the code out.
 _WORDS_COLUMNS = 60
+
+
+def fits(payload_size: int, window: Size, *, ascii_only: bool = False) -> bool:
+    """Return whether a page with a note of one line has a layout for the code of an ASCII payload.
+
+    Args:
+        payload_size: Characters of the payload, 1 to 2953.
+        window: The size of the page.
+        ascii_only: Whether the code is drawn with `#` and spaces.
+    """
+    return any(
+        window.has_room_for(layout)
+        for drawing in drawn_sizes(payload_size, ascii_only=ascii_only)
+        for layout in (_side_by_side(drawing), _with_few_words(drawing, note_rows=1))
+    )
+
+
+def _side_by_side(drawing: Size) -> Size:
+    return drawing.plus(columns=_GAP + _WORDS_COLUMNS)
+
+
+def _with_few_words(drawing: Size, *, note_rows: int) -> Size:
+    columns = max(drawing.columns, _WORDS_COLUMNS)
+    return drawing._replace(columns=columns).plus(rows=2 + note_rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,33 +117,31 @@ class Page:
             layout = self._lay_out(drawing, self.countdown)
             if layout is not None:
                 return layout
-        return _centered(
-            *(self._heading(), "", *self._too_small(self.drawings[-1]), ""),
-            *(self.countdown, _line(self.note), "", _how_to_stop()),
-        )
+        above = (self._heading(), "", *self._too_small(self.drawings[-1]), "")
+        return _centered(*above, self.countdown, *self._notes(), "", _how_to_stop())
 
     def _lay_out(self, drawing: Drawing, countdown: Countdown) -> RenderableType | None:
         """Put words around a drawing; None where there is no room for it."""
-        note = _line(self.note)
-        around = len(texts().steps) + 9
-        if self._has_room(drawing.size.columns, drawing.size.rows + around):
+        notes, window = self._notes(), Size(*self.size)
+        least = self._least_size(drawing)
+        around = len(texts().steps) + 6  # headings, gaps and how to stop
+        if window.has_room_for(least.plus(rows=around)):
             above = (self._heading(), "", _steps(), "")
-            return _centered(*above, drawing, "", countdown, note, "", _how_to_stop())
-        if self._has_room(drawing.size.columns + _GAP + _WORDS_COLUMNS, drawing.size.rows):
+            return _centered(*above, drawing, "", countdown, *notes, "", _how_to_stop())
+        if window.has_room_for(_side_by_side(drawing.size)):
             words = Group(_steps(), "", countdown, Text(self.note), "", _how_to_stop())
             side_by_side = Table.grid(padding=(0, _GAP))
             side_by_side.add_row(drawing, Align.left(words, vertical="middle"))
             return _centered(side_by_side)
-        if self._has_room(*self._least_size(drawing)):
-            return _centered(self._scan_this(), drawing, countdown, note)
+        if window.has_room_for(least):
+            return _centered(self._scan_this(), drawing, countdown, *notes)
         return None
 
-    def _has_room(self, columns: int, rows: int) -> bool:
-        width, height = self.size
-        return width >= max(columns, _WORDS_COLUMNS) and height >= rows
+    def _notes(self) -> list[Text]:
+        return [_line(line) for line in self.note.split("\n")]
 
-    def _least_size(self, drawing: Drawing) -> tuple[int, int]:
-        return max(drawing.size.columns, _WORDS_COLUMNS), drawing.size.rows + 3
+    def _least_size(self, drawing: Drawing) -> Size:
+        return _with_few_words(drawing.size, note_rows=len(self._notes()))
 
     def _scan_this(self) -> Text:
         width, _ = self.size

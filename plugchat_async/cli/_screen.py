@@ -10,8 +10,8 @@ import anyio
 import typer
 from rich.live import Live
 
-from ._drawing import draw, fitting
-from ._page import Countdown, Page
+from ._drawing import draw, drawn_sizes, fitting, is_encodable
+from ._page import Countdown, Page, fits
 from ._texts import texts
 from ._window import UNLIMITED, window_size
 
@@ -27,6 +27,22 @@ _SECONDS_BETWEEN_LOOKS = 0.1
 
 # A line above the code, and a note and the cursor below it.
 _ROWS_AROUND = 3
+
+
+def has_room(console: Console, payload_size: int) -> bool:
+    """Return whether the console's window, if it has one, has room for codes of a size.
+
+    Args:
+        console: Where to show codes.
+        payload_size: Characters of a code's payload.
+    """
+    window, ascii_only = window_size(console), not is_encodable(console)
+    if is_redrawn(console):
+        return fits(payload_size, window, ascii_only=ascii_only)
+    return any(
+        window.has_room_for(drawing.plus(rows=_ROWS_AROUND))
+        for drawing in drawn_sizes(payload_size, ascii_only=ascii_only)
+    )
 
 
 class Screen(Protocol):

@@ -93,6 +93,7 @@ class Texts:
     demo_phone_waits: str
     demo_phone_scans: str
     demo_phone_scanned: str
+    demo_short_code: str
     demo_linked: str
     demo_record: str
     demo_next: str
@@ -274,6 +275,7 @@ ENGLISH = Texts(
     demo_phone_waits="The sandbox's phone lets this one pass, and scans the next.",
     demo_phone_scans="The sandbox's phone is about to scan this one.",
     demo_phone_scanned="Scanned. Asking whether the phone is linked...",
+    demo_short_code="This code is shorter; a real one needs a larger window.",
     demo_linked="Linked: the phone scanned code {round} of {rounds}.",
     demo_record="What went over HTTP, to {base_url}",
     demo_next="With an instance of your own",
@@ -462,6 +464,7 @@ PORTUGUESE = Texts(
     demo_phone_waits="O celular do sandbox deixa este passar e escaneia o próximo.",
     demo_phone_scans="O celular do sandbox já vai escanear este.",
     demo_phone_scanned="Escaneado. Verificando se o celular está conectado...",
+    demo_short_code="Este código é mais curto: os do WhatsApp não cabem aqui.",
     demo_linked="Conectado: o celular escaneou o código {round} de {rounds}.",
     demo_record="O que passou por HTTP, para {base_url}",
     demo_next="Com uma instância sua",

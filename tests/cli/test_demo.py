@@ -67,18 +67,55 @@ def test_the_second_code_is_scanned_as_it_was_shown(
     assert "export PLUGCHAT_TOKEN=..." in ran.out
 
 
-@pytest.mark.parametrize("window", [(80, 24), (80, 50)])
+@pytest.mark.parametrize("window", [(60, 20), (80, 24), (80, 50)])
 def test_on_a_terminal_the_end_stands_on_its_first_page(
     run: Run, scanned: list[str], window: tuple[int, int]
 ) -> None:
-    """The codes are gone, and a window too small for them keeps nobody from the end."""
+    """The codes are gone, and a window too small for any keeps nobody from the end."""
     ran = run("demo", "--fast", window=window)
     assert (ran.exit_code, ran.err) == (0, "")
     codes, _, end = ran.out.partition("\x1b[?1049l")
     assert len(scanned) == 1
-    assert ("This window is too small" in codes) is (window == (80, 24))
+    assert ("It needs 60 x 22 characters and has 60 x 20." in codes) is (window == (60, 20))
     assert "█" not in end
     assert "✓ Linked: the phone scanned code 2 of 3." in end
+
+
+@pytest.mark.parametrize(
+    ("language", "remark"),
+    [
+        ("en_US", "This code is shorter; a real one needs a larger window."),
+        ("pt_BR", "Este código é mais curto: os do WhatsApp não cabem aqui."),
+    ],
+)
+@pytest.mark.parametrize(
+    ("window", "term", "size"),
+    [
+        ((80, 24), "xterm", 62),
+        ((80, 24), "dumb", 62),
+        ((60, 33), "xterm", 237),
+        ((), "xterm", 237),
+        (None, "xterm", 237),
+    ],
+)
+def test_codes_are_shorter_only_in_a_window_without_room_for_real_ones(
+    *,
+    run: Run,
+    scanned: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    language: str,
+    remark: str,
+    window: tuple[int, int] | tuple[()] | None,
+    term: str,
+    size: int,
+) -> None:
+    """The demo says so beside them; a window of unknown size is not small, a pipe is no window."""
+    monkeypatch.setenv("LC_ALL", language)
+    monkeypatch.setenv("TERM", term)
+    ran = run("demo", "--fast", window=window)
+    assert [len(payload) for payload in scanned] == [size]
+    assert (remark in ran.out) is (size == 62)
+    assert "█" in ran.out
 
 
 def test_portuguese(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,8 @@ from rich.panel import Panel
 from plugchat_async import QRCode
 from plugchat_async.cli._drawing import (
     Drawing,
+    draw,
+    drawn_sizes,
     is_encodable,
     standard_output,
 )
@@ -126,3 +128,13 @@ def test_where_half_blocks_cannot_be_encoded_it_is_drawn_in_ascii() -> None:
     console = Console(file=io.TextIOWrapper(io.BytesIO(), encoding="cp1252"))
     drawing = Drawing(CODE, console)
     assert drawing.text == Drawing(CODE, terminal(NO_COLOR="1"), ascii_only=True).text
+
+
+@pytest.mark.parametrize("ascii_only", [False, True])
+@pytest.mark.parametrize("payload_size", [1, 17, 18, 62, 78, 79, 237, 2953])
+def test_the_sizes_are_those_of_the_drawings(payload_size: int, *, ascii_only: bool) -> None:
+    """To the last character that each symbol has room for."""
+    code = QRCode(payload="https://wa.me/".ljust(payload_size, "a")[:payload_size])
+    drawings = draw(code, Console(file=io.StringIO()), ascii_only=ascii_only)
+    expected = tuple(drawing.size for drawing in drawings)
+    assert drawn_sizes(payload_size, ascii_only=ascii_only) == expected

@@ -35,6 +35,7 @@ HOME = "\x1b[H"
 
 # What the sandbox issues: one of WhatsApp's two forms, around a reference and three keys.
 PAYLOAD = re.compile(r"(https://wa\.me/settings/linked_devices#|2@)[\w+/=]+(,[\w+/]{43}=){3}")
+SHORT_PAYLOAD = re.compile(r"(?=.{62}$)(https://wa\.me/settings/linked_devices#|2@)[\w+/]+")
 
 
 class Terminal:
@@ -144,13 +145,17 @@ def wait_for_code(read_screen: ReadScreen) -> WaitForCode:
     return wait
 
 
+@pytest.mark.parametrize(("rows", "form"), [(50, PAYLOAD), (24, SHORT_PAYLOAD)])
 def test_a_demo_on_a_terminal(
+    *,
     open_terminal: OpenTerminal,
     read_screen: ReadScreen,
     paint_terminal: Callable[..., Image],
+    rows: int,
+    form: re.Pattern[str],
 ) -> None:
     """Two codes that scan, one after the other, then a page that says it is done."""
-    terminal = open_terminal(80, 50)
+    terminal = open_terminal(80, rows)
     terminal.call("demo", "--fast")
     last = "Linked: the phone scanned code 2 of 3."
     frames = terminal.frames(until=last)
@@ -158,11 +163,54 @@ def test_a_demo_on_a_terminal(
     for number in (1, 2):
         frame = next(frame for frame in frames if f"Code {number} of 3" in frame)
         [payload] = read_codes(paint_terminal(frame, columns=terminal.columns))
-        assert PAYLOAD.fullmatch(payload)
+        assert form.fullmatch(payload)
         payloads.append(payload)
     assert payloads[0] != payloads[1]
     assert read_screen(terminal.wait_for(last)) == []
     assert exit_code(terminal) == "0"
+
+
+@pytest.mark.parametrize(
+    ("language", "place", "remark", "needed"),
+    [
+        (
+            "en_US.UTF-8",
+            "Code 1 of 3",
+            "This code is shorter; a real one needs a larger window.",
+            "It needs 60 x 22 characters",
+        ),
+        (
+            "pt_BR.UTF-8",
+            "Código 1 de 3",
+            "Este código é mais curto: os do WhatsApp não cabem aqui.",
+            "Ele precisa de 60 x 22 caracteres",
+        ),
+    ],
+)
+def test_a_demo_in_a_small_window(
+    *,
+    open_terminal: OpenTerminal,
+    read_screen: ReadScreen,
+    wait_for_code: WaitForCode,
+    language: str,
+    place: str,
+    remark: str,
+    needed: str,
+) -> None:
+    """A shorter code that scans on both themes, and the reason; it stays through any resize."""
+    terminal = open_terminal(80, 24)
+    terminal.call("demo", environment={"LC_ALL": language})
+    payload = wait_for_code(terminal, place)
+    assert SHORT_PAYLOAD.fullmatch(payload)
+    assert remark in terminal.screen()
+    terminal.resize(60, 20)
+    assert read_screen(terminal.wait_for(needed)) == []
+    for columns, rows in ((200, 60), (60, 22), (80, 24)):
+        terminal.resize(columns, rows)
+        screen = terminal.wait_until(lambda screen: read_screen(screen) == [payload])
+        assert remark in screen
+    terminal.type("C-c")
+    assert exit_code(terminal) == "130"
 
 
 def test_a_demo_that_is_interrupted(open_terminal: OpenTerminal) -> None:

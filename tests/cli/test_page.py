@@ -10,7 +10,8 @@ from rich.console import Console
 
 from plugchat_async import QRCode
 from plugchat_async.cli._drawing import draw as draw_code
-from plugchat_async.cli._page import Countdown, Page
+from plugchat_async.cli._page import Countdown, Page, fits
+from plugchat_async.cli._window import Size
 from tests.camera import read_codes
 
 if TYPE_CHECKING:
@@ -34,7 +35,14 @@ IN_ASCII = [(122, 74), (118, 72), (200, 61), (200, 60), (182, 59), (118, 62)]
 TOO_SMALL_IN_ASCII = [(117, 90), (118, 61), (181, 60), (200, 58)]
 
 
-def draw(columns: int, rows: int, code: QRCode | None = CODE, *, ascii_only: bool = False) -> str:
+def draw(
+    columns: int,
+    rows: int,
+    code: QRCode | None = CODE,
+    *,
+    ascii_only: bool = False,
+    note: str = NOTE,
+) -> str:
     """Draw a page on a terminal of a size."""
     console = Console(
         file=io.StringIO(),
@@ -47,7 +55,7 @@ def draw(columns: int, rows: int, code: QRCode | None = CODE, *, ascii_only: boo
         heading=HEADING,
         drawings=() if code is None else draw_code(code, console, ascii_only=ascii_only),
         countdown=None if code is None else Countdown.of(code, left=7.2, total=15),
-        note=NOTE,
+        note=note,
         elsewhere=ELSEWHERE,
         size=(columns, rows),
     )
@@ -85,6 +93,38 @@ def test_a_code_is_never_torn(columns: int, rows: int) -> None:
     assert "Code 2 of 3" in text
     assert NOTE in text
     assert text.count("\n") <= rows
+
+
+@pytest.mark.parametrize(
+    ("windows", "ascii_only", "expected"),
+    [
+        ([*WITH_ALL_WORDS, *SIDE_BY_SIDE, *WITH_FEW_WORDS], False, True),
+        (TOO_SMALL, False, False),
+        (IN_ASCII, True, True),
+        (TOO_SMALL_IN_ASCII, True, False),
+    ],
+)
+def test_whether_a_payload_fits_is_known_before_there_is_one(
+    *, windows: list[tuple[int, int]], ascii_only: bool, expected: bool
+) -> None:
+    """By its size alone, just as the page of a code comes out."""
+    for window in windows:
+        assert fits(len(CODE.payload), Size(*window), ascii_only=ascii_only) is expected
+        assert ("needs" not in draw(*window, ascii_only=ascii_only)) is expected
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 22), (60, 24), (80, 50), (101, 20)])
+def test_a_note_of_two_lines_leaves_a_short_code_whole(
+    paint_terminal: Callable[..., Image], size: tuple[int, int]
+) -> None:
+    """Both lines are in the window, with the code."""
+    short = QRCode(payload=CODE.payload[:62], round=2, rounds=3)
+    text = draw(*size, short, note=f"{NOTE}\nremark")
+    assert text.count("\n") <= size[1]
+    assert read_codes(paint_terminal(text, columns=size[0])) == [short.payload]
+    assert NOTE in text
+    assert "remark" in text
+    assert "It needs 60 x 22" in draw(60, 21, short, note=f"{NOTE}\nremark")
 
 
 def test_a_small_code_still_leaves_the_words_their_room() -> None:

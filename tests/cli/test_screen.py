@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from plugchat_async import NetworkError, QRCode
-from plugchat_async.cli._screen import open_screen
+from plugchat_async.cli._screen import has_room, open_screen
 from tests.camera import read_codes
 
 if TYPE_CHECKING:
@@ -210,6 +210,35 @@ async def test_a_note_of_two_lines_takes_two_rows(
     out = capsys.readouterr().out
     assert "It needs 59 x 34 characters and has 80 x 33." in out
     assert "\nnote\nremark\n" in out
+
+
+@pytest.mark.parametrize(
+    ("term", "window", "expected"),
+    [
+        ("xterm", (80, 24), False),
+        ("xterm", (60, 33), True),
+        ("xterm", (123, 30), True),
+        ("dumb", (59, 33), True),
+        ("dumb", (123, 32), False),
+        ("dumb", (58, 33), False),
+        ("xterm", (0, 0), True),
+    ],
+)
+def test_the_room_for_a_payload_is_that_of_the_screen_which_suits_the_console(
+    monkeypatch: pytest.MonkeyPatch, *, term: str, window: tuple[int, int], expected: bool
+) -> None:
+    """Pages have layouts, lines have rows, and an unknown size is not small."""
+    monkeypatch.setenv("COLUMNS", str(window[0]))
+    monkeypatch.setenv("LINES", str(window[1]))
+    assert has_room(Terminal(TERM=term), len(PAYLOAD)) is expected
+
+
+def test_ascii_takes_more_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An encoding without half blocks is part of the question."""
+    monkeypatch.setenv("COLUMNS", "118")
+    for rows, expected in (("61", False), ("62", True)):
+        monkeypatch.setenv("LINES", rows)
+        assert has_room(Terminal(encoding="cp1252"), len(PAYLOAD)) is expected
 
 
 async def test_a_code_that_expired_is_taken_away() -> None:
