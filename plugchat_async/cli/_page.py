@@ -134,7 +134,8 @@ class Page:
             side_by_side.add_row(drawing, Align.left(words, vertical="middle"))
             return _centered(side_by_side)
         if window.has_room_for(least):
-            return _centered(self._scan_this(), drawing, countdown, *notes)
+            heading = [self._heading()] if window.rows > least.rows else []
+            return _centered(*heading, self._scan_this(), drawing, countdown, *notes)
         return None
 
     def _notes(self) -> list[Text]:

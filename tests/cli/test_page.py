@@ -167,6 +167,12 @@ def test_the_words_say_what_to_do_and_how_to_stop(size: tuple[int, int]) -> None
         assert words in text
 
 
+def test_the_heading_takes_the_first_row_to_spare() -> None:
+    """The code comes first, then what is being done."""
+    assert HEADING in draw(80, 35)
+    assert HEADING not in draw(80, 34)
+
+
 def test_the_way_through_whatsapp_stays_where_words_are_few() -> None:
     """One line in place of four."""
     assert "On the phone: WhatsApp > Settings > Linked devices > Link a device" in draw(80, 34)
