@@ -110,7 +110,7 @@ def output(_: str) -> None:
     """Leave nothing of what a program printed: that is compared with what it prints."""
 
 
-READ = {"python": program, "console": commands, "powershell": str, "text": output}
+READ = {"python": program, "console": commands, "powershell": str.strip, "text": output}
 
 
 def examples(page: Path) -> list[tuple[str, object]]:
