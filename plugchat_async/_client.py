@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Self
 
 import anyio
 
-from . import _settings, _stream, _wire
-from ._connections import CLOSED, BorrowedClient, Pool
-from ._credentials import Credentials
+from . import _arguments, _stream, _wire
 from ._errors import UnexpectedResponse
-from ._http import Call, Exchange
+from ._http.calls import Call, Exchange
+from ._http.credentials import Credentials
+from ._http.pool import CLOSED, BorrowedClient, Pool
 from ._models import QRCode, QRImage
 from ._pairing import Pairing
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import httpx
     from pydantic import SecretStr
 
-    from ._connections import AsyncHTTPClient, Connections
     from ._errors import ResponseError
-    from ._http import Result
+    from ._http.calls import Result
+    from ._http.pool import AsyncHTTPClient, Connections
     from ._models import InstanceStatus
 
     T = TypeVar("T")
@@ -74,19 +74,19 @@ class AsyncPlugChat:
         http_client: httpx.AsyncClient | AsyncHTTPClient | None = None,
     ) -> None:
         # A traceback of a refusal may render these locals.
-        token = _settings.environment_token() if token is None else _settings.seal(token)
-        extra_headers = _settings.seal_headers({} if headers is None else headers)
+        token = _arguments.environment_token() if token is None else _arguments.seal(token)
+        extra_headers = _arguments.seal_headers({} if headers is None else headers)
         del headers
         self._credentials = Credentials(
-            _settings.check_token(token), _settings.check_headers(extra_headers)
+            _arguments.check_token(token), _arguments.check_headers(extra_headers)
         )
-        self._base_url = _settings.read_base_url(base_url, allow_insecure_http=allow_insecure_http)
-        timeout = _settings.check_seconds("timeout", timeout)
-        retries = _settings.check_count("retries", retries, at_least=0)
-        max_connections = _settings.check_count("max_connections", max_connections, at_least=1)
+        self._base_url = _arguments.read_base_url(base_url, allow_insecure_http=allow_insecure_http)
+        timeout = _arguments.check_seconds("timeout", timeout)
+        retries = _arguments.check_count("retries", retries, at_least=0)
+        max_connections = _arguments.check_count("max_connections", max_connections, at_least=1)
         connections: Connections
         if http_client is None:
-            is_here = _settings.is_on_this_machine(self._base_url)
+            is_here = _arguments.is_on_this_machine(self._base_url)
             connections = Pool(max_connections, uses_proxies=not is_here)
         else:
             connections = BorrowedClient(http_client)
@@ -162,8 +162,8 @@ class AsyncPlugChat:
         """
         return _stream.rounds(
             self._fetch_code,
-            interval=_settings.check_interval(interval),
-            max_rounds=_settings.check_count("max_rounds", max_rounds, at_least=1),
+            interval=_arguments.check_interval(interval),
+            max_rounds=_arguments.check_count("max_rounds", max_rounds, at_least=1),
         )
 
     async def status(self) -> InstanceStatus:
@@ -212,13 +212,13 @@ class AsyncPlugChat:
         `GET https://app.plugchat.com.br/api/whatsapp/status`
         """
         if status_interval is not None:
-            status_interval = _settings.check_seconds("status_interval", status_interval)
+            status_interval = _arguments.check_seconds("status_interval", status_interval)
         return Pairing(
             self._fetch_code,
             self._look_at_status,
             self.status,
-            interval=_settings.check_interval(interval),
-            max_rounds=_settings.check_count("max_rounds", max_rounds, at_least=1),
+            interval=_arguments.check_interval(interval),
+            max_rounds=_arguments.check_count("max_rounds", max_rounds, at_least=1),
             status_interval=status_interval,
         )
 
@@ -239,10 +239,10 @@ class AsyncPlugChat:
             TypeError: The token is neither a str nor a SecretStr.
             RuntimeError: This client was closed.
         """
-        token = _settings.seal(token)
+        token = _arguments.seal(token)
         self._check_open()
         other = copy.copy(self)
-        other._credentials = self._credentials.with_token(_settings.check_token(token))
+        other._credentials = self._credentials.with_token(_arguments.check_token(token))
         other._owns_connections = False
         return other
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 import anyio
 
-from . import _settings
+from . import _arguments
 from ._errors import PlugChatError
 from ._pairing import PairingOutcome
 from ._pairing_state import Connected, Expired, Failed, ShowingCode, Starting
@@ -61,14 +61,14 @@ class PairingHub:
         linger: float = 2.0,
         max_watchers: int | None = None,
     ) -> None:
-        self._interval = _settings.check_interval(interval)
-        self._max_rounds = _settings.check_count("max_rounds", max_rounds, at_least=1)
+        self._interval = _arguments.check_interval(interval)
+        self._max_rounds = _arguments.check_count("max_rounds", max_rounds, at_least=1)
         if status_interval is not None:
-            status_interval = _settings.check_seconds("status_interval", status_interval)
+            status_interval = _arguments.check_seconds("status_interval", status_interval)
         self._status_interval = status_interval
-        self._linger = _settings.check_seconds("linger", linger, may_be_zero=True)
+        self._linger = _arguments.check_seconds("linger", linger, may_be_zero=True)
         if max_watchers is not None:
-            max_watchers = _settings.check_count("max_watchers", max_watchers, at_least=1)
+            max_watchers = _arguments.check_count("max_watchers", max_watchers, at_least=1)
         self._max_watchers = max_watchers
         self._sessions: dict[bytes, _Session] = {}
         self._tasks: TaskGroup | None = None

@@ -16,7 +16,7 @@ from pydantic import (
     SecretStr,
 )
 
-from . import _render, _settings
+from . import _arguments, _render
 from ._errors import UnexpectedResponse
 from ._image_formats import MediaType
 from ._image_reader import read_payload
@@ -88,7 +88,7 @@ class QRCode(_Perishable, frozen=True):
             ValueError: The payload is too long for any QR symbol, or `border` is negative.
             TypeError: `border` is not an int.
         """
-        _settings.check_count("border", border, at_least=0)
+        _arguments.check_count("border", border, at_least=0)
         return self._fitting(_render.svg(SecretStr(self.payload), border=border))
 
     def png(self, *, scale: int = 8, border: int = 4) -> bytes:
@@ -107,8 +107,8 @@ class QRCode(_Perishable, frozen=True):
                 `border` is negative.
             TypeError: `scale` or `border` is not an int.
         """
-        _settings.check_count("scale", scale, at_least=1)
-        _settings.check_count("border", border, at_least=0)
+        _arguments.check_count("scale", scale, at_least=1)
+        _arguments.check_count("border", border, at_least=0)
         return self._fitting(_render.png(SecretStr(self.payload), scale=scale, border=border))
 
     def data_uri(self) -> str:
@@ -137,7 +137,7 @@ class QRCode(_Perishable, frozen=True):
             ValueError: The payload is too long for any QR symbol, or `border` is negative.
             TypeError: `border` is not an int.
         """
-        _settings.check_count("border", border, at_least=0)
+        _arguments.check_count("border", border, at_least=0)
         return self._fitting(_render.terminal(SecretStr(self.payload), border=border, color=color))
 
     def _fitting(self, drawing: T | None) -> T:

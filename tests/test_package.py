@@ -25,13 +25,11 @@ FLOORS = [
         "_image_formats",
         "_image_reader",
         "_render",
-        "_credentials",
-        "_settings",
+        "_arguments",
     },
     {"_models"},
     {"_pairing_state"},
-    {"_wire", "_connections"},
-    {"_body", "_surplus"},
+    {"_wire"},
     {"_http"},
     {"_pairing", "_stream"},
     {"_client"},
@@ -101,10 +99,10 @@ def test_imports_point_down_the_house() -> None:
     """A module of the core imports only from floors below it; no circle."""
     below: set[str] = set()
     for floor in FLOORS:
-        for name in floor:
+        for name in floor - {"_http"}:
             tree = ast.parse((PACKAGE / f"{name}.py").read_text("utf-8"))
             used = {
-                target
+                target.partition(".")[0]
                 for node in tree.body
                 if isinstance(node, ast.ImportFrom) and node.level == 1
                 for target in ([node.module] if node.module else [each.name for each in node.names])
@@ -112,4 +110,4 @@ def test_imports_point_down_the_house() -> None:
             assert used <= below, f"{name} imports {used - below}"
         below |= floor
     core = {path.stem for path in PACKAGE.glob("_*.py")} - {"__init__", "__main__"}
-    assert below == core
+    assert below - {"_http"} == core

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from plugchat_async import AsyncPlugChat, _settings
+from plugchat_async import AsyncPlugChat, _arguments
 
 from ._exit_codes import ExitCode
 from ._failures import Failure
@@ -52,10 +52,10 @@ class Access:
 
     def _check_base_url(self) -> None:
         try:
-            _settings.read_base_url(self.base_url, allow_insecure_http=True)
+            _arguments.read_base_url(self.base_url, allow_insecure_http=True)
         except ValueError:
             raise Failure(texts().base_url_unusable, ExitCode.USAGE) from None
         try:
-            _settings.read_base_url(self.base_url, allow_insecure_http=self.allow_insecure_http)
+            _arguments.read_base_url(self.base_url, allow_insecure_http=self.allow_insecure_http)
         except ValueError:
             raise Failure(texts().base_url_insecure, ExitCode.USAGE) from None

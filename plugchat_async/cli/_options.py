@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from plugchat_async import _settings
+from plugchat_async import _arguments
 
 _WHERE = "Reaching PlugChat"
 
@@ -26,7 +26,7 @@ Interval: TypeAlias = Annotated[
     float,
     typer.Option(
         metavar="SECONDS",
-        callback=_checked_by(_settings.check_interval),
+        callback=_checked_by(_arguments.check_interval),
         help="Show each code this long; at most 20.",
     ),
 ]
@@ -44,7 +44,7 @@ BaseURL: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="URL",
-        envvar=_settings.BASE_URL_VARIABLE,
+        envvar=_arguments.BASE_URL_VARIABLE,
         show_envvar=False,
         help="The address up to /api/whatsapp. Without it, PLUGCHAT_BASE_URL or PlugChat's own.",
         rich_help_panel=_WHERE,
@@ -64,7 +64,7 @@ Timeout: TypeAlias = Annotated[
     float,
     typer.Option(
         metavar="SECONDS",
-        callback=_checked_by(partial(_settings.check_seconds, "timeout")),
+        callback=_checked_by(partial(_arguments.check_seconds, "timeout")),
         help="Wait this long for an answer, up to three times.",
         rich_help_panel=_WHERE,
     ),
@@ -74,7 +74,7 @@ ScanAfter: TypeAlias = Annotated[
     float | None,
     typer.Option(
         metavar="SECONDS",
-        callback=_checked_by(partial(_settings.check_seconds, "scan-after", may_be_zero=True)),
+        callback=_checked_by(partial(_arguments.check_seconds, "scan-after", may_be_zero=True)),
         help="Let a phone scan each code after this long.",
     ),
 ]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from plugchat_async import _settings
+from plugchat_async import _arguments
 
 from ._exit_codes import ExitCode
 from ._failures import Failure
@@ -44,7 +44,7 @@ def find_token(token_file: Path | None) -> SecretStr:
     if token is None:
         raise Failure(texts().no_token, ExitCode.USAGE)
     try:
-        return _settings.check_token(token)
+        return _arguments.check_token(token)
     except ValueError:
         if token_file is not None:
             raise _unreadable(token_file, texts().wrong_content) from None
@@ -74,7 +74,7 @@ def _unreadable(path: Path, reason: str) -> Failure:
 
 def _taken_from_environment() -> SecretStr | None:
     # A viewer or a browser that is opened needs none.
-    token = SecretStr(os.environ.pop(_settings.TOKEN_VARIABLE, "").strip())
+    token = SecretStr(os.environ.pop(_arguments.TOKEN_VARIABLE, "").strip())
     return token or None
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pydantic import SecretStr
 
 from plugchat_async import InstanceStatus, QRCode, QRImage, ResponseError
-from plugchat_async._credentials import Credentials
+from plugchat_async._http.credentials import Credentials
 from plugchat_async._image_formats import is_whole, media_type
 from plugchat_async._wire import Answer, Picture, Text, read_code, read_status
 

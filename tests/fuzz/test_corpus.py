@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from plugchat_async import ResponseError
-from plugchat_async._credentials import Credentials
+from plugchat_async._http.credentials import Credentials
 from plugchat_async._wire import Text
 
 from . import decoder

@@ -31,8 +31,8 @@ from plugchat_async import (
     PlugChatError,
     ShowingCode,
     Starting,
-    _connections,
 )
+from plugchat_async._http import pool
 from tests.eventually import eventually
 
 from .faulty_server import FAULTS, Certificates, Fault, FaultyServer, Resolver, issue_certificates
@@ -89,9 +89,9 @@ def start(
     resolver = Resolver()
     monkeypatch.setattr(socket, "getaddrinfo", resolver.getaddrinfo)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.authority))
-    _connections._tls_context.cache_clear()
+    pool._tls_context.cache_clear()
     yield lambda fault: FaultyServer(fault, certificates, resolver)
-    _connections._tls_context.cache_clear()
+    pool._tls_context.cache_clear()
 
 
 class Attempts(logging.Handler):

@@ -12,14 +12,14 @@ import httpx2
 import pytest
 
 from plugchat_async import AsyncPlugChat, NetworkError
-from plugchat_async import _connections as connections
-from plugchat_async._connections import BorrowedClient, Pool, close_after_failed_handshake
+from plugchat_async._http import pool as connections
+from plugchat_async._http.pool import BorrowedClient, Pool, close_after_failed_handshake
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from types import ModuleType
 
-    from plugchat_async._connections import Connections
+    from plugchat_async._http.pool import Connections
 
 pytestmark = pytest.mark.anyio
 

@@ -10,20 +10,28 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 import anyio
 
-from ._body import UnreadableBody, read_body
-from ._connections import close, location
-from ._errors import TRANSIENT, NetworkError, PlugChatError, RequestTimeout, ResponseError
-from ._surplus import close_after_surplus
-from ._wire import Answer
+from plugchat_async._errors import (
+    TRANSIENT,
+    NetworkError,
+    PlugChatError,
+    RequestTimeout,
+    ResponseError,
+)
+from plugchat_async._wire import Answer
+
+from .body import UnreadableBody, read_body
+from .pool import close, location
+from .quirks import close_after_surplus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import httpx
 
-    from ._connections import Connections
-    from ._credentials import Credentials
-    from ._wire import Endpoint, Redact
+    from plugchat_async._wire import Endpoint, Redact
+
+    from .credentials import Credentials
+    from .pool import Connections
 
 logger = logging.getLogger("plugchat_async")
 

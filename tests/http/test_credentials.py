@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from plugchat_async import AsyncPlugChat
-from plugchat_async._credentials import Credentials
+from plugchat_async._http.credentials import Credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable

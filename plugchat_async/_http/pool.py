@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 import anyio
 import httpx
 
-from ._errors import NetworkError
-from ._version import __version__
+from plugchat_async._errors import NetworkError
+from plugchat_async._version import __version__
 
 if TYPE_CHECKING:
     import ssl

@@ -30,9 +30,9 @@ from plugchat_async import (
     UnexpectedRedirect,
     UnexpectedResponse,
 )
-from plugchat_async._connections import Failures
-from plugchat_async._credentials import Credentials
-from plugchat_async._http import Call, Exchange
+from plugchat_async._http.calls import Call, Exchange
+from plugchat_async._http.credentials import Credentials
+from plugchat_async._http.pool import Failures
 from plugchat_async._wire import QR_CODE, read_code
 
 if TYPE_CHECKING:

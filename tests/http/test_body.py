@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from plugchat_async._body import LARGEST_BODY, UnreadableBody, read_body
+from plugchat_async._http.body import LARGEST_BODY, UnreadableBody, read_body
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -10,8 +10,7 @@ import httpx2
 import pytest
 
 from plugchat_async import AsyncPlugChat
-
-from .raw_server import serve_raw
+from tests.raw_server import serve_raw
 
 if TYPE_CHECKING:
     from anyio.abc import SocketStream

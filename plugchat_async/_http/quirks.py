@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from ._connections import close
+from .pool import close
 
 if TYPE_CHECKING:
     import httpx

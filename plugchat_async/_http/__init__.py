@@ -1,0 +1,1 @@
+"""How a call is made: attempts, connections, deadlines, and the secrets that go into headers."""
