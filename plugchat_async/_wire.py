@@ -135,12 +135,9 @@ _FAILURE = r"(?i)error|erro|fail(ed|ure)?"
 _CODE_KEYS = ("value", "qrcode")
 _SENTENCE_KEYS = ("error", "errors", "message", "msg", "reason", "detail", "status")
 
-# A word of letters alone is an error's name or a broken template's `undefined`. Codes are never
-# told by a prefix: theirs changed in 2026 and will again.
-_WORD = r"[^\W\d]+[.!]?"
-_ERROR_WORD = (
-    r"(?i)error|erro|fail(ed|ure)?|not_?found|unauthorized|forbidden|null|none|undefined|true|false"
-)
+# A single word is a state, an error's name or a broken template's `undefined`: each code has digits
+# or punctuation inside. A prefix decides nothing: theirs changed in 2026 and will again.
+_WORD = r"[^\W\d]+[.!…]*"
 
 # What base64 makes of the first bytes of PNG, JPEG, GIF and WebP, and of SVG, which is refused.
 _BASE64_OF_A_PICTURE = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "PHN2Z", "PD94bW")
@@ -231,7 +228,7 @@ class _Reply:
     def code(self) -> Code | ResponseError | None:
         text = self._explicit_text()
         if text is None and isinstance(self._body, str):
-            text = self._body if not re.fullmatch(_WORD, self._body) else None
+            text = self._body
         if not text or self._declares_failure():
             return None
         if _is_encoded_picture(text):
@@ -425,13 +422,13 @@ def _sentences(body: Json | bytes, depth: int = 0) -> Iterator[str]:
 
 
 def _could_be_a_code(text: str) -> bool:
-    """Tell the text of a code from a sentence, an error's name, markup and broken templates."""
+    """Tell the text of a code from a sentence, a single word, markup and broken templates."""
     return (
         bool(text)
         and text.isprintable()
         and " " not in text
         and text[0] not in '<{["'
-        and not re.fullmatch(_ERROR_WORD, text)
+        and not re.fullmatch(_WORD, text)
         and len(text.encode()) <= _LONGEST_PAYLOAD
     )
 
