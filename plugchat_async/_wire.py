@@ -131,6 +131,7 @@ _UNSUBSCRIBED = r"(?i)subscri|payment required|trial (is |has )?(over|ended|expi
 _UNKNOWN = r"(?i)not_found|(instance|entity) not found|matching target resource method"
 _UNAUTHORIZED = r"(?i)client-token|unauthori[sz]ed|invalid token"
 _FAILURE = r"(?i)error|erro|fail(ed|ure)?"
+_PAGE = r"(?i)<(?!\?xml|svg[ >])"
 
 _CODE_KEYS = ("value", "qrcode")
 _SENTENCE_KEYS = ("error", "errors", "message", "msg", "reason", "detail", "status")
@@ -199,6 +200,8 @@ class _Reply:
         if self._says(_ALREADY_CONNECTED):
             return self._already_connected()
         match self._answer.status_code:
+            case 401 | 403 if self._is_page():
+                return self._blocked()
             case 401 | 403:
                 return self._unauthorized()
             case 404:
@@ -219,11 +222,7 @@ class _Reply:
         return self._picture(self._answer.content) if media_type(self._answer.content) else None
 
     def page(self) -> ResponseError | None:
-        if not isinstance(self._body, str) or not self._body.startswith("<"):
-            return None
-        if self._body[:5].lower() in {"<?xml", "<svg ", "<svg>"}:
-            return self.unexpected()
-        return self._down()
+        return self._down() if self._is_page() else None
 
     def code(self) -> Code | ResponseError | None:
         text = self._explicit_text()
@@ -286,6 +285,9 @@ class _Reply:
     def _is_success(self) -> bool:
         return 200 <= self._answer.status_code < 300
 
+    def _is_page(self) -> bool:
+        return isinstance(self._body, str) and re.match(_PAGE, self._body) is not None
+
     def _says(self, words: str) -> bool:
         return any(re.search(words, sentence) for sentence in self._sentences)
 
@@ -332,6 +334,13 @@ class _Reply:
             AuthenticationError,
             "the API refused the token: check it in PlugChat's panel; an account with a security"
             " token wants that too, as headers={'Client-Token': ...}",
+        )
+
+    def _blocked(self) -> ResponseError:
+        return self._error(
+            AuthenticationError,
+            "a firewall or a proxy refused the request with an HTML page, and the token may well be"
+            " right: check base_url, and whether this network is allowed to reach PlugChat",
         )
 
     def _unknown(self) -> ResponseError:
@@ -386,7 +395,7 @@ class _Reply:
 
 
 def _parse(content: bytes) -> Json | bytes:
-    """Read JSON whatever it is labelled, else text; what is neither stays bytes."""
+    """Read JSON whatever it is labelled, else text; anything else stays bytes."""
     content = content.removeprefix(b"\xef\xbb\xbf").strip()
     try:
         parsed: Json = from_json(content)
@@ -399,7 +408,8 @@ def _parse(content: bytes) -> Json | bytes:
     try:
         return content.decode()
     except UnicodeDecodeError:
-        return content
+        # Proxies write their pages in all charsets; this one reads any bytes.
+        return content.decode("latin-1") if content.startswith(b"<") else content
 
 
 def _sentences(body: Json | bytes, depth: int = 0) -> Iterator[str]:
