@@ -169,7 +169,7 @@ class _Reply:
     def redirected(self) -> ResponseError | None:
         if not 300 <= self._answer.status_code < 400:
             return None
-        host = self._redact(_host(self._answer.location) or "") or None
+        host = self._clean(_host(self._answer.location) or "")
         return UnexpectedRedirect(
             f"the API redirects{f' to {host}' if host else ''}, which is not followed, since the"
             " token would go with it or be lost; check base_url",

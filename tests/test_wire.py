@@ -594,6 +594,28 @@ def test_a_redirect_tells_the_host_alone(location: str | None, host: str | None)
     assert "secret" not in str(found)
 
 
+@pytest.mark.parametrize(
+    "unprintable",
+    [
+        pytest.param("\x1b", id="a control character"),
+        pytest.param("\x9b", id="a C1 control character"),
+        pytest.param("\u202e", id="right-to-left override"),
+        pytest.param("\u2066", id="a bidirectional isolate"),
+        pytest.param("\u200b", id="zero-width space"),
+    ],
+)
+def test_a_redirect_is_cleaned_as_a_detail_is(unprintable: str) -> None:
+    """A terminal or a log shows the host as it is written, and nothing else."""
+    location = f"https://login{unprintable}.example/"
+    found = read_code(Answer(302, b"", asked_at=NOON, location=location), keep)
+    assert isinstance(found, UnexpectedRedirect)
+    assert found.location == "login .example"
+    assert "to login .example, which" in str(found)
+    detail = read(500, {"error": f"login{unprintable}.example"})
+    assert isinstance(detail, ServerError)
+    assert detail.detail == found.location
+
+
 def test_a_redirect_to_a_host_that_repeats_a_secret_is_redacted() -> None:
     """Hosts are in lower case, whatever the secret is."""
     location = "https://the-token.login.example/"
