@@ -244,7 +244,9 @@ class _Reply:
         if isinstance(self._body, dict) and self._body.get("challenge") is not None:
             return self._error(
                 PasskeyRequired,
-                "this WhatsApp account wants a passkey: confirm it on the phone, then try again",
+                "this WhatsApp account requires a passkey, so no code comes until a browser has"
+                " answered WhatsApp's challenge (WebAuthn): trying again does not help; ask"
+                " PlugChat's support how to link such an account",
             )
         if self._says(_UNSUBSCRIBED):
             return self._error(

@@ -463,8 +463,8 @@ def test_a_single_word_is_never_a_code(word: str, body: Any) -> None:
         (
             200,
             {"challenge": "x"},
-            "this WhatsApp account wants a passkey",
-            "confirm it on the phone, then try again",
+            "this WhatsApp account requires a passkey",
+            "trying again does not help; ask PlugChat's support how to link such an account",
         ),
         (
             401,

@@ -44,7 +44,7 @@ INTERRUPTED = "O código não pôde ser mostrado aqui. Você pode recomeçar."
 ADVICE = {
     "authentication_error": "O PlugChat recusou o token deste bot. Avise quem cuida dele.",
     "instance_not_found": "O PlugChat não conhece esta instância. Avise quem cuida deste bot.",
-    "passkey_required": "Esta conta pede uma chave de acesso: confirme-a no celular e recomece.",
+    "passkey_required": "O WhatsApp pediu uma chave de acesso. Avise quem cuida deste bot.",
     "rate_limited": "Foram pedidos códigos demais. Espere alguns minutos antes de recomeçar.",
     "subscription_required": "A assinatura não está ativa. Renove-a no painel do PlugChat.",
 }

@@ -124,8 +124,8 @@ ENGLISH = Texts(
             "Check the network, and the base URL if you gave one.",
         ),
         "passkey_required": Sentences(
-            "This WhatsApp account wants a passkey in place of a code.",
-            "Confirm it on the phone, then try again.",
+            "This WhatsApp account requires a passkey, which only a browser can confirm.",
+            "Trying again does not help. Ask PlugChat's support how to link this account.",
         ),
         "qr_not_ready": Sentences(
             "PlugChat has no code yet.",
@@ -309,8 +309,8 @@ PORTUGUESE = Texts(
             "Confira a rede e, se você informou uma, a URL base.",
         ),
         "passkey_required": Sentences(
-            "Esta conta do WhatsApp pede uma chave de acesso no lugar de um código.",
-            "Confirme-a no celular e tente de novo.",
+            "Esta conta do WhatsApp exige uma chave de acesso, confirmada só em um navegador.",
+            "Tentar de novo não adianta. Pergunte ao suporte do PlugChat como conectar esta conta.",
         ),
         "qr_not_ready": Sentences(
             "O PlugChat ainda não tem um código.",

@@ -171,13 +171,15 @@ def test_a_failure(run: Run, sandbox: Sandbox, options: tuple[str, ...]) -> None
     sandbox.answer_next("passkey")
     ran = run(*QUICK, *options)
     assert ran.exit_code == 1
-    assert "wants a passkey" in ran.err
+    assert "requires a passkey" in ran.err
     if options:
         [failed] = events(ran)
         assert failed == {
             "event": "failed",
             "code": "passkey_required",
-            "message": "This WhatsApp account wants a passkey in place of a code.",
+            "message": (
+                "This WhatsApp account requires a passkey, which only a browser can confirm."
+            ),
         }
 
 

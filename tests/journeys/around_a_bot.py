@@ -29,7 +29,7 @@ ANA, BIA, STRANGER = 11, 22, 33
 AGAIN = "Gerar novos códigos"
 FAILURES = [
     ("unauthorized", "O PlugChat recusou o token deste bot"),
-    ("passkey", "Esta conta pede uma chave de acesso"),
+    ("passkey", "O WhatsApp pediu uma chave de acesso"),
     ("bad_request", "Não foi possível obter um código"),
 ]
 """What PlugChat may answer, and how the words begin that a person is told then."""
