@@ -1,4 +1,4 @@
-"""The errors: one class for each thing that a caller would handle differently.
+"""The errors: one class for each failure that a caller would handle differently.
 
 PlugChatError
 ├── NetworkError
@@ -22,10 +22,10 @@ from typing import ClassVar
 
 
 class PlugChatError(Exception):
-    """Stand for everything that can go wrong between here and the API.
+    """Base class of all errors that plugchat-async raises because of the API or the network.
 
     Attributes:
-        code: A stable word for logs, metrics and translations; it does not change with the message.
+        code: A stable error code for logs, metrics and translations; the message may change.
     """
 
     code: ClassVar[str] = "plugchat_error"
@@ -44,23 +44,23 @@ def _restore(
 
 
 class NetworkError(PlugChatError):
-    """Say that no answer came: DNS, a refused or reset connection, TLS, broken HTTP."""
+    """Raised when no response arrives: DNS, a refused or reset connection, TLS, broken HTTP."""
 
     code = "network_error"
 
 
 class RequestTimeout(NetworkError):
-    """Say that no complete answer came within the client's `timeout`."""
+    """Raised when no complete response arrives within the client's `timeout`."""
 
     code = "request_timeout"
 
 
 class ResponseError(PlugChatError):
-    """Stand for every answer that is not what was asked for.
+    """Base class of the errors for a response that is not the expected one.
 
     Attributes:
-        status_code: The HTTP status of the answer.
-        detail: The API's own words, cleaned of secrets and cut; None where it said nothing.
+        status_code: The HTTP status of the response.
+        detail: The API's own words, cleaned of secrets and cut; None if it said nothing.
     """
 
     code = "response_error"
@@ -72,7 +72,7 @@ class ResponseError(PlugChatError):
 
 
 class AlreadyConnected(ResponseError):
-    """Say that the instance is linked to a phone, so there is no code to scan.
+    """Raised when the instance is linked to a phone, so that there is no code to scan.
 
     Attributes:
         after_scan: True when an earlier code of the same stream was scanned.
@@ -96,34 +96,34 @@ class AlreadyConnected(ResponseError):
 
 
 class PasskeyRequired(ResponseError):
-    """Say that the account wants a passkey, confirmed on the phone, in place of a code."""
+    """Raised when WhatsApp requires a passkey, whose challenge only a browser can answer."""
 
     code = "passkey_required"
 
 
 class AuthenticationError(ResponseError):
-    """Say that the token, or another security header, was refused."""
+    """Raised when the token or another security header is refused, or a firewall interferes."""
 
     code = "authentication_error"
 
 
 class SubscriptionRequired(ResponseError):
-    """Say that the instance's trial is over or its subscription unpaid."""
+    """Raised when the instance's trial is over or its subscription unpaid."""
 
     code = "subscription_required"
 
 
 class InstanceNotFound(ResponseError):
-    """Say that the API knows no such instance, or no such path."""
+    """Raised when the API knows no such instance, or no such path."""
 
     code = "instance_not_found"
 
 
 class RateLimited(ResponseError):
-    """Say that too many codes were asked for.
+    """Raised when the API or WhatsApp limits the rate of requests.
 
     Attributes:
-        retry_after: Seconds that the API asks to wait; None where it did not say.
+        retry_after: Seconds that the API asks to wait; None if it did not say.
     """
 
     code = "rate_limited"
@@ -141,10 +141,10 @@ class RateLimited(ResponseError):
 
 
 class ServerError(ResponseError):
-    """Say that the gateway is down for the moment: a 5xx, or a proxy's page under 200.
+    """Raised when the gateway is down for the moment: a 5xx, or a proxy's page under 200.
 
     Attributes:
-        retry_after: Seconds that the API asks to wait; None where it did not say.
+        retry_after: Seconds that the API asks to wait; None if it did not say.
     """
 
     code = "server_error"
@@ -162,16 +162,16 @@ class ServerError(ResponseError):
 
 
 class QRNotReady(ResponseError):
-    """Say that the API answered, but has no code yet."""
+    """Raised when the API responds, but has no code yet."""
 
     code = "qr_not_ready"
 
 
 class UnexpectedRedirect(ResponseError):
-    """Say that the API redirected; it is not followed, since the token would go with it.
+    """Raised when the API redirects; it is not followed, since the token would go with it.
 
     Attributes:
-        location: The host that it points to; None where that can't be told.
+        location: The host that it points to; None if that can't be told.
     """
 
     code = "unexpected_redirect"
@@ -189,7 +189,7 @@ class UnexpectedRedirect(ResponseError):
 
 
 class UnexpectedResponse(ResponseError):
-    """Say that the answer fits nothing that the API is known to say."""
+    """Raised when the response is neither the expected one nor a known error."""
 
     code = "unexpected_response"
 

@@ -1,4 +1,4 @@
-"""Tell image files by their bytes, and whole ones from truncated ones. Pure."""
+"""Recognition of image files by their bytes, and of whole ones. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _GIF = (b"GIF87a", b"GIF89a")
 
 
 def media_type(data: bytes) -> MediaType | None:
-    """Tell what an image file is; None where it is none of the four that browsers all show."""
+    """Return the type of an image file; None if it is not one of the four that browsers show."""
     if data.startswith(_PNG):
         return "image/png"
     if data.startswith(_JPEG):
@@ -26,7 +26,7 @@ def media_type(data: bytes) -> MediaType | None:
 
 
 def is_whole(data: bytes) -> bool:
-    """Tell whether a file of one of the four types goes on to its proper end."""
+    """Check that a file of one of the four types goes on to its proper end."""
     match media_type(data):
         case "image/png":
             return _png_is_whole(data)

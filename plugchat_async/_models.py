@@ -1,4 +1,4 @@
-"""What comes back: a code, an image of one, and the state of an instance. All frozen."""
+"""The models: a code, an image of one, and the state of an instance. All frozen."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _end_of_life(data: dict[str, datetime]) -> datetime:
 _UTC = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 
 
-class _Perishable(
+class _Expiring(
     BaseModel,
     frozen=True,
     hide_input_in_errors=True,
@@ -59,15 +59,15 @@ class _Perishable(
         return self.expires_in == 0.0
 
 
-class QRCode(_Perishable, frozen=True):
-    """Hold one code, ready to be shown to the person with the phone.
+class QRCode(_Expiring, frozen=True):
+    """One code, ready to be shown to the person with the phone.
 
     Attributes:
-        payload: What the symbol encodes. A secret while it lives: whoever scans it links a phone.
-        fetched_at: When it was asked for, in UTC.
+        payload: The text that the symbol encodes. A secret while it is valid: a scan links a phone.
+        fetched_at: When it was requested, in UTC.
         expires_at: 20 seconds later, when WhatsApp invalidates it.
         round: Its 1-based place in its stream.
-        rounds: How many codes the stream asks for at most.
+        rounds: How many codes the stream requests at most.
     """
 
     payload: str = Field(min_length=1, repr=False)
@@ -149,13 +149,13 @@ class QRCode(_Perishable, frozen=True):
         return drawing
 
 
-class QRImage(_Perishable, frozen=True):
-    """Hold the picture of a code, as the API drew it.
+class QRImage(_Expiring, frozen=True):
+    """Image of a code, as the API drew it.
 
     Attributes:
-        data: The image file. A secret while it lives: whoever scans it links a phone.
-        media_type: What the file is, told from its bytes.
-        fetched_at: When it was asked for, in UTC.
+        data: The image file. A secret while it is valid: a scan links a phone.
+        media_type: The type of the file, told from its bytes.
+        fetched_at: When it was requested, in UTC.
         expires_at: 20 seconds later, when WhatsApp invalidates it.
     """
 
@@ -192,12 +192,12 @@ class QRImage(_Perishable, frozen=True):
 
 
 class InstanceStatus(BaseModel, frozen=True, hide_input_in_errors=True):
-    """Tell whether the instance is linked to a phone.
+    """Connection state of an instance.
 
     Attributes:
         connected: Whether the instance is linked and ready.
-        session: Whether a WhatsApp session exists; None where the API does not say.
-        smartphone_connected: Whether the phone is online; None where the API does not say.
+        session: Whether a WhatsApp session exists; None if the API does not say.
+        smartphone_connected: Whether the phone is online; None if the API does not say.
         error: The API's sentence. On a connected instance it is information, not a failure.
     """
 
