@@ -18,7 +18,7 @@ from ._errors import (
     UnexpectedResponse,
 )
 from ._hub import PairingHub, TooManyWatchers, Watcher
-from ._models import InstanceStatus, QRCode, QRImage
+from ._models import Device, InstanceStatus, QRCode, QRImage
 from ._pairing import Pairing, PairingOutcome
 from ._pairing_state import Connected, Expired, Failed, PairingState, ShowingCode, Starting
 from ._version import __version__
@@ -28,6 +28,7 @@ __all__ = [
     "AsyncPlugChat",
     "AuthenticationError",
     "Connected",
+    "Device",
     "Expired",
     "Failed",
     "InstanceNotFound",

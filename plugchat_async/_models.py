@@ -36,6 +36,10 @@ def _end_of_life(data: dict[str, datetime]) -> datetime:
 
 
 _UTC = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+_Words = Annotated[str | None, AfterValidator(lambda words: (words or "").strip() or None)]
+
+# "You need to restore the session.": the API's documentation of `/status`.
+_RESTORE = "restore the session"
 
 
 class _Expiring(
@@ -207,6 +211,29 @@ class InstanceStatus(BaseModel, frozen=True, hide_input_in_errors=True):
         default=None, validation_alias=AliasChoices("smartphone_connected", "smartphoneConnected")
     )
     error: str | None = None
+
+    @property
+    def needs_restore(self) -> bool:
+        """Whether the API asks to restore the session, which needs no scan."""
+        return not self.connected and _RESTORE in (self.error or "").casefold()
+
+
+class Device(BaseModel, frozen=True, hide_input_in_errors=True):
+    """Phone that an instance is linked to; without one, each attribute is None.
+
+    Attributes:
+        phone: The number, digits with the country code. Personal, so kept out of `repr()`.
+        name: The name of the WhatsApp account.
+        image_url: The address of the account's picture.
+        platform: The kind of phone as the API spells it, such as `android`, `iphone` or `smba`.
+        model: The model of the phone, such as `SM-N975F`.
+    """
+
+    phone: _Words = Field(default=None, repr=False)
+    name: _Words = None
+    image_url: _Words = None
+    platform: _Words = None
+    model: _Words = None
 
 
 def _data_uri(media_type: str, data: bytes) -> str:

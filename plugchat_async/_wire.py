@@ -14,7 +14,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic_core import from_json
@@ -33,7 +33,7 @@ from ._errors import (
     UnexpectedResponse,
 )
 from ._image_formats import MediaType, is_whole, media_type
-from ._models import InstanceStatus
+from ._models import Device, InstanceStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,9 +54,16 @@ class Endpoint(NamedTuple):
         return (base_url or self.documented_base_url) + self.path
 
 
-QR_CODE = Endpoint("/qr-code", "https://app.plugchat.com.br/api/whatsapp")
-QR_CODE_IMAGE = Endpoint("/qr-code/image", "https://www.plugchat.com.br/api/whatsapp")
-STATUS = Endpoint("/status", "https://app.plugchat.com.br/api/whatsapp")
+_APP = "https://app.plugchat.com.br/api/whatsapp"
+_WWW = "https://www.plugchat.com.br/api/whatsapp"
+
+QR_CODE = Endpoint("/qr-code", _APP)
+QR_CODE_IMAGE = Endpoint("/qr-code/image", _WWW)
+STATUS = Endpoint("/status", _APP)
+DEVICE = Endpoint("/device", _APP)
+DISCONNECT = Endpoint("/disconnect", _APP)
+RESTORE_SESSION = Endpoint("/restore-session", _APP)
+RESTART = Endpoint("/restart", _APP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +104,7 @@ def read_code(answer: Answer, redact: Redact) -> Code | ResponseError:
     reply = _Reply(answer, redact)
     return (
         reply.redirected()
+        or reply.refused_as_connected()
         or reply.refused()
         or reply.unreadable()
         or reply.picture_file()
@@ -123,6 +131,39 @@ def read_status(answer: Answer, redact: Redact) -> InstanceStatus | ResponseErro
     )
 
 
+def read_device(answer: Answer, redact: Redact) -> Device | ResponseError:
+    """Decide what `/device` said; that no phone is linked is an answer there, not an error."""
+    reply = _Reply(answer, redact)
+    return (
+        reply.redirected()
+        or reply.linked_device()
+        or reply.no_device()
+        or reply.refused()
+        or reply.unreadable()
+        or reply.page()
+        or reply.failed()
+        or reply.device()
+        or reply.unexpected()
+    )
+
+
+def read_done(answer: Answer, redact: Redact) -> Literal[True] | ResponseError:
+    """Decide whether `/disconnect`, `/restore-session` or `/restart` did what it is called.
+
+    That the instance is connected already, or is not, is no success: it may mean either here.
+    """
+    reply = _Reply(answer, redact)
+    return (
+        reply.redirected()
+        or reply.refused()
+        or reply.unreadable()
+        or reply.page()
+        or reply.failed()
+        or reply.done()
+        or reply.unexpected()
+    )
+
+
 # What words mean wherever they stand: gateways move them between statuses and keys. Compiled at
 # first use, which few answers come to: it would be a tenth of what importing the package costs.
 _ALREADY_CONNECTED = r"(?i)(?<!not )already connected|j[áa] (est[áa] )?conectad[oa]"
@@ -132,6 +173,19 @@ _UNKNOWN = r"(?i)not_found|(instance|entity) not found|matching target resource 
 _UNAUTHORIZED = r"(?i)client-token|unauthori[sz]ed|invalid token"
 _FAILURE = r"(?i)error|erro|fail(ed|ure)?"
 _PAGE = r"(?i)<(?!\?xml|svg[ >])"
+
+# A number of at most 15 digits (E.164), as people write it or as the user of a WhatsApp id. The
+# digits of other ids, such as `@lid`, are not a number.
+_PHONE = r"\+?([0-9 ().-]+)(:[0-9]+)?(@c\.us|@s\.whatsapp\.net)?"
+_LONGEST_PHONE = 15
+_PHONE_KEYS = (
+    ("phone",),
+    ("phoneNumber",),
+    ("connectedPhone",),
+    ("device", "phoneNumber"),
+    ("me", "phoneNumber"),
+    ("me", "user"),
+)
 
 _CODE_KEYS = ("value", "qrcode")
 _SENTENCE_KEYS = ("error", "errors", "message", "msg", "reason", "detail", "status")
@@ -194,11 +248,37 @@ class _Reply:
             error=self._clean(*self._sentences[:1]),
         )
 
+    def linked_device(self) -> Device | None:
+        device = self.device() if self._is_success() else None
+        return device if device and device.phone else None
+
+    def no_device(self) -> Device | None:
+        may_be_told = self._is_success() or self._answer.status_code == 400
+        return Device() if may_be_told and self._says(_NOT_CONNECTED) else None
+
+    def device(self) -> Device | None:
+        if not isinstance(self._body, dict) or self._body.get("value") is False:
+            return None
+        return Device(
+            phone=next(filter(None, (_digits(self._value(*keys)) for keys in _PHONE_KEYS)), None),
+            name=self._text("name"),
+            image_url=self._text("imgUrl"),
+            platform=self._text("originalDevice") or self._text("device", "platform"),
+            model=self._text("device", "device_model"),
+        )
+
+    def done(self) -> Literal[True] | None:
+        is_done = self._value("value") is True or not self._answer.content.strip()
+        return True if is_done else None
+
+    def refused_as_connected(self) -> ResponseError | None:
+        if self._is_success() or not self._says(_ALREADY_CONNECTED):
+            return None
+        return self._already_connected()
+
     def refused(self) -> ResponseError | None:
         if self._is_success():
             return None
-        if self._says(_ALREADY_CONNECTED):
-            return self._already_connected()
         match self._answer.status_code:
             case 401 | 403 if self._is_page():
                 return self._blocked()
@@ -280,7 +360,7 @@ class _Reply:
     def unexpected(self) -> ResponseError:
         return self._error(
             UnexpectedResponse,
-            "the API answered something that is neither a code nor a known error"
+            "the API's response is neither the expected one nor a known error"
             f" (HTTP {self._answer.status_code}, {len(self._answer.content)} bytes)",
         )
 
@@ -293,8 +373,18 @@ class _Reply:
     def _says(self, words: str) -> bool:
         return any(re.search(words, sentence) for sentence in self._sentences)
 
+    def _value(self, *keys: str) -> Json | bytes:
+        value = self._body
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        return value
+
+    def _text(self, *keys: str) -> str | None:
+        value = self._value(*keys)
+        return value.strip() if isinstance(value, str) else None
+
     def _truth(self, key: str) -> bool | None:
-        value = self._body.get(key) if isinstance(self._body, dict) else None
+        value = self._value(key)
         return {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
 
     def _explicit_text(self) -> str | None:
@@ -355,7 +445,7 @@ class _Reply:
     def _rate_limited(self) -> ResponseError:
         wait = self._retry_after()
         return RateLimited(
-            "too many codes were asked for: wait "
+            "too many requests: wait "
             + ("some minutes" if wait is None else f"{wait:.0f} s")
             + " before asking again",
             status_code=self._answer.status_code,
@@ -459,6 +549,15 @@ def _decode_picture(text: str) -> bytes | None:
         return base64.b64decode(encoded, validate=True)
     except ValueError:
         return None
+
+
+def _digits(phone: Json | bytes) -> str | None:
+    """Read a phone number out of what stands under one of its keys."""
+    if not isinstance(phone, str | int):
+        return None
+    found = re.fullmatch(_PHONE, str(phone).strip())
+    digits = re.sub(r"[^0-9]", "", found[1]) if found else ""
+    return digits if 0 < len(digits) <= _LONGEST_PHONE else None
 
 
 def _host(location: str | None) -> str | None:

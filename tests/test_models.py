@@ -17,7 +17,14 @@ from PIL import Image
 from pydantic import BaseModel, ValidationError
 from rich.pretty import pretty_repr
 
-from plugchat_async import InstanceStatus, PlugChatError, QRCode, QRImage, UnexpectedResponse
+from plugchat_async import (
+    Device,
+    InstanceStatus,
+    PlugChatError,
+    QRCode,
+    QRImage,
+    UnexpectedResponse,
+)
 from plugchat_async._extras import install_command
 
 LEGACY = "2@" + ",".join(base64.b64encode(bytes(range(n, n + 45))).decode() for n in range(4))
@@ -144,6 +151,7 @@ def test_it_is_expired_and_never_less_than_that(
         *((QRCode(payload="x"), name) for name in QRCode.model_fields),
         *((QRImage(data=PNG, media_type="image/png"), name) for name in QRImage.model_fields),
         *((InstanceStatus(connected=True), name) for name in InstanceStatus.model_fields),
+        *((Device(), name) for name in Device.model_fields),
     ],
 )
 def test_nothing_can_be_changed(model: BaseModel, name: str) -> None:
@@ -223,6 +231,8 @@ def test_nothing_is_no_code(cls: type[QRCode | QRImage], content: dict[str, obje
         QRImage(data=bytes(range(256)), media_type="image/webp", fetched_at=NOON),
         InstanceStatus(connected=True),
         InstanceStatus(connected=False, session=True, error="You are not connected."),
+        Device(phone="5511999990000", name="Ana 🤝", platform="iphone"),
+        Device(),
     ],
 )
 def test_a_model_survives_json_and_pickle(model: BaseModel) -> None:
@@ -273,6 +283,41 @@ def test_what_the_api_does_not_say_is_none() -> None:
     }
     with pytest.raises(ValidationError, match="connected"):
         InstanceStatus.model_validate({"session": True})
+
+
+@pytest.mark.parametrize(
+    ("status", "needs_restore"),
+    [
+        (InstanceStatus(connected=False, error="You need to restore the session."), True),
+        (InstanceStatus(connected=False, error="you NEED to Restore the Session"), True),
+        (InstanceStatus(connected=True, error="You need to restore the session."), False),
+        (InstanceStatus(connected=False, error="You are not connected."), False),
+        (InstanceStatus(connected=False), False),
+    ],
+)
+def test_a_status_says_when_the_session_has_to_be_restored(
+    status: InstanceStatus, needs_restore: bool
+) -> None:
+    """`restore_session()` helps then, without a scan; a connected instance needs nothing."""
+    assert status.needs_restore is needs_restore
+
+
+# The linked phone
+
+
+@pytest.mark.parametrize("nothing", ["", " ", None])
+def test_an_empty_string_about_a_device_is_none(nothing: str | None) -> None:
+    """The API gives empty strings when no phone is linked, and keys that nobody knows yet."""
+    fields = dict.fromkeys(("phone", "name", "image_url", "platform", "model", "battery"), nothing)
+    assert Device.model_validate(fields) == Device()
+
+
+def test_a_device_keeps_the_phone_number_out_of_its_texts() -> None:
+    """A log names the account, and not the number."""
+    device = Device(phone="5511999990000", name="Ana")
+    for text in (repr(device), str(device), pretty_repr(device)):
+        assert "Ana" in text
+        assert "5511" not in text
 
 
 # Images

@@ -17,6 +17,7 @@ from PIL import Image
 from plugchat_async import (
     AlreadyConnected,
     AuthenticationError,
+    Device,
     InstanceNotFound,
     InstanceStatus,
     PasskeyRequired,
@@ -29,14 +30,20 @@ from plugchat_async import (
     UnexpectedResponse,
 )
 from plugchat_async._wire import (
+    DEVICE,
+    DISCONNECT,
     QR_CODE,
     QR_CODE_IMAGE,
+    RESTART,
+    RESTORE_SESSION,
     STATUS,
     Answer,
     Code,
     Picture,
     Text,
     read_code,
+    read_device,
+    read_done,
     read_status,
 )
 
@@ -81,7 +88,14 @@ def test_each_endpoint_goes_to_the_host_that_is_documented_for_it() -> None:
     """The image lives on another host than the text."""
     assert QR_CODE.url(None) == "https://app.plugchat.com.br/api/whatsapp/qr-code"
     assert QR_CODE_IMAGE.url(None) == "https://www.plugchat.com.br/api/whatsapp/qr-code/image"
-    assert STATUS.url(None) == "https://app.plugchat.com.br/api/whatsapp/status"
+    for endpoint, path in [
+        (STATUS, "/status"),
+        (DEVICE, "/device"),
+        (DISCONNECT, "/disconnect"),
+        (RESTORE_SESSION, "/restore-session"),
+        (RESTART, "/restart"),
+    ]:
+        assert endpoint.url(None) == f"https://app.plugchat.com.br/api/whatsapp{path}"
 
 
 def test_a_base_url_holds_for_every_endpoint() -> None:
@@ -491,7 +505,7 @@ def test_a_single_word_is_never_a_code(word: str, body: Any) -> None:
             "the API knows no such instance or path",
             "check base_url, which ends in /api/whatsapp, and the token",
         ),
-        (429, "", "too many codes were asked for", "wait some minutes before asking again"),
+        (429, "", "too many requests", "wait some minutes before asking again"),
         (502, "", "the gateway is down for now (HTTP 502)", "try again later"),
         (200, {}, "the API answered, but has no code yet", "ask again in some seconds"),
         (
@@ -503,7 +517,7 @@ def test_a_single_word_is_never_a_code(word: str, body: Any) -> None:
         (
             418,
             b"teapot",
-            "the API answered something that is neither a code nor a known error",
+            "the API's response is neither the expected one nor a known error",
             "(HTTP 418, 6 bytes)",
         ),
         (
@@ -740,7 +754,7 @@ def test_a_sentence_is_read_up_to_a_thousand_characters() -> None:
     assert isinstance(read(400, words.rjust(1001, ".")), UnexpectedResponse)
 
 
-@pytest.mark.parametrize("read_answer", [read_code, read_status])
+@pytest.mark.parametrize("read_answer", [read_code, read_status, read_device, read_done])
 def test_a_body_that_could_not_be_read_says_why(read_answer: Any) -> None:
     """A body that was given up leaves its reason, unless the status says more."""
     refused = read_answer(Answer(200, b"", asked_at=NOON, unreadable="is larger"), keep)
@@ -813,11 +827,207 @@ def test_the_documented_states(status: int, body: Any, state: InstanceStatus) ->
         (401, {"connected": True}, AuthenticationError),
         (404, "", InstanceNotFound),
         (500, {"error": "You are not connected."}, ServerError),
+        (
+            500,
+            {"connected": False, "error": "This instance was already connected."},
+            ServerError,
+        ),
     ],
 )
 def test_what_does_not_tell_the_state(status: int, body: Any, error: type[ResponseError]) -> None:
     """An answer without `connected` is an error with a meaning."""
     assert type(read_status(answer(status, body), keep)) is error
+
+
+# The linked phone
+
+
+PHONE = "5511999990000"
+
+
+@pytest.mark.parametrize(
+    ("body", "device"),
+    [
+        pytest.param(
+            {
+                "phone": PHONE,
+                "imgUrl": "https://pps.whatsapp.net/v/t61?oe=1",
+                "about": "At work",
+                "name": "Ana",
+                "originalDevice": "iphone",
+                "isBusiness": False,
+                "device": {
+                    "sessionName": "Shop",
+                    "wa_version": "2.21.10.16",
+                    "device_manufacturer": "samsung",
+                    "device_model": "SM-N975F",
+                    "platform": "smba",
+                },
+            },
+            Device(
+                phone=PHONE,
+                name="Ana",
+                image_url="https://pps.whatsapp.net/v/t61?oe=1",
+                platform="iphone",
+                model="SM-N975F",
+            ),
+            id="the family's response",
+        ),
+        pytest.param(
+            {"phone": PHONE, "imgUrl": None, "device": {"platform": "smba"}},
+            Device(phone=PHONE, platform="smba"),
+            id="the documented response",
+        ),
+        pytest.param(
+            {
+                "phone": "",
+                "imgUrl": "",
+                "name": " ",
+                "originalDevice": "",
+                "device": {"platform": "", "device_model": ""},
+            },
+            Device(),
+            id="no phone is linked",
+        ),
+        pytest.param({"imgUrl": 7, "name": ["Ana"], "device": "x", "me": 1}, Device(), id="types"),
+        pytest.param({}, Device(), id="nothing"),
+        pytest.param(
+            {"phone": PHONE, "error": "You are already connected."},
+            Device(phone=PHONE),
+            id="a sentence that is information",
+        ),
+        pytest.param({"error": "You are not connected."}, Device(), id="not connected"),
+        pytest.param("You are not connected.", Device(), id="not connected, as text"),
+    ],
+)
+def test_a_device_is_what_the_api_tells_of_the_phone(body: Any, device: Device) -> None:
+    """Without a phone it is a Device of Nones, and unknown keys are ignored."""
+    assert read_device(answer(200, body), keep) == device
+
+
+def test_a_refusal_that_says_not_connected_is_a_device_of_nones() -> None:
+    """As `/status` is told, the sentence counts under 400 as well."""
+    assert read_device(answer(400, {"error": "You are not connected."}), keep) == Device()
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda phone: {"phone": phone},
+        lambda phone: {"phoneNumber": phone},
+        lambda phone: {"connectedPhone": phone},
+        lambda phone: {"phone": "", "device": {"phoneNumber": phone}},
+        lambda phone: {"phone": None, "me": {"phoneNumber": phone}},
+        lambda phone: {"me": {"phoneNumber": "unknown", "user": phone}},
+    ],
+    ids=["phone", "phoneNumber", "connectedPhone", "device.phoneNumber", "me.phoneNumber", "me"],
+)
+@pytest.mark.parametrize(
+    "phone",
+    [
+        *(PHONE, int(PHONE), f"+{PHONE}", " +55 (11) 99999-0000 ", f"{PHONE}@c.us"),
+        *(f"{PHONE}:12@s.whatsapp.net", f"{PHONE}:3"),
+    ],
+    ids=lambda phone: f"{phone!r}",
+)
+def test_a_phone_is_digits_under_any_of_its_keys(wrap: Any, phone: str | int) -> None:
+    """The sign, blanks, and what a WhatsApp id has around the number are no part of it."""
+    found = read_device(answer(200, wrap(phone)), keep)
+    assert isinstance(found, Device)
+    assert found.phone == PHONE
+
+
+@pytest.mark.parametrize(
+    "phone",
+    ["236542104662111@lid", "120363025@g.us", "1" * 16, "+", "unknown", "١٢٣", True, 1.5, [PHONE]],
+)
+def test_what_is_not_a_phone_number_is_none(phone: Any) -> None:
+    """A hidden id or a group has digits as well, which nobody can call."""
+    assert read_device(answer(200, {"phone": phone}), keep) == Device()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (200, {"value": False}, UnexpectedResponse),
+        (200, {"value": False, "phone": PHONE}, UnexpectedResponse),
+        (200, {"error": "You are already connected."}, UnexpectedResponse),
+        (200, "", UnexpectedResponse),
+        (200, "[]", UnexpectedResponse),
+        (400, {"phone": PHONE}, UnexpectedResponse),
+        (500, {"error": "You are not connected."}, ServerError),
+        (200, {"challenge": "x"}, PasskeyRequired),
+    ],
+)
+def test_what_tells_no_device(status: int, body: Any, error: type[ResponseError]) -> None:
+    """A refusal is an error with a meaning, not an instance without a phone."""
+    assert type(read_device(answer(status, body), keep)) is error
+
+
+# Disconnecting, restoring, restarting
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(200, {"value": True}), (200, ""), (200, " \n"), (204, ""), (200, {"value": True, "id": 7})],
+)
+def test_a_command_is_done(status: int, body: Any) -> None:
+    """`{"value": true}` and an empty success say so."""
+    assert read_done(answer(status, body), keep) is True
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, {"value": False}),
+        (200, {"value": None}),
+        (200, {}),
+        (200, "true"),
+        (200, '""'),
+        (200, "OK"),
+        (200, LINK),
+        (200, PNG),
+        (200, {"connected": True}),
+        (200, {"connected": False}),
+        (200, {"value": True, "error": "Something broke"}),
+        (200, {"error": "You are already connected."}),
+        (200, {"error": "You are not connected."}),
+        (200, "You are already connected."),
+        (400, {"error": "You are already connected."}),
+        (400, {"value": True}),
+        (409, {"message": "já conectado"}),
+        (405, {"error": "Method Not Allowed"}),
+    ],
+)
+def test_a_command_that_is_not_done(status: int, body: Any) -> None:
+    """Anything else is unexpected; a sentence about being connected is not a success."""
+    found = read_done(answer(status, body), keep)
+    assert type(found) is UnexpectedResponse
+    assert found.status_code == status
+
+
+@pytest.mark.parametrize("read_answer", [read_device, read_done])
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (200, {"error": "NOT_FOUND"}, InstanceNotFound),
+        (200, {"message": "Unauthorized"}, AuthenticationError),
+        (200, {"message": "Your trial is over"}, SubscriptionRequired),
+        (200, "<html></html>", ServerError),
+        (200, {"status": "ERROR"}, UnexpectedResponse),
+        (302, "", UnexpectedRedirect),
+        (401, "", AuthenticationError),
+        (403, {"error": "You are already connected."}, AuthenticationError),
+        (404, "", InstanceNotFound),
+        (429, "", RateLimited),
+        (500, {"error": "You are already connected."}, ServerError),
+    ],
+)
+def test_an_error_means_the_same_on_each_endpoint(
+    read_answer: Any, status: int, body: Any, error: type[ResponseError]
+) -> None:
+    """Where there is no code to scan, a sentence about being connected changes nothing."""
+    assert type(read_answer(answer(status, body), keep)) is error
 
 
 # Whatever arrives
@@ -841,6 +1051,8 @@ bodies = (
                         "status",
                         "connected",
                         "challenge",
+                        "phone",
+                        "device",
                     ]
                 ),
                 inner,
@@ -869,3 +1081,6 @@ def test_whatever_arrives_is_a_value_or_an_error(
     code = read_code(came, keep)
     assert isinstance(code, ResponseError) or 200 <= status < 300
     assert isinstance(read_status(came, keep), InstanceStatus | ResponseError)
+    assert isinstance(read_device(came, keep), Device | ResponseError)
+    done = read_done(came, keep)
+    assert isinstance(done, ResponseError) or 200 <= status < 300

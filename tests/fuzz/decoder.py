@@ -11,10 +11,18 @@ from datetime import UTC, datetime
 
 from pydantic import SecretStr
 
-from plugchat_async import InstanceStatus, QRCode, QRImage, ResponseError
+from plugchat_async import Device, InstanceStatus, QRCode, QRImage, ResponseError
 from plugchat_async._http.credentials import Credentials
 from plugchat_async._image_formats import is_whole, media_type
-from plugchat_async._wire import Answer, Picture, Text, read_code, read_status
+from plugchat_async._wire import (
+    Answer,
+    Picture,
+    Text,
+    read_code,
+    read_device,
+    read_done,
+    read_status,
+)
 
 TOKEN = "F3A9B7C21D5E4F60"
 SECOND_TOKEN = "Sec9B6D09E84A1C2"
@@ -33,9 +41,13 @@ def check(data: bytes) -> None:
     """
     answer = _answer(data)
     code, status = read_code(answer, _CREDENTIALS.redact), read_status(answer, _CREDENTIALS.redact)
+    device, done = read_device(answer, _CREDENTIALS.redact), read_done(answer, _CREDENTIALS.redact)
     _check_code(code)
     assert isinstance(status, InstanceStatus | ResponseError)
-    for told in (code, status):
+    assert isinstance(device, Device | ResponseError)
+    assert done is True or isinstance(done, ResponseError)
+    # The words of a device are the person's: nothing is taken out of them.
+    for told in (code, status, done):
         _check_words(told)
     assert is_whole(answer.content) <= (media_type(answer.content) is not None)
 

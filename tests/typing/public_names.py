@@ -15,6 +15,7 @@ from plugchat_async import (
     AlreadyConnected,
     AsyncPlugChat,
     Connected,
+    Device,
     Expired,
     Failed,
     InstanceStatus,
@@ -82,6 +83,16 @@ def drawing(code: QRCode, image: QRImage) -> None:
     assert_type(code.expires_in, float)
     assert_type(code.is_expired, bool)
     assert_type(image.decode(), QRCode)
+
+
+def told(status: InstanceStatus, device: Device) -> None:
+    """What the API may leave out can be None."""
+    assert_type(status.needs_restore, bool)
+    assert_type(device.phone, str | None)
+    assert_type(device.name, str | None)
+    assert_type(device.image_url, str | None)
+    assert_type(device.platform, str | None)
+    assert_type(device.model, str | None)
 
 
 def frozen(code: QRCode, image: QRImage, status: InstanceStatus, state: Failed) -> None:
