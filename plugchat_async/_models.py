@@ -12,8 +12,10 @@ from pydantic import (
     AwareDatetime,
     BaseModel,
     Field,
+    PlainSerializer,
     SecretBytes,
     SecretStr,
+    WithJsonSchema,
 )
 
 from . import _arguments, _render
@@ -42,13 +44,16 @@ _Words = Annotated[str | None, AfterValidator(lambda words: (words or "").strip(
 _RESTORE = "restore the session"
 
 
-class _Expiring(
-    BaseModel,
-    frozen=True,
-    hide_input_in_errors=True,
-    ser_json_bytes="base64",
-    val_json_bytes="base64",
-):
+# Pydantic reads both alphabets, and writes the URL-safe one, which neither `atob` nor a `data:` URI
+# takes: https://github.com/pydantic/pydantic/issues/12104
+_Bytes = Annotated[
+    bytes,
+    PlainSerializer(lambda data: base64.b64encode(data).decode(), when_used="json"),
+    WithJsonSchema({"type": "string", "contentEncoding": "base64"}),
+]
+
+
+class _Expiring(BaseModel, frozen=True, hide_input_in_errors=True, val_json_bytes="base64"):
     fetched_at: _UTC = Field(default_factory=_now)
     expires_at: _UTC = Field(default_factory=_end_of_life)
 
@@ -163,7 +168,7 @@ class QRImage(_Expiring, frozen=True):
         expires_at: 20 seconds later, when WhatsApp invalidates it.
     """
 
-    data: bytes = Field(min_length=1, repr=False)
+    data: _Bytes = Field(min_length=1, repr=False)
     media_type: MediaType
 
     def data_uri(self) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import pickle
 import struct
 import sys
 import zlib
 from datetime import UTC, datetime, timedelta, timezone
 from traceback import TracebackException
+from typing import TYPE_CHECKING
 
 import pytest
 import segno
@@ -26,6 +28,9 @@ from plugchat_async import (
     UnexpectedResponse,
 )
 from plugchat_async._extras import install_command
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LEGACY = "2@" + ",".join(base64.b64encode(bytes(range(n, n + 45))).decode() for n in range(4))
 LINK = "https://wa.me/settings/linked_devices#" + base64.b64encode(bytes(range(150))).decode()
@@ -239,6 +244,25 @@ def test_a_model_survives_json_and_pickle(model: BaseModel) -> None:
     """It comes back equal from a queue, a cache or another process, to the microsecond."""
     assert type(model).model_validate_json(model.model_dump_json()) == model
     assert pickle.loads(pickle.dumps(model)) == model
+
+
+def test_bytes_in_json_are_standard_base64() -> None:
+    """A browser's `atob` and `data:` URI take it, with plus, slash and padding (RFC 4648)."""
+    image = QRImage(data=bytes(range(256)), media_type="image/png", fetched_at=NOON)
+    encoded = json.loads(image.model_dump_json())["data"]
+    assert base64.b64decode(encoded, validate=True) == bytes(range(256))
+    assert image.data_uri() == f"data:image/png;base64,{encoded}"
+    assert image.model_dump(mode="json")["data"] == encoded
+    assert image.model_dump()["data"] == image.data
+    schema = QRImage.model_json_schema(mode="serialization")["properties"]["data"]
+    assert schema["contentEncoding"] == "base64"
+
+
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_base64_of_either_alphabet_is_read_from_json(encode: Callable[[bytes], bytes]) -> None:
+    """What another program wrote comes back as well."""
+    written = {"data": encode(bytes(range(256))).decode(), "media_type": "image/png"}
+    assert QRImage.model_validate_json(json.dumps(written)).data == bytes(range(256))
 
 
 def test_moments_are_in_utc_after_a_journey_too() -> None:
