@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import (
     AfterValidator,
@@ -13,17 +13,18 @@ from pydantic import (
     BaseModel,
     Field,
     PlainSerializer,
+    PrivateAttr,
     SecretBytes,
     SecretStr,
+    ValidationError,
     WithJsonSchema,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from . import _arguments, _render
 from ._errors import UnexpectedResponse
 from ._image_formats import MediaType
 from ._image_reader import read_payload
-
-T = TypeVar("T")
 
 # "WhatsApp invalidates a QR code every 20 s": the API's documentation of both QR endpoints.
 CODE_LIFETIME = timedelta(seconds=20)
@@ -53,9 +54,47 @@ _Bytes = Annotated[
 ]
 
 
+def _check_payload(payload: str) -> str:
+    if not _render.fits(payload):
+        raise ValueError(
+            f"a payload of {len(payload)} characters fits no QR symbol, which holds Unicode of up"
+            " to 2,953 bytes, or 7,089 digits"
+        )
+    return payload
+
+
+def _without_input(error: ValidationError) -> ValidationError:
+    """Say the same without the payload, which the original keeps, as the frames below it do."""
+    refusals = [
+        InitErrorDetails(
+            # Both are pydantic's own words.
+            type=PydanticCustomError(each["type"], each["msg"]),  # pyright: ignore[reportArgumentType]
+            loc=each["loc"],
+            input=None,
+        )
+        for each in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    return ValidationError.from_exception_data(error.title, refusals, hide_input=True)
+
+
 class _Expiring(BaseModel, frozen=True, hide_input_in_errors=True, val_json_bytes="base64"):
     fetched_at: _UTC = Field(default_factory=_now)
     expires_at: _UTC = Field(default_factory=_end_of_life)
+
+    if not TYPE_CHECKING:  # checkers make the signature out of the fields
+
+        def __init__(self, /, **data: object) -> None:
+            try:
+                super().__init__(**data)
+            except ValidationError as error:
+                refusal = _without_input(error)
+            else:
+                return
+            del data  # a reporter may render these locals
+            raise refusal
+
+        # As pydantic's own, so that JSON is still read by the fields alone.
+        __init__.__pydantic_base_init__ = True
 
     @property
     def expires_in(self) -> float:
@@ -79,7 +118,12 @@ class QRCode(_Expiring, frozen=True):
         rounds: How many codes the stream requests at most.
     """
 
-    payload: str = Field(min_length=1, repr=False)
+    # In a slot it is no part of what is compared, copied, pickled or dumped.
+    __slots__ = ("_drawings",)
+    if TYPE_CHECKING:
+        _drawings: _render.Drawings = PrivateAttr()
+
+    payload: Annotated[str, AfterValidator(_check_payload)] = Field(min_length=1, repr=False)
     round: int = Field(default=1, ge=1)
     rounds: int = Field(default=1, ge=1)
 
@@ -94,11 +138,11 @@ class QRCode(_Expiring, frozen=True):
             An `<svg>` element with its namespace: to be put into HTML, or saved as a file.
 
         Raises:
-            ValueError: The payload is too long for any QR symbol, or `border` is negative.
+            ValueError: `border` is negative.
             TypeError: `border` is not an int.
         """
         _arguments.check_count("border", border, at_least=0)
-        return self._fitting(_render.svg(SecretStr(self.payload), border=border))
+        return self._drawn().svg(border=border)
 
     def png(self, *, scale: int = 8, border: int = 4) -> bytes:
         """Draw the code as a PNG, black on white.
@@ -112,22 +156,18 @@ class QRCode(_Expiring, frozen=True):
             The PNG file.
 
         Raises:
-            ValueError: The payload is too long for any QR symbol, `scale` is less than 1, or
-                `border` is negative.
+            ValueError: `scale` is less than 1, or `border` is negative.
             TypeError: `scale` or `border` is not an int.
         """
         _arguments.check_count("scale", scale, at_least=1)
         _arguments.check_count("border", border, at_least=0)
-        return self._fitting(_render.png(SecretStr(self.payload), scale=scale, border=border))
+        return self._drawn().png(scale=scale, border=border)
 
     def data_uri(self) -> str:
         """Draw the code for the `src` of an `<img>`.
 
         Returns:
             A PNG as a `data:` URI.
-
-        Raises:
-            ValueError: The payload is too long for any QR symbol.
         """
         return _data_uri("image/png", self.png())
 
@@ -143,19 +183,20 @@ class QRCode(_Expiring, frozen=True):
             Lines joined by newlines, without one at the end.
 
         Raises:
-            ValueError: The payload is too long for any QR symbol, or `border` is negative.
+            ValueError: `border` is negative.
             TypeError: `border` is not an int.
         """
         _arguments.check_count("border", border, at_least=0)
-        return self._fitting(_render.terminal(SecretStr(self.payload), border=border, color=color))
+        return self._drawn().terminal(border=border, color=color)
 
-    def _fitting(self, drawing: T | None) -> T:
-        if drawing is None:
-            raise ValueError(
-                f"a payload of {len(self.payload.encode())} bytes is too long for any QR symbol,"
-                " which holds about 2,900; shorten it"
-            )
-        return drawing
+    def _drawn(self) -> _render.Drawings:
+        try:
+            return self._drawings
+        except AttributeError:
+            # Two threads may each make one: either will do.
+            drawings = _render.Drawings(SecretStr(self.payload))
+            object.__setattr__(self, "_drawings", drawings)
+            return drawings
 
 
 class QRImage(_Expiring, frozen=True):
@@ -192,7 +233,7 @@ class QRImage(_Expiring, frozen=True):
             UnexpectedResponse: No QR code can be read in the image.
         """
         payload = read_payload(SecretBytes(self.data))
-        if payload is None:
+        if payload is None or not _render.fits(payload):
             raise UnexpectedResponse(
                 "no QR code can be read in the image that the API sent: ask for another one",
                 status_code=200,

@@ -1,12 +1,10 @@
-"""Draw a payload as a QR symbol, always dark on light, so that it scans on any background.
-
-Each drawing is None where the payload is too long for any symbol.
-"""
+"""Draw a payload as a QR symbol, always dark on light, so that it scans on any background."""
 
 from __future__ import annotations
 
 import io
-from functools import lru_cache
+import re
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,16 +24,43 @@ _RESET = "\x1b[0m"
 # like a code's, the one of every third column is the best more often than all others together.
 _MASK = 2
 
-# One code is drawn again and again: for each viewer, and at each change of a window's size.
-_remembered = lru_cache(maxsize=64)
+# The capacity of the largest symbol, version 40 at level L (ISO/IEC 18004, table 7). A charset that
+# is named, by ECI, takes a byte of it.
+_MAX_BYTES = 2953
+_MAX_BYTES_WITH_ECI = 2952
+_MAX_ALPHANUMERIC = 4296
+_MAX_DIGITS = 7089
+_ALPHANUMERIC = r"[0-9A-Z $%*+./:-]*"
+
+# More sizes of one code than anybody looks at.
+_REMEMBERED = 8
 
 
-@_remembered
-def svg(payload: SecretStr, *, border: int) -> str | None:
+def fits(payload: str) -> bool:
+    """Check that there is a symbol which holds a payload."""
+    length = len(payload)
+    if payload.isascii():
+        return (
+            length <= _MAX_BYTES
+            or (length <= _MAX_ALPHANUMERIC and re.fullmatch(_ALPHANUMERIC, payload) is not None)
+            or (length <= _MAX_DIGITS and payload.isdigit())
+        )
+    return len(payload.encode()) <= _MAX_BYTES_WITH_ECI
+
+
+class Drawings:
+    """Drawings of one payload, which fits a symbol: each is made once, and forgotten with it."""
+
+    def __init__(self, payload: SecretStr) -> None:
+        remembered = lru_cache(_REMEMBERED)
+        self.svg = remembered(partial(_svg, payload))
+        self.png = remembered(partial(_png, payload))
+        self.terminal = remembered(partial(_terminal, payload))
+
+
+def _svg(payload: SecretStr, *, border: int) -> str:
     """Write an SVG element of 8 pixels a module, free of names that could clash with a page's."""
     symbol = _encode(payload)
-    if symbol is None:
-        return None
     out = io.BytesIO()
     symbol.save(
         out,
@@ -53,12 +78,9 @@ def svg(payload: SecretStr, *, border: int) -> str | None:
     return out.getvalue().decode()
 
 
-@_remembered
-def png(payload: SecretStr, *, scale: int, border: int) -> bytes | None:
+def _png(payload: SecretStr, *, scale: int, border: int) -> bytes:
     """Write a PNG of `scale` pixels a module."""
     symbol = _encode(payload)
-    if symbol is None:
-        return None
     out = io.BytesIO()
     # The highest compression doubles the time to save half a kilobyte.
     symbol.save(
@@ -67,16 +89,13 @@ def png(payload: SecretStr, *, scale: int, border: int) -> bytes | None:
     return out.getvalue()
 
 
-@_remembered
-def terminal(payload: SecretStr, *, border: int, color: bool) -> str | None:
+def _terminal(payload: SecretStr, *, border: int, color: bool) -> str:
     """Write lines of half blocks, two modules to a character.
 
     Without colour the light modules are the inked ones: that is dark on light where the terminal
     writes light on dark, as most do.
     """
     symbol = _encode(payload)
-    if symbol is None:
-        return None
     rows = [bytes(row) for row in symbol.matrix_iter(border=border)]
     rows.append(bytes(len(rows[0])))  # symbols have an odd number of rows
     pairs = list(zip(rows[::2], rows[1::2], strict=True))
@@ -90,17 +109,14 @@ def terminal(payload: SecretStr, *, border: int, color: bool) -> str | None:
     return "\n".join("".join(ink[pair] for pair in zip(*lines, strict=True)) for lines in pairs)
 
 
-def _encode(payload: SecretStr) -> Symbol | None:
-    """Choose version and error correction level; None where no symbol is large enough."""
+def _encode(payload: SecretStr) -> Symbol:
+    """Choose version and error correction level."""
     import segno
 
     text = payload.get_secret_value()
-    try:
-        # The lowest level that fits is raised where it costs no size. ECI names the charset of what
-        # is not ASCII; readers guess otherwise, and some guess wrong. Left to itself, segno names
-        # no Latin-1, and takes some UTF-8 for kanji.
-        if text.isascii():
-            return segno.make_qr(text, mask=_MASK)
-        return segno.make_qr(text, mask=_MASK, mode="byte", encoding="utf-8", eci=True)
-    except segno.DataOverflowError:
-        return None
+    # The lowest level that fits is raised where it costs no size. ECI names the charset of what is
+    # not ASCII; readers guess otherwise, and some guess wrong. Left to itself, segno names no
+    # Latin-1, and takes some UTF-8 for kanji.
+    if text.isascii():
+        return segno.make_qr(text, mask=_MASK)
+    return segno.make_qr(text, mask=_MASK, mode="byte", encoding="utf-8", eci=True)

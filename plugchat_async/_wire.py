@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from pydantic_core import from_json
 
+from . import _render
 from ._errors import (
     AlreadyConnected,
     AuthenticationError,
@@ -197,8 +198,6 @@ _WORD = r"[^\W\d]+[.!…]*"
 # What base64 makes of the first bytes of PNG, JPEG, GIF and WebP, and of SVG, which is refused.
 _BASE64_OF_A_PICTURE = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "PHN2Z", "PD94bW")
 
-# The largest QR symbol holds 2,953 bytes at level L, less what naming a charset takes.
-_LONGEST_PAYLOAD = 2900
 _LONGEST_DETAIL = 200
 
 # An answer of 1 MiB of words would hold the event loop for seconds.
@@ -531,7 +530,7 @@ def _could_be_a_code(text: str) -> bool:
         and " " not in text
         and text[0] not in '<{["'
         and not re.fullmatch(_WORD, text)
-        and len(text.encode()) <= _LONGEST_PAYLOAD
+        and _render.fits(text)
     )
 
 

@@ -205,6 +205,25 @@ def test_no_refusal_shows_the_code(cls: type[QRCode | QRImage], content: dict[st
     assert "PNG" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: QRCode(payload=LINK, round=0),
+        lambda: QRCode(payload=LINK * 40),
+        lambda: QRImage(data=LINK.encode(), media_type="image/bmp"),
+    ],
+    ids=["another field", "payload", "media_type"],
+)
+def test_a_refused_argument_leaves_no_code(make: Callable[[], object]) -> None:
+    """Neither in the error's details, nor pickled with it, nor in the locals of its traceback."""
+    with pytest.raises(ValidationError) as caught:
+        make()
+    assert caught.value.__context__ is None
+    rendered = TracebackException.from_exception(caught.value, capture_locals=True)
+    for text in (caught.value.errors(), pickle.dumps(caught.value), list(rendered.format())):
+        assert LINK[:20] not in f"{text!r}"
+
+
 @pytest.mark.parametrize("json", [f'{{"payload": "{LINK}', f'{{"payload": "{LINK}", "round": 0}}'])
 def test_no_refusal_of_json_shows_the_code(json: str) -> None:
     """Broken JSON is not quoted either."""
@@ -409,6 +428,14 @@ def test_a_code_larger_than_any_screen_is_not_unpacked() -> None:
         assert image.size == (4118, 4118)
     with pytest.raises(UnexpectedResponse):
         QRImage(data=huge, media_type="image/png").decode()
+
+
+def test_a_code_that_only_another_program_can_write_is_an_unexpected_response() -> None:
+    """Latin-1 of which no reader is told is shorter than the UTF-8 that a symbol of ours has."""
+    drawn = io.BytesIO()
+    segno.make_qr("ç" * 2000, mode="byte", encoding="latin-1").save(drawn, kind="png", scale=4)
+    with pytest.raises(UnexpectedResponse):
+        QRImage(data=drawn.getvalue(), media_type="image/png").decode()
 
 
 def test_a_code_on_nothing_is_read_as_on_paper() -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import copy
 import io
+import pickle
 import re
-import traceback
+import weakref
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 from xml.etree import ElementTree as ET
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 LEGACY = "2@" + ",".join(base64.b64encode(bytes(range(n, n + 45))).decode() for n in range(4))
 LINK = "https://wa.me/settings/linked_devices#" + base64.b64encode(bytes(range(150))).decode()
 LETTERS = "".join(chr(code) for code in range(33, 127)) * 22
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -225,11 +229,44 @@ def test_a_terminal_without_bright_colours_shows_a_code_that_scans(
     assert read_codes(paint_terminal(drawing, theme=theme)) == [LINK]
 
 
-def test_the_same_code_is_drawn_once() -> None:
-    """A page asks again for each of its viewers; another size is another drawing."""
+@pytest.mark.parametrize("draw", [QRCode.svg, QRCode.png, QRCode.terminal])
+def test_the_same_code_is_drawn_once(draw: Callable[..., object]) -> None:
+    """A page asks again for each of its viewers, however many codes are drawn between."""
+    codes = [QRCode(payload=f"2@{number}") for number in range(100)]
+    drawings = [draw(code) for code in codes]
+    assert [id(draw(code)) for code in codes] == [id(drawing) for drawing in drawings]
+    assert draw(codes[0], border=0) != drawings[0] != drawings[1]
+
+
+def test_a_drawing_is_forgotten_with_its_code() -> None:
+    """No live code stays in memory after its session."""
     code = QRCode(payload=LINK)
-    assert code.svg() is QRCode(payload=LINK).svg()
-    assert code.svg(border=0) != code.svg() != QRCode(payload=LEGACY).svg()
+    code.svg()
+    drawings = weakref.ref(code._drawings)
+    del code
+    assert drawings() is None
+
+
+def test_a_drawing_is_no_part_of_a_code() -> None:
+    """A code that was drawn is equal to one that was not, and travels without its drawings."""
+    drawn, other = (QRCode(payload=LINK, fetched_at=NOON) for _ in range(2))
+    before = pickle.dumps(drawn)
+    svg = drawn.svg()
+    assert drawn == other
+    assert hash(drawn) == hash(other)
+    assert pickle.dumps(drawn) == before
+    assert "drawings" not in f"{drawn!r} {drawn.model_dump()} {vars(drawn)}"
+    for back in (pickle.loads(before), copy.deepcopy(drawn), other):
+        assert back.svg() == svg
+    assert drawn.model_copy(update={"payload": LEGACY}).svg() != svg
+
+
+def test_what_is_remembered_shows_no_code() -> None:
+    """An error reporter may render it with a frame's locals."""
+    code = QRCode(payload=LINK)
+    code.svg()
+    remembered = code._drawings
+    assert LINK not in f"{remembered!r} {vars(remembered)} {vars(remembered.svg)}"
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
@@ -244,22 +281,38 @@ def test_a_code_scans_between_lines_of_text(paint_terminal: Painter, theme: str)
 # Refusals
 
 
-def test_a_payload_too_long_for_any_symbol_is_a_clear_error() -> None:
-    """The error is ours: it says how long, and shows the payload nowhere, not even in locals."""
-    code = QRCode(payload=LETTERS * 4)
-    for draw in (code.svg, code.png, code.data_uri, code.terminal):
-        with pytest.raises(ValueError, match="8272 bytes is too long for any QR symbol") as caught:
-            draw()
-        assert caught.value.__context__ is None
-        rendered = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-        assert "self = QRCode(" in "".join(rendered.format())
-        assert LETTERS[:12] not in "".join(rendered.format())
+@pytest.mark.parametrize(
+    ("characters", "most"),
+    [
+        pytest.param("0123456789", 7089, id="digits"),
+        pytest.param("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:", 4296, id="alphanumeric"),
+        pytest.param("2@aB/+=,", 2953, id="ASCII"),
+        pytest.param("çã", 1476, id="two bytes a character"),
+        pytest.param("電話", 984, id="three bytes a character"),
+        pytest.param("🤝☎\ufe0f", 885, id="an emoji and its sign"),
+    ],
+)
+def test_a_payload_is_as_long_as_the_largest_symbol_holds(characters: str, most: int) -> None:
+    """Each kind of text to the last character, and not one more, which is told when it is made."""
+    payload = (characters * 1000)[:most]
+    assert read_codes(QRCode(payload=payload).png(scale=4)) == [payload]
+    with pytest.raises(ValueError, match="fits no QR symbol") as caught:
+        QRCode(payload=(characters * 1000)[: most + 1])
+    assert payload[:12] not in str(caught.value)
 
 
-def test_the_length_that_counts_is_that_in_bytes() -> None:
-    """1,000 emoji are too long, and the error tells why."""
-    with pytest.raises(ValueError, match="4000 bytes"):
-        QRCode(payload="🤝" * 1000).svg()
+@pytest.mark.parametrize("payload", ["\ud800", "2@code\udc00"])
+def test_a_payload_that_is_not_unicode_is_refused(payload: str) -> None:
+    """Half of a surrogate pair can't be written into any symbol."""
+    with pytest.raises(ValueError, match="unicode"):
+        QRCode(payload=payload)
+
+
+def test_a_refusal_of_a_long_payload_says_how_long_it_is() -> None:
+    """Without the payload: a caller may log it."""
+    with pytest.raises(ValueError, match="payload of 8272 characters fits no QR symbol") as caught:
+        QRCode(payload=LETTERS * 4)
+    assert LETTERS[:12] not in str(caught.value)
 
 
 @pytest.mark.parametrize("method", ["svg", "png", "terminal"])

@@ -21,6 +21,7 @@ from plugchat_async import (
     InstanceNotFound,
     InstanceStatus,
     PasskeyRequired,
+    QRCode,
     QRNotReady,
     RateLimited,
     ResponseError,
@@ -138,12 +139,14 @@ def test_a_code_alone_or_with_blanks_around_is_a_code(payload: str, template: st
     assert read(200, template.format(payload)) == Text(payload)
 
 
-@pytest.mark.parametrize("letter", ["x", "é"])
-def test_a_code_is_as_long_as_a_symbol_can_hold(letter: str) -> None:
-    """2,900 bytes, whatever the letters are; what is longer can not be drawn."""
-    longest = letter * (2899 // len(letter.encode())) + "0"
+@pytest.mark.parametrize(
+    "longest", ["7" * 7089, "A1" * 2148, "2@" + "x" * 2951, "#" + "é" * 1475 + "!"]
+)
+def test_a_code_is_as_long_as_a_symbol_can_hold(longest: str) -> None:
+    """A longer one is an error of ours, before it becomes a QRCode that can't be drawn."""
     assert read(200, {"value": longest}) == Text(longest)
-    assert isinstance(read(200, {"value": longest + letter}), UnexpectedResponse)
+    assert QRCode(payload=longest).payload == longest
+    assert isinstance(read(200, {"value": longest + longest[-1]}), UnexpectedResponse)
 
 
 @pytest.mark.parametrize(
