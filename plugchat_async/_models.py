@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import (
@@ -78,6 +79,11 @@ def _without_input(error: ValidationError) -> ValidationError:
 
 
 class _Expiring(BaseModel, frozen=True, hide_input_in_errors=True, val_json_bytes="base64"):
+    # In a slot it is no part of what is compared, copied, pickled or dumped.
+    __slots__ = ("__weakref__", "_deadline")
+    if TYPE_CHECKING:
+        _deadline: float = PrivateAttr()
+
     fetched_at: _UTC = Field(default_factory=_now)
     expires_at: _UTC = Field(default_factory=_end_of_life)
 
@@ -98,8 +104,19 @@ class _Expiring(BaseModel, frozen=True, hide_input_in_errors=True, val_json_byte
 
     @property
     def expires_in(self) -> float:
-        """Seconds left to scan it; never negative."""
-        return max(0.0, (self.expires_at - _now()).total_seconds())
+        """Seconds left to scan it, from 20 down to 0.
+
+        The wall clock decides, since a code may come from another process. It may be set back, so
+        from the first look on a monotonic clock has to agree that time is left.
+        """
+        validity = min(self.expires_at - self.fetched_at, CODE_LIFETIME)
+        left = min(self.expires_at - _now(), validity).total_seconds()
+        try:
+            deadline = self._deadline
+        except AttributeError:
+            deadline = monotonic() + left
+            object.__setattr__(self, "_deadline", deadline)
+        return max(0.0, min(left, deadline - monotonic()))
 
     @property
     def is_expired(self) -> bool:
@@ -118,7 +135,6 @@ class QRCode(_Expiring, frozen=True):
         rounds: How many codes the stream requests at most.
     """
 
-    # In a slot it is no part of what is compared, copied, pickled or dumped.
     __slots__ = ("_drawings",)
     if TYPE_CHECKING:
         _drawings: _render.Drawings = PrivateAttr()

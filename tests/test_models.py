@@ -124,7 +124,7 @@ def test_a_moment_without_a_zone_is_refused(
     [
         pytest.param(timedelta(0), 20, id="fresh"),
         pytest.param(timedelta(seconds=15), 5, id="late"),
-        pytest.param(timedelta(hours=-1), 3620, id="from a clock that is ahead"),
+        pytest.param(timedelta(hours=-1), 20, id="from a clock that is ahead"),
     ],
 )
 def test_it_counts_the_seconds_that_are_left(
@@ -134,6 +134,60 @@ def test_it_counts_the_seconds_that_are_left(
     living = cls(fetched_at=datetime.now(UTC) - age, **content)
     assert left - 2 < living.expires_in <= left
     assert not living.is_expired
+
+
+@both
+def test_a_clock_that_is_set_back_prolongs_nothing(
+    cls: type[QRCode | QRImage], content: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A loop that waits for `is_expired` ends after 20 s, and not an hour later."""
+    wall, clock = NOON, 100.0
+    monkeypatch.setattr("plugchat_async._models._now", lambda: wall)
+    monkeypatch.setattr("plugchat_async._models.monotonic", lambda: clock)
+    model = cls(fetched_at=NOON, **content)
+    assert model.expires_in == 20
+    wall, clock = NOON - timedelta(hours=1), clock + 15
+    assert model.expires_in == 5
+    assert cls(fetched_at=NOON, **content).expires_in == 20
+    clock += 5
+    assert model.expires_in == 0
+    assert model.is_expired
+
+
+@both
+def test_a_clock_that_is_set_forward_counts(
+    cls: type[QRCode | QRImage], content: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A computer that slept has a monotonic clock that slept as well."""
+    wall = NOON
+    monkeypatch.setattr("plugchat_async._models._now", lambda: wall)
+    model = cls(fetched_at=NOON, **content)
+    assert not model.is_expired
+    wall += timedelta(minutes=10)
+    assert model.is_expired
+
+
+@both
+@pytest.mark.parametrize(("valid_for", "left"), [(7, 7), (3600, 20)])
+def test_nothing_is_valid_for_longer_than_a_code(
+    cls: type[QRCode | QRImage], content: dict[str, str], valid_for: int, left: int
+) -> None:
+    """Whatever `expires_at` says, and whichever clock it was taken from."""
+    ahead = datetime.now(UTC) + timedelta(hours=1)
+    model = cls(fetched_at=ahead, expires_at=ahead + timedelta(seconds=valid_for), **content)
+    assert left - 2 < model.expires_in <= left
+
+
+@both
+def test_a_look_at_the_time_left_is_no_part_of_it(
+    cls: type[QRCode | QRImage], content: dict[str, str]
+) -> None:
+    """What was looked at is equal to what was not, before and after a journey."""
+    seen, other = (cls(fetched_at=NOON, **content) for _ in range(2))
+    assert seen.is_expired
+    assert seen == other
+    assert pickle.dumps(seen) == pickle.dumps(other)
+    assert pickle.loads(pickle.dumps(seen)).is_expired
 
 
 @both
