@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MediaType = Literal["image/png", "image/jpeg", "image/gif", "image/webp"]
 
 _PNG = b"\x89PNG\r\n\x1a\n"
+_PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _JPEG = b"\xff\xd8\xff"
 _JPEG_END = b"\xff\xd9"
 _GIF = (b"GIF87a", b"GIF89a")
@@ -40,16 +44,28 @@ def is_whole(data: bytes) -> bool:
             return False
 
 
+def without_metadata(data: bytes) -> bytes:
+    """Drop what a PNG holds beside its pixels: a kilobyte of text may unpack to a megabyte."""
+    if media_type(data) != "image/png":
+        return data
+    return _PNG + b"".join(chunk for kind, chunk in _png_chunks(data) if kind in _PIXELS)
+
+
 def _png_is_whole(data: bytes) -> bool:
-    """Walk from chunk to chunk: length, type, content, checksum."""
+    ends = (chunk for kind, chunk in _png_chunks(data) if kind == b"IEND")
+    return any(len(end) == 12 + int.from_bytes(end[:4], "big") for end in ends)
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Walk from chunk to chunk: length, type, content, checksum; the last may be cut off."""
     position = len(_PNG)
     while position + 12 <= len(data):
-        length = int.from_bytes(data[position : position + 4], "big")
         kind = data[position + 4 : position + 8]
-        position += 12 + length
+        end = position + 12 + int.from_bytes(data[position : position + 4], "big")
+        yield kind, data[position:end]
         if kind == b"IEND":
-            return position <= len(data)
-    return False
+            return
+        position = end
 
 
 def _jpeg_is_whole(data: bytes) -> bool:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from plugchat_async._image_formats import is_whole, media_type
+from plugchat_async._image_formats import is_whole, media_type, without_metadata
 
 
 def stored(kind: str, mode: str = "RGB", **options: Any) -> bytes:
@@ -77,6 +78,21 @@ def test_bytes_after_the_end_of_a_webp_do_no_harm() -> None:
 def test_a_png_whose_last_chunk_lies_about_its_length_is_not_whole() -> None:
     """IEND has to be there with all that it announces."""
     assert not is_whole(stored("PNG")[:-12] + b"\x00\x00\x00\x05IEND\xaeB`\x82")
+
+
+def test_a_png_without_its_metadata_has_the_same_pixels() -> None:
+    """Palette and transparency belong to them; texts, profiles and times do not."""
+    plain = stored("PNG", "P", transparency=0)
+    text = PngInfo()
+    text.add_text("k", "a text" * 99, zip=True)
+    assert without_metadata(stored("PNG", "P", transparency=0, pnginfo=text, dpi=(9, 9))) == plain
+
+
+@real_files
+def test_without_metadata_is_still_a_whole_file(data: bytes, kind: str) -> None:
+    """Only PNGs lose any, and stay PNGs."""
+    assert is_whole(without_metadata(data))
+    assert without_metadata(data) == data or kind == "image/png"
 
 
 @pytest.mark.parametrize(

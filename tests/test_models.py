@@ -475,15 +475,6 @@ def test_an_image_that_holds_no_code_is_an_unexpected_response(data: bytes) -> N
     assert caught.value.status_code == 200
 
 
-def test_a_code_larger_than_any_screen_is_not_unpacked() -> None:
-    """16 megapixels are the limit, also for an image in which a code could be read."""
-    huge = QRCode(payload="x").png(scale=142)
-    with Image.open(io.BytesIO(huge)) as image:
-        assert image.size == (4118, 4118)
-    with pytest.raises(UnexpectedResponse):
-        QRImage(data=huge, media_type="image/png").decode()
-
-
 def test_a_code_that_only_another_program_can_write_is_an_unexpected_response() -> None:
     """Latin-1 of which no reader is told is shorter than the UTF-8 that a symbol of ours has."""
     drawn = io.BytesIO()
