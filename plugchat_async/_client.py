@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Self
 
-import anyio
-
 from . import _arguments, _stream, _wire
 from ._errors import UnexpectedResponse
 from ._http.calls import Call, Exchange
@@ -14,6 +12,7 @@ from ._http.credentials import Credentials
 from ._http.pool import CLOSED, BorrowedClient, Pool
 from ._models import QRCode, QRImage
 from ._pairing import Pairing
+from ._threads import run_decoding, run_drawing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
@@ -133,7 +132,7 @@ class AsyncPlugChat:
             picture = result.value
         else:
             code = QRCode(payload=result.value.payload)
-            picture = _wire.Picture(await anyio.to_thread.run_sync(code.png), "image/png")
+            picture = _wire.Picture(await run_drawing(code.png), "image/png")
         return QRImage(data=picture.data, media_type=picture.media_type, fetched_at=result.asked_at)
 
     def qr_stream(
@@ -310,7 +309,7 @@ class AsyncPlugChat:
 async def _read_picture(picture: _wire.Picture) -> str:
     image = QRImage(data=picture.data, media_type=picture.media_type)
     try:
-        code = await anyio.to_thread.run_sync(image.decode)
+        code = await run_decoding(image.decode)
     except ImportError as error:
         raise UnexpectedResponse(
             "the API returned an image instead of text: call qr_code_image(), or install the"

@@ -25,6 +25,7 @@ FLOORS = [
         "_image_formats",
         "_render",
         "_arguments",
+        "_threads",
     },
     {"_image_reader"},
     {"_models"},

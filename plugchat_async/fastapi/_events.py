@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import anyio
-import anyio.to_thread
 from fastapi.sse import ServerSentEvent
 from pydantic import BaseModel
 
 from plugchat_async import Connected, Failed, ShowingCode
+from plugchat_async._threads import run_drawing
 
 if TYPE_CHECKING:
     from plugchat_async import PairingState, QRCode
@@ -50,7 +50,7 @@ class Drawings:
         drawing = self._drawings.setdefault(code, _Drawing())
         async with drawing.turn:
             if drawing.svg is None:
-                drawing.svg = await anyio.to_thread.run_sync(code.svg)
+                drawing.svg = await run_drawing(code.svg)
             return drawing.svg
 
 
