@@ -239,14 +239,15 @@ class QRImage(_Expiring, frozen=True):
     def decode(self) -> QRCode:
         """Read the code out of the image, to draw it in another size or form.
 
-        It takes some milliseconds of CPU; in a busy event loop call it in a thread.
+        It takes some milliseconds of CPU and up to 16 MiB of memory; in a busy event loop call it
+        in a thread.
 
         Returns:
             The code, with the moments of the image.
 
         Raises:
             ImportError: The extra `[decode]` is not installed.
-            UnexpectedResponse: No QR code can be read in the image.
+            UnexpectedResponse: The image has no readable QR code, or far more pixels than one.
         """
         payload = read_payload(SecretBytes(self.data))
         if payload is None or not _render.fits(payload):

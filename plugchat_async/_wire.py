@@ -1,4 +1,4 @@
-"""What to ask of the API, and what its answers mean. Pure: bytes in, a value or an error out.
+"""What to ask of the API, and what its responses mean. Pure: bytes in, a value or an error out.
 
 PlugChat documents no response body for its QR endpoints. The questions below are asked in the order
 in which they must be, for all that the API's family is known to answer. Errors are returned, not
@@ -69,7 +69,7 @@ RESTART = Endpoint("/restart", _APP)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete answer and the moment it was asked for.
+    """A complete response and the moment it was requested.
 
     `unreadable` says why there is no content: too large, or compressed in a way that fails.
     """
@@ -101,7 +101,7 @@ Code: TypeAlias = Text | Picture
 
 
 def read_code(answer: Answer, redact: Redact) -> Code | ResponseError:
-    """Decide what a QR endpoint said; either of them may answer with either form of a code."""
+    """Read the response of a QR endpoint; either may return either form of a code."""
     reply = _Reply(answer, redact)
     return (
         reply.redirected()
@@ -119,7 +119,7 @@ def read_code(answer: Answer, redact: Redact) -> Code | ResponseError:
 
 
 def read_status(answer: Answer, redact: Redact) -> InstanceStatus | ResponseError:
-    """Decide what `/status` said; that it is connected already is an answer there, not an error."""
+    """Read the response of `/status`; that it is connected already is not an error there."""
     reply = _Reply(answer, redact)
     return (
         reply.redirected()
@@ -133,7 +133,7 @@ def read_status(answer: Answer, redact: Redact) -> InstanceStatus | ResponseErro
 
 
 def read_device(answer: Answer, redact: Redact) -> Device | ResponseError:
-    """Decide what `/device` said; that no phone is linked is an answer there, not an error."""
+    """Read the response of `/device`; that no phone is linked is not an error there."""
     reply = _Reply(answer, redact)
     return (
         reply.redirected()
@@ -149,9 +149,10 @@ def read_device(answer: Answer, redact: Redact) -> Device | ResponseError:
 
 
 def read_done(answer: Answer, redact: Redact) -> Literal[True] | ResponseError:
-    """Decide whether `/disconnect`, `/restore-session` or `/restart` did what it is called.
+    """Read the response of `/disconnect`, `/restore-session` or `/restart`.
 
-    That the instance is connected already, or is not, is no success: it may mean either here.
+    A sentence that the instance is connected already, or is not, counts as neither a success nor
+    `AlreadyConnected`: it does not say whether the command was carried out.
     """
     reply = _Reply(answer, redact)
     return (
@@ -207,7 +208,7 @@ _DEEPEST = 3
 
 
 class _Reply:
-    """One answer under questions. Each method answers one, or None to hand on to the next."""
+    """One response under questions; each method settles one, or returns None for the next."""
 
     def __init__(self, answer: Answer, redact: Redact) -> None:
         self._answer = answer
@@ -523,7 +524,7 @@ def _sentences(body: Json | bytes, depth: int = 0) -> Iterator[str]:
 
 
 def _could_be_a_code(text: str) -> bool:
-    """Tell the text of a code from a sentence, a single word, markup and broken templates."""
+    """Check that a text is not a sentence, a single word, markup or a broken template."""
     return (
         bool(text)
         and text.isprintable()
@@ -551,7 +552,7 @@ def _decode_picture(text: str) -> bytes | None:
 
 
 def _digits(phone: Json | bytes) -> str | None:
-    """Read a phone number out of what stands under one of its keys."""
+    """Read the phone number in the value of one of its keys."""
     if not isinstance(phone, str | int):
         return None
     found = re.fullmatch(_PHONE, str(phone).strip())
