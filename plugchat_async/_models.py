@@ -65,7 +65,7 @@ def _check_payload(payload: str) -> str:
 
 
 def _without_input(error: ValidationError) -> ValidationError:
-    """Say the same without the payload, which the original keeps, as the frames below it do."""
+    """Return the refusal without the payload, which the original and its frames keep."""
     refusals = [
         InitErrorDetails(
             # Both are pydantic's own words.
@@ -81,13 +81,13 @@ def _without_input(error: ValidationError) -> ValidationError:
 class _Expiring(BaseModel, frozen=True, hide_input_in_errors=True, val_json_bytes="base64"):
     # In a slot it is no part of what is compared, copied, pickled or dumped.
     __slots__ = ("__weakref__", "_deadline")
-    if TYPE_CHECKING:
-        _deadline: float = PrivateAttr()
 
     fetched_at: _UTC = Field(default_factory=_now)
     expires_at: _UTC = Field(default_factory=_end_of_life)
 
-    if not TYPE_CHECKING:  # checkers make the signature out of the fields
+    if TYPE_CHECKING:
+        _deadline: float = PrivateAttr()
+    else:  # checkers make the signature out of the fields
 
         def __init__(self, /, **data: object) -> None:
             try:
@@ -99,7 +99,7 @@ class _Expiring(BaseModel, frozen=True, hide_input_in_errors=True, val_json_byte
             del data  # a reporter may render these locals
             raise refusal
 
-        # As pydantic's own, so that JSON is still read by the fields alone.
+        # Pydantic's own mark, as on its RootModel: JSON is still read by the fields alone.
         __init__.__pydantic_base_init__ = True
 
     @property
