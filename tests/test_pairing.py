@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import anyio
 import pytest
 
 from plugchat_async import (
-    AlreadyConnected,
     AsyncPlugChat,
     InstanceNotFound,
-    InstanceStatus,
     Pairing,
     PairingOutcome,
     PlugChatError,
@@ -20,6 +17,8 @@ from plugchat_async import (
     ServerError,
 )
 from plugchat_async.sandbox import Sandbox
+
+from .fake_instance import FakeInstance
 
 pytestmark = pytest.mark.anyio
 
@@ -30,59 +29,6 @@ def anyio_backend(virtual_time: tuple[str, dict[str, Any]]) -> tuple[str, dict[s
     return virtual_time
 
 
-class Gateway:
-    """An instance whose phone scans at a moment, and what was asked of it when."""
-
-    def __init__(
-        self,
-        *,
-        scan_at: float = 1e9,
-        latency: float = 0,
-        status_latency: float = 0,
-        status_error: PlugChatError | None = None,
-        status_lie: bool | None = None,
-    ) -> None:
-        self.began = anyio.current_time()
-        self.scan_at = scan_at
-        self.latency = latency
-        self.status_latency = status_latency
-        self.status_error = status_error
-        self.status_lie = status_lie
-        self.codes: list[float] = []
-        self.looks: list[float] = []
-
-    @property
-    def now(self) -> float:
-        return round(anyio.current_time() - self.began, 3)
-
-    async def fetch_code(self, number: int, of: int) -> tuple[QRCode, float]:
-        asked_at = anyio.current_time()
-        self.codes.append(self.now)
-        await anyio.sleep(self.latency)
-        if self.now >= self.scan_at:
-            raise AlreadyConnected("connected", status_code=200)
-        moment = datetime.now(UTC)
-        return QRCode(payload=f"{number}", fetched_at=moment, round=number, rounds=of), asked_at
-
-    async def ask_status(self) -> InstanceStatus:
-        self.looks.append(self.now)
-        await anyio.sleep(self.status_latency)
-        if self.status_error is not None:
-            raise self.status_error
-        truth = self.now >= self.scan_at
-        return InstanceStatus(connected=truth if self.status_lie is None else self.status_lie)
-
-    def pairing(self, *, status_interval: float | None = 2, max_rounds: int = 3) -> Pairing:
-        return Pairing(
-            self.fetch_code,
-            self.ask_status,
-            self.ask_status,
-            interval=15,
-            max_rounds=max_rounds,
-            status_interval=status_interval,
-        )
-
-
 @pytest.mark.parametrize(
     ("scan_at", "seen_at", "codes"),
     [(1.5, 2, 1), (14.5, 15, 2), (16, 17, 2), (31, 32, 3), (43.5, 44, 3), (44.5, 45, 3)],
@@ -91,46 +37,46 @@ async def test_a_scan_is_seen_within_the_status_interval(
     scan_at: float, seen_at: float, codes: int
 ) -> None:
     """Whichever code it was, also the last one in its last moment."""
-    gateway = Gateway(scan_at=scan_at)
-    pairing = gateway.pairing()
+    instance = FakeInstance(scan_at=scan_at)
+    pairing = instance.pairing()
     async with pairing:
         shown = [code.round async for code in pairing]
     assert pairing.outcome is PairingOutcome.CONNECTED
-    assert gateway.now == seen_at
-    assert len(gateway.codes) == codes
+    assert instance.now == seen_at
+    assert len(instance.codes) == codes
     assert shown == list(range(1, len(shown) + 1))
 
 
 async def test_an_instance_that_is_connected_already_shows_no_code() -> None:
     """One call tells, and no look at the status is needed."""
-    gateway = Gateway(scan_at=0)
-    async with gateway.pairing() as pairing:
+    instance = FakeInstance(scan_at=0)
+    async with instance.pairing() as pairing:
         assert [code async for code in pairing] == []
     assert pairing.outcome is PairingOutcome.ALREADY_CONNECTED
-    assert (gateway.codes, gateway.looks) == ([0], [])
+    assert (instance.codes, instance.looks) == ([0], [])
 
 
 async def test_codes_that_nobody_scans_expire() -> None:
     """Three codes, 15 s apart; looks between them, and one more after the last."""
-    gateway = Gateway()
-    async with gateway.pairing() as pairing:
+    instance = FakeInstance()
+    async with instance.pairing() as pairing:
         assert [code.round async for code in pairing] == [1, 2, 3]
     assert pairing.outcome is PairingOutcome.EXPIRED
-    assert gateway.codes == [0, 15, 30]
-    assert gateway.looks == [start + step for start in (0, 15, 30) for step in range(2, 15, 2)] + [
+    assert instance.codes == [0, 15, 30]
+    assert instance.looks == [start + step for start in (0, 15, 30) for step in range(2, 15, 2)] + [
         45
     ]
-    assert gateway.now == 45
+    assert instance.now == 45
 
 
 async def test_without_a_status_interval_the_next_code_tells() -> None:
     """`None` never looks, so a scan of the last code is not seen."""
-    gateway = Gateway(scan_at=3)
-    assert await gateway.pairing(status_interval=None).wait() is PairingOutcome.CONNECTED
-    assert (gateway.now, gateway.looks) == (15, [])
-    gateway = Gateway(scan_at=33)
-    assert await gateway.pairing(status_interval=None).wait() is PairingOutcome.EXPIRED
-    assert (gateway.now, gateway.looks) == (45, [])
+    instance = FakeInstance(scan_at=3)
+    assert await instance.pairing(status_interval=None).wait() is PairingOutcome.CONNECTED
+    assert (instance.now, instance.looks) == (15, [])
+    instance = FakeInstance(scan_at=33)
+    assert await instance.pairing(status_interval=None).wait() is PairingOutcome.EXPIRED
+    assert (instance.now, instance.looks) == (45, [])
 
 
 @pytest.mark.parametrize(
@@ -138,102 +84,102 @@ async def test_without_a_status_interval_the_next_code_tells() -> None:
 )
 async def test_a_status_that_fails_breaks_no_session(error: PlugChatError) -> None:
     """The next code tells in its place."""
-    gateway = Gateway(scan_at=20, status_error=error)
-    assert await gateway.pairing().wait() is PairingOutcome.CONNECTED
-    assert gateway.now == 30
-    gateway = Gateway(status_error=error)
-    assert await gateway.pairing().wait() is PairingOutcome.EXPIRED
-    assert gateway.codes == [0, 15, 30]
+    instance = FakeInstance(scan_at=20, status_error=error)
+    assert await instance.pairing().wait() is PairingOutcome.CONNECTED
+    assert instance.now == 30
+    instance = FakeInstance(status_error=error)
+    assert await instance.pairing().wait() is PairingOutcome.EXPIRED
+    assert instance.codes == [0, 15, 30]
 
 
 async def test_a_status_that_says_no_after_a_scan_breaks_no_session() -> None:
     """The next code tells the truth."""
-    gateway = Gateway(scan_at=3, status_lie=False)
-    assert await gateway.pairing().wait() is PairingOutcome.CONNECTED
-    assert gateway.now == 15
+    instance = FakeInstance(scan_at=3, status_lie=False)
+    assert await instance.pairing().wait() is PairingOutcome.CONNECTED
+    assert instance.now == 15
 
 
 @pytest.mark.parametrize("latency", [3, 60])
 async def test_a_slow_status_makes_no_code_late(latency: float) -> None:
     """An answer that takes too long is given up when the next code is due."""
-    gateway = Gateway(status_latency=latency)
-    pairing = gateway.pairing()
+    instance = FakeInstance(status_latency=latency)
+    pairing = instance.pairing()
     codes = [code.round async for code in pairing]
     assert codes == [1, 2, 3]
-    assert gateway.codes == [0, 15, 30]
+    assert instance.codes == [0, 15, 30]
     assert pairing.outcome is PairingOutcome.EXPIRED
     # The look after the last code may take as long as a round.
-    assert gateway.now == 45 + min(latency, 15)
+    assert instance.now == 45 + min(latency, 15)
 
 
 async def test_the_time_of_a_code_call_does_not_add_up() -> None:
     """Rounds stay `interval` apart however long the API takes."""
-    gateway = Gateway(latency=4)
-    await gateway.pairing().wait()
-    assert gateway.codes == [0, 15, 30]
+    instance = FakeInstance(latency=4)
+    await instance.pairing().wait()
+    assert instance.codes == [0, 15, 30]
     # Two seconds after asking the code was not there yet; then once, not to make up for it.
-    assert gateway.looks[:3] == [4, 6, 8]
+    assert instance.looks[:3] == [4, 6, 8]
 
 
 async def test_a_look_in_the_moment_of_a_code_is_left_out() -> None:
     """The code call tells in its place; only after the last code there is none."""
-    gateway = Gateway()
-    await gateway.pairing(status_interval=5).wait()
-    assert gateway.codes == [0, 15, 30]
-    assert gateway.looks == [5, 10, 20, 25, 35, 40, 45]
+    instance = FakeInstance()
+    await instance.pairing(status_interval=5).wait()
+    assert instance.codes == [0, 15, 30]
+    assert instance.looks == [5, 10, 20, 25, 35, 40, 45]
 
 
 async def test_a_slow_consumer_gets_the_next_code_at_once() -> None:
     """Its clock restarts from there; never a burst."""
-    gateway = Gateway()
-    pairing = gateway.pairing()
+    instance = FakeInstance()
+    pairing = instance.pairing()
     async for code in pairing:
         if code.round == 1:
             await anyio.sleep(40)
-    assert gateway.codes == [0, 40, 55]
+    assert instance.codes == [0, 40, 55]
 
 
 @pytest.mark.parametrize("rounds_shown", [1, 2, 3])
 async def test_leaving_early_is_cancelled(rounds_shown: int) -> None:
     """Leaving the context ends the session, at whichever code."""
-    gateway = Gateway()
-    async with gateway.pairing() as pairing:
+    instance = FakeInstance()
+    async with instance.pairing() as pairing:
         for _ in range(rounds_shown):
             await anext(pairing)
     assert pairing.outcome is PairingOutcome.CANCELLED
     assert pairing.qr is None
     assert [code async for code in pairing] == []
-    assert len(gateway.codes) == rounds_shown
+    assert len(instance.codes) == rounds_shown
 
 
 async def test_a_session_that_was_never_iterated_is_cancelled() -> None:
     """Nothing was asked."""
-    gateway = Gateway()
-    async with gateway.pairing() as pairing:
+    instance = FakeInstance()
+    async with instance.pairing() as pairing:
         pass
     assert pairing.outcome is PairingOutcome.CANCELLED
-    assert gateway.codes == []
+    assert instance.codes == []
 
 
 @pytest.mark.parametrize(("latency", "after"), [(5, 2), (0, 3), (0, 14.999), (5, 17)])
 async def test_a_caller_that_is_cancelled_leaves_at_once(latency: float, after: float) -> None:
     """In the middle of a code call, of a look, of a wait: nothing is asked any more."""
-    gateway = Gateway(latency=latency)
-    pairing = gateway.pairing()
+    instance = FakeInstance(latency=latency)
+    pairing = instance.pairing()
     with anyio.move_on_after(after):
         await pairing.wait()
-    assert gateway.now == after
+    assert instance.now == after
     assert pairing.outcome is PairingOutcome.CANCELLED
-    asked = len(gateway.codes) + len(gateway.looks)
+    asked = len(instance.codes) + len(instance.looks)
     await anyio.sleep(100)
-    assert len(gateway.codes) + len(gateway.looks) == asked
+    assert len(instance.codes) + len(instance.looks) == asked
 
 
 async def test_a_users_exception_arrives_as_itself() -> None:
     """There is no task group to wrap it."""
-    gateway = Gateway()
+    instance = FakeInstance()
     with pytest.raises(KeyError):
-        async with gateway.pairing() as pairing:
+        async with instance.pairing() as pairing:
             await anext(pairing)
             raise KeyError("bug")
     assert pairing.outcome is PairingOutcome.CANCELLED
@@ -242,7 +188,7 @@ async def test_a_users_exception_arrives_as_itself() -> None:
 @pytest.mark.parametrize("error", [ServerError("down", status_code=500), KeyError("a hook's bug")])
 async def test_a_failure_raises_and_has_no_outcome(error: Exception) -> None:
     """The session is over, and says so to whoever goes on."""
-    ask = Gateway().ask_status
+    ask = FakeInstance().ask_status
 
     async def fail(number: int, of: int) -> tuple[QRCode, float]:
         raise error
@@ -265,8 +211,8 @@ async def test_wait_shows_each_code_by_a_plain_or_an_async_function() -> None:
         await anyio.sleep(0.1)
         awaited.append(code.round)
 
-    await Gateway(scan_at=20).pairing().wait(on_code=lambda code: plain.append(code.round))
-    await Gateway(scan_at=20).pairing().wait(show)
+    await FakeInstance(scan_at=20).pairing().wait(on_code=lambda code: plain.append(code.round))
+    await FakeInstance(scan_at=20).pairing().wait(show)
     assert plain == awaited == [1, 2]
 
 
@@ -278,26 +224,26 @@ async def test_wait_calls_whatever_can_be_called() -> None:
             self.append(code)
 
     collector = Collector()
-    await Gateway().pairing().wait(collector)
+    await FakeInstance().pairing().wait(collector)
     assert len(collector) == 3
-    gateway = Gateway()
+    instance = FakeInstance()
     with pytest.raises(TypeError, match="on_code must be callable, not int"):
-        await gateway.pairing().wait(5)  # type: ignore[arg-type]
-    assert gateway.codes == []
+        await instance.pairing().wait(5)  # type: ignore[arg-type]
+    assert instance.codes == []
 
 
 async def test_wait_again_tells_the_outcome_again() -> None:
     """It is set once, and nothing is asked anew."""
-    gateway = Gateway()
-    pairing = gateway.pairing()
+    instance = FakeInstance()
+    pairing = instance.pairing()
     assert await pairing.wait() is await pairing.wait() is PairingOutcome.EXPIRED
-    assert len(gateway.codes) == 3
+    assert len(instance.codes) == 3
 
 
 async def test_the_code_on_show() -> None:
     """None before the first one and after the end."""
-    gateway = Gateway()
-    pairing = gateway.pairing(max_rounds=1)
+    instance = FakeInstance()
+    pairing = instance.pairing(max_rounds=1)
     assert pairing.qr is None
     async for code in pairing:
         assert pairing.qr is code
@@ -306,8 +252,8 @@ async def test_the_code_on_show() -> None:
 
 async def test_checking_before_a_scan_tells_no_and_goes_on() -> None:
     """The button may be pressed too early."""
-    gateway = Gateway()
-    async with gateway.pairing() as pairing:
+    instance = FakeInstance()
+    async with instance.pairing() as pairing:
         await anext(pairing)
         assert await pairing.check() is False
         assert pairing.outcome is None
@@ -315,14 +261,14 @@ async def test_checking_before_a_scan_tells_no_and_goes_on() -> None:
 
 async def test_checking_after_a_scan_ends_the_session_in_every_task() -> None:
     """The task that iterates is woken, and ends as after any scan."""
-    gateway = Gateway(scan_at=1)
-    pairing = gateway.pairing(status_interval=14)
+    instance = FakeInstance(scan_at=1)
+    pairing = instance.pairing(status_interval=14)
     ended_at: list[float] = []
 
     async def iterate() -> None:
         async for _ in pairing:
             pass
-        ended_at.append(gateway.now)
+        ended_at.append(instance.now)
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(iterate)
@@ -331,33 +277,33 @@ async def test_checking_after_a_scan_ends_the_session_in_every_task() -> None:
     assert ended_at == [3]
     assert pairing.outcome is PairingOutcome.CONNECTED
     assert await pairing.check() is True
-    assert gateway.looks == [3]
+    assert instance.looks == [3]
 
 
 async def test_leaving_ends_the_session_in_every_task() -> None:
     """The task that iterates is woken, and asks for nothing more."""
-    gateway = Gateway()
+    instance = FakeInstance()
     ended_at: list[float] = []
 
     async def iterate() -> None:
         async for _ in pairing:
             pass
-        ended_at.append(gateway.now)
+        ended_at.append(instance.now)
 
     async with anyio.create_task_group() as tasks:
-        async with gateway.pairing() as pairing:
+        async with instance.pairing() as pairing:
             tasks.start_soon(iterate)
             await anyio.sleep(3)
     assert ended_at == [3]
     assert pairing.outcome is PairingOutcome.CANCELLED
-    assert (gateway.codes, gateway.looks) == ([0], [2])
+    assert (instance.codes, instance.looks) == ([0], [2])
 
 
 async def test_checking_between_two_steps_ends_the_session_at_the_next() -> None:
     """A consumer that holds a code finds the session over when it comes back."""
-    gateway = Gateway(scan_at=0.5)
-    pairing = gateway.pairing()
-    gateway.scan_at = 0.5
+    instance = FakeInstance(scan_at=0.5)
+    pairing = instance.pairing()
+    instance.scan_at = 0.5
     await anext(pairing)
     await anyio.sleep(1)
     assert await pairing.check()
@@ -366,8 +312,8 @@ async def test_checking_between_two_steps_ends_the_session_at_the_next() -> None
 
 async def test_a_check_that_is_answered_after_the_end_changes_no_outcome() -> None:
     """It is set once."""
-    gateway = Gateway(scan_at=46, status_latency=5)
-    pairing = gateway.pairing(status_interval=None)
+    instance = FakeInstance(scan_at=46, status_latency=5)
+    pairing = instance.pairing(status_interval=None)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(pairing.wait)
         await anyio.sleep(44)
@@ -377,21 +323,21 @@ async def test_a_check_that_is_answered_after_the_end_changes_no_outcome() -> No
 
 async def test_checking_before_the_first_code() -> None:
     """It was connected without a code of this session."""
-    pairing = Gateway(scan_at=0).pairing()
+    pairing = FakeInstance(scan_at=0).pairing()
     assert await pairing.check() is True
     assert pairing.outcome is PairingOutcome.ALREADY_CONNECTED
 
 
 async def test_checking_where_the_status_fails_tells_no() -> None:
     """Not to know is no reason to end."""
-    pairing = Gateway(status_error=ServerError("down", status_code=500)).pairing()
+    pairing = FakeInstance(status_error=ServerError("down", status_code=500)).pairing()
     assert await pairing.check() is False
 
 
 @pytest.mark.parametrize("moment", [1, 7])
 async def test_two_tasks_can_not_wait_for_one_session(moment: float) -> None:
     """Not while a code is fetched, nor while one is shown; the first one goes on to its end."""
-    pairing = Gateway(latency=5, scan_at=20).pairing()
+    pairing = FakeInstance(latency=5, scan_at=20).pairing()
     outcomes: list[PairingOutcome] = []
 
     async def wait() -> None:
@@ -408,12 +354,12 @@ async def test_two_tasks_can_not_wait_for_one_session(moment: float) -> None:
 
 async def test_a_failure_in_the_moment_of_the_end_is_no_second_one() -> None:
     """The session is connected, and has exactly one outcome."""
-    gateway = Gateway(scan_at=10)
-    pairing = gateway.pairing(status_interval=None)
+    instance = FakeInstance(scan_at=10)
+    pairing = instance.pairing(status_interval=None)
 
     async def fail(number: int, of: int) -> tuple[QRCode, float]:
         if number == 1:
-            return await gateway.fetch_code(number, of)
+            return await instance.fetch_code(number, of)
         assert await pairing.check()
         raise ServerError("down", status_code=500)
 
@@ -423,7 +369,7 @@ async def test_a_failure_in_the_moment_of_the_end_is_no_second_one() -> None:
 
 async def test_two_tasks_can_not_iterate_one_session() -> None:
     """Two pollers would kill each other's codes."""
-    pairing = Gateway(latency=5).pairing()
+    pairing = FakeInstance(latency=5).pairing()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(anext, pairing)
         await anyio.sleep(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from datetime import UTC, datetime
 from typing import Any
 
 import anyio
@@ -11,6 +10,8 @@ import pytest
 
 from plugchat_async import AlreadyConnected, AsyncPlugChat, QRCode, ServerError
 from plugchat_async._stream import rounds
+
+from .fake_instance import FakeInstance
 
 pytestmark = pytest.mark.anyio
 
@@ -21,89 +22,66 @@ def anyio_backend(virtual_time: tuple[str, dict[str, Any]]) -> tuple[str, dict[s
     return virtual_time
 
 
-class Gateway:
-    """Bring codes after `latency` seconds, and note when each was asked for."""
-
-    def __init__(self, *, latency: float = 0.0, scanned_after: int | None = None) -> None:
-        self.asked: list[float] = []
-        self.latency = latency
-        self.scanned_after = scanned_after
-        self.began = anyio.current_time()
-
-    def now(self) -> float:
-        return round(anyio.current_time() - self.began, 3)
-
-    async def fetch(self, number: int, of: int) -> tuple[QRCode, float]:
-        asked_at = anyio.current_time()
-        self.asked.append(self.now())
-        await anyio.sleep(self.latency)
-        if self.scanned_after is not None and number > self.scanned_after:
-            raise AlreadyConnected("connected", status_code=200)
-        code = QRCode(
-            payload=f"code-{number}", fetched_at=datetime.now(UTC), round=number, rounds=of
-        )
-        return code, asked_at
-
-
 async def test_nothing_is_sent_before_the_first_iteration() -> None:
     """Making a stream sends nothing, and the first code is fetched without a wait."""
-    gateway = Gateway()
-    stream = rounds(gateway.fetch, interval=15, max_rounds=3)
+    instance = FakeInstance()
+    stream = rounds(instance.fetch_code, interval=15, max_rounds=3)
     await anyio.sleep(5)
-    assert gateway.asked == []
+    assert instance.codes == []
     async with aclosing(stream):
         code = await anext(stream)
-    assert gateway.asked == [5]
+    assert instance.codes == [5]
     assert (code.round, code.rounds) == (1, 3)
 
 
 async def test_three_codes_then_the_last_one_lives_its_interval() -> None:
     """Three calls, 15 s apart, never a fourth; the stream ends 15 s after the third."""
-    gateway = Gateway()
-    codes = [code.payload async for code in rounds(gateway.fetch, interval=15, max_rounds=3)]
+    instance = FakeInstance()
+    codes = [code.payload async for code in rounds(instance.fetch_code, interval=15, max_rounds=3)]
     assert codes == ["code-1", "code-2", "code-3"]
-    assert gateway.asked == [0, 15, 30]
-    assert gateway.now() == 45
+    assert instance.codes == [0, 15, 30]
+    assert instance.now == 45
 
 
 async def test_the_time_of_a_request_does_not_add_up() -> None:
     """Rounds stay `interval` apart however long the API takes to answer."""
-    gateway = Gateway(latency=4)
-    async for _ in rounds(gateway.fetch, interval=15, max_rounds=4):
+    instance = FakeInstance(latency=4)
+    async for _ in rounds(instance.fetch_code, interval=15, max_rounds=4):
         pass
-    assert gateway.asked == [0, 15, 30, 45]
-    assert gateway.now() == 60
+    assert instance.codes == [0, 15, 30, 45]
+    assert instance.now == 60
 
 
 async def test_a_slow_consumer_gets_the_next_code_at_once_and_never_a_burst() -> None:
     """A code held for longer than the interval restarts the clock when the next is asked for."""
-    gateway = Gateway()
-    async for code in rounds(gateway.fetch, interval=15, max_rounds=4):
+    instance = FakeInstance()
+    async for code in rounds(instance.fetch_code, interval=15, max_rounds=4):
         if code.round == 1:
             await anyio.sleep(50)
-    assert gateway.asked == [0, 50, 65, 80]
+    assert instance.codes == [0, 50, 65, 80]
 
 
 async def test_a_slow_consumer_of_the_last_code_meets_the_end_at_once() -> None:
     """Nothing is left to wait for when the last code was held beyond its interval."""
-    gateway = Gateway()
-    async for _ in rounds(gateway.fetch, interval=15, max_rounds=1):
+    instance = FakeInstance()
+    async for _ in rounds(instance.fetch_code, interval=15, max_rounds=1):
         await anyio.sleep(40)
-    assert gateway.now() == 40
+    assert instance.now == 40
 
 
-@pytest.mark.parametrize(("scanned_after", "after_scan"), [(0, False), (1, True), (2, True)])
+@pytest.mark.parametrize(
+    ("scan_at", "round_told", "after_scan"), [(0, 1, False), (1, 2, True), (16, 3, True)]
+)
 async def test_already_connected_tells_whether_a_code_of_the_stream_did_it(
-    scanned_after: int, after_scan: bool
+    scan_at: float, round_told: int, after_scan: bool
 ) -> None:
     """In round 1 nobody scanned a code of this stream; later somebody did."""
-    gateway = Gateway(scanned_after=scanned_after)
+    instance = FakeInstance(scan_at=scan_at)
     with pytest.raises(AlreadyConnected) as caught:
-        async for _ in rounds(gateway.fetch, interval=15, max_rounds=3):
+        async for _ in rounds(instance.fetch_code, interval=15, max_rounds=3):
             pass
     assert caught.value.after_scan is after_scan
-    assert caught.value.round == scanned_after + 1
-    assert len(gateway.asked) == scanned_after + 1
+    assert caught.value.round == len(instance.codes) == round_told
 
 
 async def test_a_failure_that_persists_ends_the_stream() -> None:
@@ -122,37 +100,37 @@ async def test_a_failure_that_persists_ends_the_stream() -> None:
 @pytest.mark.parametrize(("leave_at", "asked"), [(1, [0]), (2, [0, 15]), (9, [0, 15, 30])])
 async def test_leaving_early_is_prompt(leave_at: int, asked: list[float]) -> None:
     """Leaving the loop ends the stream with no further call."""
-    gateway = Gateway()
-    async with aclosing(rounds(gateway.fetch, interval=15, max_rounds=3)) as stream:
+    instance = FakeInstance()
+    async with aclosing(rounds(instance.fetch_code, interval=15, max_rounds=3)) as stream:
         async for code in stream:
             if code.round == leave_at:
                 break
     await anyio.sleep(100)
-    assert gateway.asked == asked
+    assert instance.codes == asked
 
 
 async def test_cancellation_between_rounds_is_prompt() -> None:
     """A cancelled consumer is gone at once, and no call follows."""
-    gateway = Gateway()
+    instance = FakeInstance()
     with anyio.move_on_after(20):
-        async for _ in rounds(gateway.fetch, interval=15, max_rounds=3):
+        async for _ in rounds(instance.fetch_code, interval=15, max_rounds=3):
             pass
-    assert gateway.now() == 20
+    assert instance.now == 20
     await anyio.sleep(100)
-    assert gateway.asked == [0, 15]
+    assert instance.codes == [0, 15]
 
 
 async def test_no_scope_is_held_while_the_consumer_has_the_code() -> None:
     """A consumer may open and leave its own scopes around each step of the stream."""
-    gateway = Gateway()
-    stream = rounds(gateway.fetch, interval=15, max_rounds=2)
+    instance = FakeInstance()
+    stream = rounds(instance.fetch_code, interval=15, max_rounds=2)
     with anyio.CancelScope():
         await anext(stream)
     with anyio.move_on_after(30) as scope:
         await anext(stream)
     assert not scope.cancelled_caught
     await stream.aclose()
-    assert gateway.asked == [0, 15]
+    assert instance.codes == [0, 15]
 
 
 @pytest.mark.parametrize("interval", [0, -1, 20.1, float("nan"), float("inf")])

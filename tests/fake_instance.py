@@ -1,0 +1,83 @@
+"""An instance in memory, for the modules that decide when to ask it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import anyio
+
+from plugchat_async import AlreadyConnected, InstanceStatus, Pairing, QRCode
+
+if TYPE_CHECKING:
+    from plugchat_async import PlugChatError
+
+
+class FakeInstance:
+    """An instance whose phone scans at a given second, with a record of its calls.
+
+    All times are seconds since it was made.
+
+    Attributes:
+        scan_at: When the phone scans.
+        latency: How long a code takes.
+        status_latency: How long a status takes.
+        status_error: What each status call raises instead.
+        status_lie: What each status claims instead of the truth.
+        codes: When each code was requested.
+        looks: When each status was requested.
+    """
+
+    def __init__(
+        self,
+        *,
+        scan_at: float = 1e9,
+        latency: float = 0,
+        status_latency: float = 0,
+        status_error: PlugChatError | None = None,
+        status_lie: bool | None = None,
+    ) -> None:
+        self.began = anyio.current_time()
+        self.scan_at = scan_at
+        self.latency = latency
+        self.status_latency = status_latency
+        self.status_error = status_error
+        self.status_lie = status_lie
+        self.codes: list[float] = []
+        self.looks: list[float] = []
+
+    @property
+    def now(self) -> float:
+        """The current second."""
+        return round(anyio.current_time() - self.began, 3)
+
+    async def fetch_code(self, number: int, of: int) -> tuple[QRCode, float]:
+        """Return the code of a round, and when it was requested on the loop's clock."""
+        asked_at = anyio.current_time()
+        self.codes.append(self.now)
+        await anyio.sleep(self.latency)
+        if self.now >= self.scan_at:
+            raise AlreadyConnected("connected", status_code=200)
+        moment = datetime.now(UTC)
+        code = QRCode(payload=f"code-{number}", fetched_at=moment, round=number, rounds=of)
+        return code, asked_at
+
+    async def ask_status(self) -> InstanceStatus:
+        """Return the status."""
+        self.looks.append(self.now)
+        await anyio.sleep(self.status_latency)
+        if self.status_error is not None:
+            raise self.status_error
+        truth = self.now >= self.scan_at
+        return InstanceStatus(connected=truth if self.status_lie is None else self.status_lie)
+
+    def pairing(self, *, status_interval: float | None = 2, max_rounds: int = 3) -> Pairing:
+        """Make a session that links its phone."""
+        return Pairing(
+            self.fetch_code,
+            self.ask_status,
+            self.ask_status,
+            interval=15,
+            max_rounds=max_rounds,
+            status_interval=status_interval,
+        )
