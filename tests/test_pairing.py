@@ -355,15 +355,15 @@ async def test_two_tasks_can_not_wait_for_one_session(moment: float) -> None:
 async def test_a_failure_in_the_moment_of_the_end_is_no_second_one() -> None:
     """The session is connected, and has exactly one outcome."""
     instance = FakeInstance(scan_at=10)
-    pairing = instance.pairing(status_interval=None)
 
-    async def fail(number: int, of: int) -> tuple[QRCode, float]:
+    async def scan_and_fail(number: int, of: int) -> tuple[QRCode, float]:
         if number == 1:
             return await instance.fetch_code(number, of)
         assert await pairing.check()
         raise ServerError("down", status_code=500)
 
-    pairing._fetch_code = fail
+    ask = instance.ask_status
+    pairing = Pairing(scan_and_fail, ask, ask, interval=15, max_rounds=3, status_interval=None)
     assert await pairing.wait() is PairingOutcome.CONNECTED
 
 
