@@ -13,9 +13,9 @@ import sniffio
 from plugchat_async import Expired, Failed, PairingHub, PlugChatError, ShowingCode, Starting
 from tests.state_words import word
 
-from .gateway import Gateway
 from .ledger import Session
 from .scripts import Script
+from .unreliable_sandbox import UnreliableSandbox
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -41,12 +41,12 @@ class Soak:
     sessions: int
     pace: Pace
     clock: Callable[[], float]
-    gateway: Gateway = field(init=False)
+    sandbox: UnreliableSandbox = field(init=False)
     ledger: list[Session] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
-        self.gateway = Gateway(clock=self.clock, pace=self.pace)
+        self.sandbox = UnreliableSandbox(clock=self.clock, pace=self.pace)
 
     async def run(self, client: AsyncPlugChat) -> list[Session]:
         """Play all of it with clients for each tenant, made from one.
@@ -109,26 +109,26 @@ class Tenant:
             clock=self.soak.clock,
         )
         self.soak.ledger.append(session)
-        self.soak.gateway.sessions[self.token] = session
+        self.soak.sandbox.sessions[self.token] = session
         return session
 
     async def _set_phone(self, *, linked: bool) -> None:
         """Unlink the phone, and link it again by a code that belongs to no session."""
-        gateway = self.soak.gateway
-        gateway.disconnect(self.token)
+        sandbox = self.soak.sandbox
+        sandbox.disconnect(self.token)
         if linked:
-            gateway.sessions.pop(self.token, None)
+            sandbox.sessions.pop(self.token, None)
             code = await self.client.qr_code()
-            gateway.scan(code.payload)
+            sandbox.scan(code.payload)
         self._is_linked = linked
 
     async def scan(self, session: Session, scan: Scan, code: QRCode) -> None:
         """Let the phone scan a code, some seconds after it was shown."""
         await self.soak.sleep(scan.after)
-        linked = self.soak.gateway.scan(code.payload)
+        linked = self.soak.sandbox.scan(code.payload)
         self._is_linked = self._is_linked or linked
         # A visit may have a second session by now.
-        present = self.soak.gateway.sessions[self.token]
+        present = self.soak.sandbox.sessions[self.token]
         which = scan.round if present is session else f"{scan.round} of session {session.number}"
         present.note("scanned", which, "linked" if linked else "dead")
 

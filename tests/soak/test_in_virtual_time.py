@@ -40,7 +40,7 @@ async def play(seed: int, *, tenants: int, sessions: int) -> list[Session]:
         return anyio.current_time() - began
 
     soak = Soak(seed, tenants, sessions, VIRTUAL, clock)
-    return await soak.run(soak.gateway.client("nobody"))
+    return await soak.run(soak.sandbox.client("nobody"))
 
 
 @pytest.mark.parametrize(

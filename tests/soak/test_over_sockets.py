@@ -33,7 +33,7 @@ async def play(seed: int, *, tenants: int, sessions: int) -> list[Session]:
 
     soak = Soak(seed, tenants, sessions, OVER_SOCKETS, clock)
     async with (
-        soak.gateway.serve() as base_url,
+        soak.sandbox.serve() as base_url,
         AsyncPlugChat("nobody", base_url=base_url, max_connections=(tenants + 1) // 2) as client,
     ):
         return await soak.run(client)

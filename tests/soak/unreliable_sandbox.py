@@ -1,4 +1,4 @@
-"""The sandbox behind a bad wire, which writes down what passes."""
+"""The sandbox behind a bad network, with a record of what passes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from .scripts import Pace
 
 
-class Gateway(Sandbox):
-    """Answer late and wrongly, as the script of the session says that a call belongs to.
+class UnreliableSandbox(Sandbox):
+    """A sandbox that responds late and wrongly, as the script of a call's session says.
 
     Attributes:
-        sessions: The present session of each token; calls of other tokens pass as they are.
+        sessions: The current session of each token; calls of other tokens pass unchanged.
     """
 
     def __init__(self, *, clock: Callable[[], float], pace: Pace) -> None:
