@@ -28,6 +28,8 @@ from plugchat_async import (
 )
 from plugchat_async.sandbox import Sandbox
 
+from .sandbox_calls import codes_requested, requested_at
+
 pytestmark = pytest.mark.anyio
 
 
@@ -41,16 +43,6 @@ def anyio_backend(virtual_time: tuple[str, dict[str, Any]]) -> tuple[str, dict[s
 async def sandbox(anyio_backend: object) -> Sandbox:
     """Give a sandbox whose codes live and die in virtual time."""
     return Sandbox(clock=anyio.current_time)
-
-
-def codes_asked(sandbox: Sandbox) -> int:
-    """Count how many codes were spent."""
-    return sum(call.endpoint == "/qr-code" for call in sandbox.calls)
-
-
-def asked_at(sandbox: Sandbox, endpoint: str) -> list[int]:
-    """Tell at which seconds an endpoint was asked."""
-    return [round(call.at) for call in sandbox.calls if call.endpoint == endpoint]
 
 
 async def following(states: Watcher) -> Any:
@@ -80,9 +72,9 @@ async def test_a_session_keeps_the_times_of_pairing_by_default(sandbox: Sandbox)
     """Three codes, 15 s apart, and a look each 2 s between them."""
     async with PairingHub() as hub, hub.watch(sandbox.client()) as states:
         await until(states, Expired)
-    assert asked_at(sandbox, "/qr-code") == [0, 15, 30]
+    assert requested_at(sandbox, "/qr-code") == [0, 15, 30]
     looks = [start + step for start in (0, 15, 30) for step in range(2, 15, 2)]
-    assert asked_at(sandbox, "/status") == [*looks, 45]
+    assert requested_at(sandbox, "/status") == [*looks, 45]
 
 
 @pytest.mark.parametrize(("status_interval", "looks"), [(4, [4, 8, 14, 18, 20]), (None, [])])
@@ -93,8 +85,8 @@ async def test_a_session_keeps_the_times_it_was_given(
     hub = PairingHub(interval=10, max_rounds=2, status_interval=status_interval)
     async with hub, hub.watch(sandbox.client()) as states:
         await until(states, Expired)
-    assert asked_at(sandbox, "/qr-code") == [0, 10]
-    assert asked_at(sandbox, "/status") == looks
+    assert requested_at(sandbox, "/qr-code") == [0, 10]
+    assert requested_at(sandbox, "/status") == looks
 
 
 async def test_an_instance_that_is_connected_already(sandbox: Sandbox) -> None:
@@ -117,7 +109,7 @@ async def test_all_watchers_of_an_instance_share_one_poller(sandbox: Sandbox) ->
         for _ in range(1000):
             viewers.start_soon(view)
     assert len(seen) == 1000
-    assert codes_asked(sandbox) == 3
+    assert codes_requested(sandbox) == 3
 
 
 async def test_a_late_watcher_sees_the_present_state_at_once(sandbox: Sandbox) -> None:
@@ -125,10 +117,10 @@ async def test_a_late_watcher_sees_the_present_state_at_once(sandbox: Sandbox) -
     async with PairingHub() as hub, hub.watch(sandbox.client()) as early:
         shown = await until(early, ShowingCode)
         await anyio.sleep(5)
-        asked = codes_asked(sandbox)
+        asked = codes_requested(sandbox)
         async with hub.watch(sandbox.client()) as late:
             assert await anext(late) is shown
-        assert codes_asked(sandbox) == asked
+        assert codes_requested(sandbox) == asked
 
 
 async def test_a_slow_watcher_sees_the_latest_state_and_no_backlog(sandbox: Sandbox) -> None:
@@ -159,7 +151,7 @@ async def test_a_session_goes_on_while_anybody_watches(sandbox: Sandbox) -> None
         async with hub.watch(sandbox.client()):
             await until(states, ShowingCode)
         await until(states, Expired)
-    assert codes_asked(sandbox) == 3
+    assert codes_requested(sandbox) == 3
 
 
 async def test_the_session_ends_when_the_last_watcher_is_gone_for_long_enough(
@@ -173,7 +165,7 @@ async def test_the_session_ends_when_the_last_watcher_is_gone_for_long_enough(
         asked = len(sandbox.calls)
         await anyio.sleep(100)
         assert len(sandbox.calls) <= asked + 1
-        assert codes_asked(sandbox) == 1
+        assert codes_requested(sandbox) == 1
 
 
 @pytest.mark.parametrize(("away", "codes"), [(1.9, 1), (2.1, 2)])
@@ -186,7 +178,7 @@ async def test_a_session_lingers_for_two_seconds_by_default(
             async with hub.watch(sandbox.client()) as states:
                 await until(states, ShowingCode)
             await anyio.sleep(away)
-    assert codes_asked(sandbox) == codes
+    assert codes_requested(sandbox) == codes
 
 
 async def test_a_session_that_was_left_is_forgotten_with_its_codes(sandbox: Sandbox) -> None:
@@ -209,7 +201,7 @@ async def test_a_page_that_is_loaded_again_spends_no_code(sandbox: Sandbox) -> N
         async with hub.watch(sandbox.client()) as states:
             assert await anext(states) is shown
             await anyio.sleep(10)
-        assert codes_asked(sandbox) == 1
+        assert codes_requested(sandbox) == 1
 
 
 async def test_whoever_comes_after_the_linger_starts_a_session(sandbox: Sandbox) -> None:
@@ -220,7 +212,7 @@ async def test_whoever_comes_after_the_linger_starts_a_session(sandbox: Sandbox)
                 assert isinstance(await anext(states), Starting)
                 await until(states, ShowingCode)
             await anyio.sleep(0.1)
-        assert codes_asked(sandbox) == 2
+        assert codes_requested(sandbox) == 2
 
 
 async def test_joining_in_the_moment_a_session_is_left_starts_a_new_one(sandbox: Sandbox) -> None:
@@ -243,12 +235,12 @@ async def test_an_ended_session_stays_ended_until_it_is_restarted(sandbox: Sandb
             async with hub.watch(sandbox.client()) as states:
                 await until(states, Expired)
             await anyio.sleep(60)
-        assert codes_asked(sandbox) == 3
+        assert codes_requested(sandbox) == 3
         hub.restart(sandbox.client())
         async with hub.watch(sandbox.client()) as states:
             assert isinstance(await anext(states), Starting)
             await until(states, ShowingCode)
-        assert codes_asked(sandbox) == 4
+        assert codes_requested(sandbox) == 4
 
 
 async def test_a_restart_is_seen_by_those_who_watch_and_two_are_one(sandbox: Sandbox) -> None:
@@ -260,7 +252,7 @@ async def test_a_restart_is_seen_by_those_who_watch_and_two_are_one(sandbox: San
         assert isinstance(await anext(states), Starting)
         assert (await until(states, ShowingCode)).qr.round == 1
         await until(states, Expired)
-        assert codes_asked(sandbox) == 6
+        assert codes_requested(sandbox) == 6
 
 
 async def test_a_restart_before_the_end_does_nothing(sandbox: Sandbox) -> None:
@@ -272,7 +264,7 @@ async def test_a_restart_before_the_end_does_nothing(sandbox: Sandbox) -> None:
             hub.restart(sandbox.client())
             async with hub.watch(sandbox.client()) as again:
                 assert await anext(again) is shown
-    assert codes_asked(sandbox) == 1
+    assert codes_requested(sandbox) == 1
 
 
 async def test_the_present_state_can_be_seen_without_watching(sandbox: Sandbox) -> None:
@@ -288,7 +280,7 @@ async def test_the_present_state_can_be_seen_without_watching(sandbox: Sandbox) 
         assert hub.state(sandbox.client()) is shown
         await anyio.sleep(1.5)
         assert hub.state(sandbox.client()) is None
-        assert codes_asked(sandbox) == 1
+        assert codes_requested(sandbox) == 1
 
 
 async def test_a_session_that_ended_can_still_be_seen(sandbox: Sandbox) -> None:
@@ -307,7 +299,7 @@ async def test_a_hub_that_is_entered_again_starts_empty(sandbox: Sandbox) -> Non
     for _ in range(2):
         async with hub, hub.watch(sandbox.client()) as states:
             await until(states, ShowingCode)
-    assert codes_asked(sandbox) == 2
+    assert codes_requested(sandbox) == 2
 
 
 async def test_tenants_never_see_each_others_states(sandbox: Sandbox) -> None:
@@ -601,4 +593,4 @@ async def test_the_least_that_is_allowed_is_taken(sandbox: Sandbox) -> None:
     hub = PairingHub(interval=1, max_rounds=1, status_interval=0.5, linger=0, max_watchers=1)
     async with hub, hub.watch(sandbox.client()) as states:
         await until(states, Expired)
-    assert codes_asked(sandbox) == 1
+    assert codes_requested(sandbox) == 1

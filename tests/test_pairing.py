@@ -19,6 +19,7 @@ from plugchat_async import (
 from plugchat_async.sandbox import Sandbox
 
 from .fake_instance import FakeInstance
+from .sandbox_calls import codes_requested, requested_at
 
 pytestmark = pytest.mark.anyio
 
@@ -404,8 +405,7 @@ async def test_a_session_over_http(scanned: int) -> None:
             if code.round == scanned:
                 assert sandbox.scan(code.payload)
     assert pairing.outcome is PairingOutcome.CONNECTED
-    endpoints = [call.endpoint for call in sandbox.calls]
-    assert endpoints.count("/qr-code") == scanned
+    assert codes_requested(sandbox) == scanned
 
 
 async def test_a_look_is_made_once_and_the_last_one_again() -> None:
@@ -416,8 +416,8 @@ async def test_a_look_is_made_once_and_the_last_one_again() -> None:
         async for code in pairing:
             assert sandbox.scan(code.payload)
     assert pairing.outcome is PairingOutcome.CONNECTED
-    looks = [call.at for call in sandbox.calls if call.endpoint == "/status"]
-    assert [round(at) for at in looks[:3]] == [4, 8, 12]
+    looks = requested_at(sandbox, "/status")
+    assert looks[:3] == [4, 8, 12]
     assert len(looks) == 5
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.camera import read_codes
+from tests.sandbox_calls import codes_requested
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -285,7 +286,7 @@ def test_pairing(
     assert PAYLOAD.fullmatch(payload)
     assert served.scan(payload)
     screen = terminal.wait_for("Linked: the phone is connected.")
-    assert [call.endpoint for call in served.calls].count("/qr-code") == 1
+    assert codes_requested(served) == 1
     assert read_screen(screen) == []
     assert exit_code(terminal) == "0"
 
@@ -335,7 +336,7 @@ def test_the_question_after_three_codes(
     assert read_screen(screen) == []
     assert terminal.tell("cursor_flag") == "1"
     time.sleep(0.5)
-    assert [call.endpoint for call in served.calls].count("/qr-code") == 3
+    assert codes_requested(served) == 3
     served.answer_next("already_connected", endpoint="/qr-code")
     terminal.type("Enter")
     terminal.wait_for("already connected to a phone")
@@ -352,7 +353,7 @@ def test_no_to_the_question(
     terminal.wait_for("Press Enter for three more")
     terminal.type(key)
     assert exit_code(terminal) == code
-    assert [call.endpoint for call in served.calls].count("/qr-code") == 3
+    assert codes_requested(served) == 3
 
 
 @pytest.mark.usefixtures("served")

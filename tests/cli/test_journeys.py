@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.sandbox_calls import codes_requested
+
 from .processes import PLUGCHAT, started
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ def test_a_script_that_links_a_phone(served: Sandbox) -> None:
         code = read_event(pair)
         assert served.scan(code["payload"])
         assert read_event(pair) == {"event": "connected"}
-        assert [call.endpoint for call in served.calls].count("/qr-code") == 1
+        assert codes_requested(served) == 1
         assert pair.wait(60) == 0
         assert pair.stderr is not None
         assert pair.stderr.read() == ""

@@ -15,6 +15,7 @@ from plugchat_async import AsyncPlugChat, PairingOutcome, QRCode
 from plugchat_async.cli import _keyboard, _pair
 from plugchat_async.cli._texts import ENGLISH
 from tests.camera import read_codes
+from tests.sandbox_calls import codes_requested
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -206,7 +207,7 @@ def test_after_three_codes_somebody_at_the_terminal_is_asked(
     assert "came and went without a scan" in ran.err
     assert len(questions) == len(answers)
     assert "Press Enter for three more, or Ctrl-C to stop: " in questions[0]
-    assert [call.endpoint for call in sandbox.calls].count("/qr-code") == codes
+    assert codes_requested(sandbox) == codes
 
 
 @pytest.mark.usefixtures("sandbox")

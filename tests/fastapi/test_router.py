@@ -14,6 +14,7 @@ from plugchat_async import AsyncPlugChat, PairingHub, QRCode
 from plugchat_async.fastapi import pairing_router
 from plugchat_async.sandbox import Sandbox
 from tests.camera import read_symbol
+from tests.sandbox_calls import codes_requested
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -48,11 +49,6 @@ def app_with(
         pairing_router(get_client, dependencies=dependencies, hub=hub), prefix="/whatsapp"
     )
     return app
-
-
-def codes_asked(sandbox: Sandbox) -> int:
-    """Count how many codes were spent."""
-    return sum(call.endpoint == "/qr-code" for call in sandbox.calls)
 
 
 def quick(**settings: Any) -> PairingHub:
@@ -91,7 +87,7 @@ def test_after_the_last_round_the_button_starts_again(
     assert events.until("expired") == {}
     another.until("expired")
     time.sleep(0.5)
-    assert codes_asked(sandbox) == 3
+    assert codes_requested(sandbox) == 3
     assert httpx.post(f"{url}/whatsapp/restart").status_code == 204
     for viewer in (events, another):
         assert viewer.until("code")["round"] == 1
@@ -121,7 +117,7 @@ def test_a_late_viewer_is_told_what_is_left_of_the_code(
     late = listen(f"{url}/whatsapp/events").until("code")
     assert late["svg"] == early["svg"]
     assert late["expires_in"] <= early["expires_in"] - 0.5
-    assert codes_asked(sandbox) == 1
+    assert codes_requested(sandbox) == 1
 
 
 def test_tenants_see_their_own_codes(sandbox: Sandbox, serve: Any, listen: Any) -> None:
@@ -168,7 +164,7 @@ def test_the_code_on_show_as_a_picture(sandbox: Sandbox, serve: Any, listen: Any
     url = serve(app_with(sandbox, quick(interval=20)))
     picture = f"{url}/whatsapp/qr.svg"
     assert httpx.get(picture).status_code == 404
-    assert codes_asked(sandbox) == 0
+    assert codes_requested(sandbox) == 0
     events = listen(f"{url}/whatsapp/events")
     code = events.until("code")
     response = httpx.get(picture)
@@ -445,7 +441,7 @@ def test_a_browser_that_vanishes_leaves_its_place_to_another(
             with client.stream("GET", "/whatsapp/events") as answer:
                 status = answer.status_code
     assert status == 200
-    assert codes_asked(sandbox) == 1
+    assert codes_requested(sandbox) == 1
 
 
 def test_the_poller_ends_after_the_last_viewer(sandbox: Sandbox, serve: Any, listen: Any) -> None:

@@ -17,6 +17,7 @@ import yarl
 from aiohttp import BodyPartReader, WSMsgType, web
 
 from plugchat_async.sandbox import Sandbox
+from tests.sandbox_calls import codes_requested
 
 from .around_a_bot import (
     AGAIN,
@@ -413,7 +414,7 @@ async def test_two_people_see_one_session(running: Any) -> None:
         assert world.sandbox.scan(hers.code())
         assert "conectado!" in (await world.discord.words_for(ANA)).text
         assert "conectado!" in (await world.discord.words_for(BIA, after=cancelled.id)).text
-    assert [call.endpoint for call in world.sandbox.calls].count("/qr-code") == 1
+    assert codes_requested(world.sandbox) == 1
 
 
 async def test_asking_twice(running: Any) -> None:

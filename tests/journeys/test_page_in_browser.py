@@ -25,6 +25,7 @@ from PIL import Image
 
 from plugchat_async.sandbox import Sandbox
 from tests.camera import read_codes
+from tests.sandbox_calls import codes_requested
 
 from .page_site import Site
 
@@ -152,11 +153,6 @@ document.addEventListener("readystatechange", record, {once: true});
 """
 
 
-def codes_asked(sandbox: Sandbox) -> int:
-    """Count how many codes were spent."""
-    return sum(call.endpoint == "/qr-code" for call in sandbox.calls)
-
-
 # The whole way.
 
 
@@ -188,7 +184,7 @@ def test_three_rounds_then_the_button_then_a_new_code(
     assert len(symbols) == len(set(symbols)) == 3
     assert page.locator("#symbol").is_hidden()
     time.sleep(0.5)
-    assert codes_asked(sandbox) == 3
+    assert codes_requested(sandbox) == 3
     page.get_by_role("button", name="Show a new code").click()
     wait_for(page, "code")
     assert page.evaluate("recorded[3]") not in symbols
@@ -205,7 +201,7 @@ def test_two_windows_have_one_poller(sandbox: Sandbox, site: Any, window: Any) -
         page.get_by_role("button").click()
         wait_for(page, "code")
     assert read(pages[0]) == read(pages[1])
-    assert codes_asked(sandbox) == 2
+    assert codes_requested(sandbox) == 2
     assert sandbox.scan(read(pages[1]))
     for page in pages:
         wait_for(page, "connected")
@@ -222,7 +218,7 @@ def test_windows_that_were_left_open_take_no_connection(
         page = page.context.new_page()
         page.goto(url)
         wait_for(page, "expired")
-    assert codes_asked(sandbox) == 1
+    assert codes_requested(sandbox) == 1
     page.get_by_role("button").click()
     wait_for(page, "code")
 
@@ -239,7 +235,7 @@ def test_a_page_that_is_loaded_again_shows_the_same_code(
     wait_for(page, "code")
     assert read(page) == before
     assert int(page.locator("#seconds").inner_text().removesuffix(" s")) < 20
-    assert codes_asked(sandbox) == 1
+    assert codes_requested(sandbox) == 1
 
 
 def test_another_phone_after_the_first_was_unlinked(
@@ -289,7 +285,7 @@ def test_the_network_is_cut_and_comes_back(sandbox: Sandbox, site: Any, window: 
     page.locator("main[data-link='']").wait_for()
     assert sandbox.scan(payload)
     wait_for(page, "connected")
-    assert codes_asked(sandbox) == 1
+    assert codes_requested(sandbox) == 1
 
 
 def test_the_server_goes_and_comes_back(
@@ -325,7 +321,7 @@ def test_a_page_that_ended_spends_no_code_on_a_new_server(
     page.context.set_offline(False)
     with site.running():
         page.wait_for_timeout(2500)
-        assert codes_asked(sandbox) == 1
+        assert codes_requested(sandbox) == 1
         page.get_by_role("button").click()
         wait_for(page, "code")
 

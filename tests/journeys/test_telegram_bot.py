@@ -19,6 +19,7 @@ from aiogram.client.telegram import TelegramAPIServer
 from aiohttp import BodyPartReader, web
 
 from plugchat_async.sandbox import Sandbox
+from tests.sandbox_calls import codes_requested
 
 from .around_a_bot import (
     AGAIN,
@@ -362,7 +363,7 @@ async def test_two_people_see_one_session() -> None:
         assert world.sandbox.scan(hers.code())
         for person in (ANA, BIA):
             assert "conectado!" in (await world.telegram.words_for(person)).text
-    assert [call.endpoint for call in world.sandbox.calls].count("/qr-code") == 1
+    assert codes_requested(world.sandbox) == 1
 
 
 async def test_asking_twice() -> None:
