@@ -12,9 +12,11 @@ import uvicorn
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from starlette.types import ASGIApp
+
 
 @contextmanager
-def serve_app(app: Any, **settings: Any) -> Generator[int]:
+def serve_app(app: ASGIApp, **settings: Any) -> Generator[int]:
     """Serve until the block ends, on a free port unless the settings name one; give the port."""
     usual = {"port": 0, "log_config": None, "ws": "none", "timeout_graceful_shutdown": 0}
     server = uvicorn.Server(uvicorn.Config(app, **{**usual, **settings}))
@@ -29,3 +31,10 @@ def serve_app(app: Any, **settings: Any) -> Generator[int]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+@contextmanager
+def serve_plugchat(sandbox: ASGIApp) -> Generator[str]:
+    """Serve a sandbox until the block ends; give its base URL."""
+    with serve_app(sandbox, lifespan="off") as port:
+        yield f"http://127.0.0.1:{port}/api/whatsapp"

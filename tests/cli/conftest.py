@@ -8,19 +8,19 @@ import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-import httpx
 import pytest
-from anyio.from_thread import start_blocking_portal
 
-from plugchat_async import AsyncPlugChat, cli
+from plugchat_async import cli
 from plugchat_async.sandbox import Sandbox
+from tests.app_server import serve_plugchat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from starlette.types import Receive, Scope, Send
 
 
 @pytest.fixture(autouse=True)
@@ -96,26 +96,33 @@ def token() -> str:
     return "F3A9-the-token-of-a-tenant-7C21"
 
 
+class SandboxServer:
+    """An ASGI application that hands requests on to the sandbox of the current test.
+
+    Attributes:
+        sandbox: The sandbox of the current test.
+        base_url: The base URL of all of them.
+    """
+
+    sandbox: Sandbox
+    base_url: str
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.sandbox(scope, receive, send)
+
+
+@pytest.fixture(scope="session")
+def sandbox_server() -> Iterator[SandboxServer]:
+    """Serve once for all tests: a server needs longer to stop than most commands to run."""
+    server = SandboxServer()
+    with serve_plugchat(server) as server.base_url:
+        yield server
+
+
 @pytest.fixture
-def sandbox(token: str, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """Let commands that run in this process reach a sandbox, without a socket."""
-    sandbox = Sandbox(tokens=[token])
-    transport = httpx.ASGITransport(sandbox)
-    client = partial(AsyncPlugChat, http_client=httpx.AsyncClient(transport=transport))
-    monkeypatch.setattr("plugchat_async.cli._access.AsyncPlugChat", client)
-    monkeypatch.setenv("PLUGCHAT_BASE_URL", "http://sandbox.localhost/api/whatsapp")
+def sandbox(sandbox_server: SandboxServer, token: str, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """Give a sandbox, and point commands to it, in this process and in others."""
+    sandbox_server.sandbox = Sandbox(tokens=[token])
+    monkeypatch.setenv("PLUGCHAT_BASE_URL", sandbox_server.base_url)
     monkeypatch.setenv("PLUGCHAT_TOKEN", token)
-    return sandbox
-
-
-@pytest.fixture
-def served(token: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """Serve a sandbox over a socket to other processes, whose environment points at it."""
-    sandbox = Sandbox(tokens=[token])
-    with (
-        start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(sandbox.serve()) as base_url,
-    ):
-        monkeypatch.setenv("PLUGCHAT_BASE_URL", base_url)
-        monkeypatch.setenv("PLUGCHAT_TOKEN", token)
-        yield sandbox
+    return sandbox_server.sandbox

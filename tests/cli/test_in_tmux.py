@@ -225,7 +225,7 @@ def test_a_demo_that_is_interrupted(open_terminal: OpenTerminal) -> None:
 
 
 def test_a_code_on_a_terminal_whose_user_types_the_token(
-    served: Sandbox, token: str, open_terminal: OpenTerminal, read_screen: ReadScreen
+    sandbox: Sandbox, token: str, open_terminal: OpenTerminal, read_screen: ReadScreen
 ) -> None:
     """The token is not echoed; what a camera reads links the phone."""
     terminal = open_terminal(80, 50)
@@ -236,7 +236,7 @@ def test_a_code_on_a_terminal_whose_user_types_the_token(
     screen = terminal.wait_until(lambda screen: re.search(r"█[^█]*\n\S*\$", screen))
     assert token not in screen
     [payload] = read_screen(screen)
-    assert served.scan(payload)
+    assert sandbox.scan(payload)
 
 
 def test_ctrl_c_at_the_prompt(open_terminal: OpenTerminal) -> None:
@@ -263,7 +263,7 @@ def exit_code(terminal: Terminal) -> str:
 
 
 def pair(terminal: Terminal, *options: str, token: str, **environment: str) -> None:
-    """Link a phone to the served sandbox."""
+    """Link a phone to the sandbox."""
     environment |= {"PLUGCHAT_BASE_URL": os.environ["PLUGCHAT_BASE_URL"], "PLUGCHAT_TOKEN": token}
     terminal.call("pair", *options, environment=environment)
 
@@ -271,7 +271,7 @@ def pair(terminal: Terminal, *options: str, token: str, **environment: str) -> N
 @pytest.mark.parametrize(("columns", "rows"), [(80, 50), (200, 60), (60, 33)])
 def test_pairing(
     *,
-    served: Sandbox,
+    sandbox: Sandbox,
     token: str,
     open_terminal: OpenTerminal,
     read_screen: ReadScreen,
@@ -284,15 +284,15 @@ def test_pairing(
     pair(terminal, token=token)
     payload = wait_for_code(terminal, "Code 1 of 3")
     assert PAYLOAD.fullmatch(payload)
-    assert served.scan(payload)
+    assert sandbox.scan(payload)
     screen = terminal.wait_for("Linked: the phone is connected.")
-    assert codes_requested(served) == 1
+    assert codes_requested(sandbox) == 1
     assert read_screen(screen) == []
     assert exit_code(terminal) == "0"
 
 
 def test_pairing_in_ascii(
-    served: Sandbox, token: str, open_terminal: OpenTerminal, wait_for_code: WaitForCode
+    sandbox: Sandbox, token: str, open_terminal: OpenTerminal, wait_for_code: WaitForCode
 ) -> None:
     """On a terminal that has no other characters, and few colours."""
     terminal = open_terminal(200, 60)
@@ -300,13 +300,13 @@ def test_pairing_in_ascii(
     pair(terminal, token=token, **ancient)
     payload = wait_for_code(terminal, "Code 1 of 3")
     assert "█" not in terminal.screen()
-    assert served.scan(payload)
+    assert sandbox.scan(payload)
     terminal.wait_for("Linked: the phone is connected.")
     assert exit_code(terminal) == "0"
 
 
 def test_pairing_in_a_small_window(
-    served: Sandbox, token: str, open_terminal: OpenTerminal, read_screen: ReadScreen
+    sandbox: Sandbox, token: str, open_terminal: OpenTerminal, read_screen: ReadScreen
 ) -> None:
     """The size needed, and another way; made larger in mid-code, it shows the code."""
     terminal = open_terminal(80, 24)
@@ -321,11 +321,11 @@ def test_pairing_in_a_small_window(
         terminal.wait_until(lambda screen: read_screen(screen) == [payload])
     terminal.type("C-c")
     assert exit_code(terminal) == "130"
-    assert served.scan(payload)
+    assert sandbox.scan(payload)
 
 
 def test_the_question_after_three_codes(
-    served: Sandbox, token: str, open_terminal: OpenTerminal, read_screen: ReadScreen
+    sandbox: Sandbox, token: str, open_terminal: OpenTerminal, read_screen: ReadScreen
 ) -> None:
     """Enter, pressed after it was put, and not before, asks for three more."""
     terminal = open_terminal(80, 50)
@@ -336,8 +336,8 @@ def test_the_question_after_three_codes(
     assert read_screen(screen) == []
     assert terminal.tell("cursor_flag") == "1"
     time.sleep(0.5)
-    assert codes_requested(served) == 3
-    served.answer_next("already_connected", endpoint="/qr-code")
+    assert codes_requested(sandbox) == 3
+    sandbox.answer_next("already_connected", endpoint="/qr-code")
     terminal.type("Enter")
     terminal.wait_for("already connected to a phone")
     assert exit_code(terminal) == "3"
@@ -345,7 +345,7 @@ def test_the_question_after_three_codes(
 
 @pytest.mark.parametrize(("key", "code"), [("C-c", "130"), ("C-d", "4")])
 def test_no_to_the_question(
-    *, served: Sandbox, token: str, open_terminal: OpenTerminal, key: str, code: str
+    *, sandbox: Sandbox, token: str, open_terminal: OpenTerminal, key: str, code: str
 ) -> None:
     """Ctrl-C, or the end of the input."""
     terminal = open_terminal(80, 50)
@@ -353,10 +353,10 @@ def test_no_to_the_question(
     terminal.wait_for("Press Enter for three more")
     terminal.type(key)
     assert exit_code(terminal) == code
-    assert codes_requested(served) == 3
+    assert codes_requested(sandbox) == 3
 
 
-@pytest.mark.usefixtures("served")
+@pytest.mark.usefixtures("sandbox")
 @pytest.mark.parametrize("key", ["C-c", "SIGTERM"])
 @pytest.mark.parametrize("moment", ["Asking for a code...", "Code 1 of 3"])
 def test_an_end_while_pairing(
@@ -385,10 +385,10 @@ def test_an_end_while_pairing(
 
 
 def test_an_instance_that_is_connected_already(
-    served: Sandbox, token: str, open_terminal: OpenTerminal
+    sandbox: Sandbox, token: str, open_terminal: OpenTerminal
 ) -> None:
     """One sentence what happened, one what to do; exit code 3."""
-    served.answer_next("already_connected")
+    sandbox.answer_next("already_connected")
     terminal = open_terminal(80, 24)
     pair(terminal, token=token)
     terminal.wait_for("already connected to a phone")

@@ -49,7 +49,7 @@ def test_a_sandbox_process_serves_other_processes(tmp_path: Path) -> None:
         assert sandbox.stderr.read() == ""
 
 
-def test_a_reader_that_leaves_early(served: Sandbox) -> None:
+def test_a_reader_that_leaves_early(sandbox: Sandbox) -> None:
     """`plugchat qr | head -1` ends without a traceback."""
     with started("qr") as process:
         assert process.stdout is not None
@@ -68,13 +68,13 @@ def read_event(process: subprocess.Popen[str]) -> dict[str, Any]:
     return event
 
 
-def test_a_script_that_links_a_phone(served: Sandbox) -> None:
+def test_a_script_that_links_a_phone(sandbox: Sandbox) -> None:
     """Events come as they happen; a scan is told before another code is spent."""
     with started("pair", "--json") as pair:
         code = read_event(pair)
-        assert served.scan(code["payload"])
+        assert sandbox.scan(code["payload"])
         assert read_event(pair) == {"event": "connected"}
-        assert codes_requested(served) == 1
+        assert codes_requested(sandbox) == 1
         assert pair.wait(60) == 0
         assert pair.stderr is not None
         assert pair.stderr.read() == ""
@@ -96,7 +96,7 @@ IN_BACKGROUND = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
     ids=["Ctrl-C", "SIGTERM", "SIGHUP", "a background job, SIGTERM", "a background job, SIGHUP"],
 )
 def test_a_script_that_is_ended_takes_its_picture_along(
-    served: Sandbox, tmp_path: Path, before: tuple[str, ...], signals: list[str]
+    sandbox: Sandbox, tmp_path: Path, before: tuple[str, ...], signals: list[str]
 ) -> None:
     """Exit code 130, in silence; a background job ignores Ctrl-C, and that alone."""
     path = tmp_path / "code.png"
@@ -109,4 +109,4 @@ def test_a_script_that_is_ended_takes_its_picture_along(
         assert pair.stderr is not None
         assert "Traceback" not in pair.stderr.read()
     assert list(tmp_path.iterdir()) == []
-    assert len(served.calls) == 1
+    assert len(sandbox.calls) == 1

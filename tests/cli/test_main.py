@@ -98,7 +98,7 @@ def test_a_process_may_have_no_standard_streams(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("argument", ["status", "--version", "--help"])
-def test_standard_output_that_is_full(served: Sandbox, argument: str) -> None:
+def test_standard_output_that_is_full(sandbox: Sandbox, argument: str) -> None:
     """One line, no traceback, exit code 1; after a real process's last flush, too."""
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
@@ -110,7 +110,7 @@ def test_standard_output_that_is_full(served: Sandbox, argument: str) -> None:
         )
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "No space left on device" in done.stderr
-    assert len(served.calls) == (argument == "status")
+    assert len(sandbox.calls) == (argument == "status")
 
 
 def test_what_a_full_standard_output_refused_is_not_written_again(

@@ -146,7 +146,7 @@ def test_a_phone_that_is_linked_already(
 def test_the_button_works_after_a_failure(
     sandbox: Sandbox, browser: Browser, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The terminal tells of the failure, and the page goes on being served."""
+    """The terminal tells of the failure, and the page goes on being sandbox."""
 
     async def journey() -> None:
         sandbox.answer_next("unauthorized")
@@ -198,7 +198,7 @@ def test_what_it_does_not_go_with(run: Run, options: list[str]) -> None:
 
 
 @pytest.mark.journey
-@pytest.mark.usefixtures("served")
+@pytest.mark.usefixtures("sandbox")
 @pytest.mark.parametrize("is_open", [False, True])
 def test_ctrl_c_ends_it(*, is_open: bool) -> None:
     """With 130, and in silence, with or without a page that is open."""

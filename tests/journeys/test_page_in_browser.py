@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from anyio.from_thread import start_blocking_portal
 from PIL import Image
 
 from plugchat_async.sandbox import Sandbox
+from tests.app_server import serve_plugchat
 from tests.camera import read_codes
 from tests.sandbox_calls import codes_requested
 
@@ -64,9 +64,8 @@ def sandbox() -> Sandbox:
 @pytest.fixture
 def plugchat_url(sandbox: Sandbox) -> Generator[str]:
     """Serve that PlugChat."""
-    with start_blocking_portal() as portal:
-        with portal.wrap_async_context_manager(sandbox.serve()) as base_url:
-            yield base_url
+    with serve_plugchat(sandbox) as base_url:
+        yield base_url
 
 
 @pytest.fixture

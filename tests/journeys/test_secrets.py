@@ -24,7 +24,6 @@ import anyio
 import httpx
 import httpx2
 import pytest
-from anyio.from_thread import start_blocking_portal
 from fastapi import FastAPI
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import escape
@@ -54,7 +53,7 @@ from plugchat_async.fastapi import pairing_router
 from plugchat_async.sandbox import Sandbox
 from plugchat_async.sandbox._answers import BY_NAME, Endpoint
 from plugchat_async.sandbox._instance import Instance
-from tests.app_server import serve_app
+from tests.app_server import serve_app, serve_plugchat
 from tests.camera import read_symbol
 from tests.raw_server import serve_raw
 
@@ -529,10 +528,7 @@ def page(plugchat_url: str) -> Generator[str]:
 def served() -> Generator[tuple[Sandbox, str]]:
     """Serve a sandbox over a socket."""
     sandbox = Sandbox()
-    with (
-        start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(sandbox.serve()) as base_url,
-    ):
+    with serve_plugchat(sandbox) as base_url:
         yield sandbox, base_url
 
 
