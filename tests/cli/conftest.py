@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from unittest.mock import patch
@@ -16,6 +17,8 @@ import pytest
 from plugchat_async import cli
 from plugchat_async.sandbox import Sandbox
 from tests.app_server import serve_plugchat
+
+from .keyboard import Keyboard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,6 +91,14 @@ def run(
         return Ran(int(ended.value.code or 0), out, err.decode(), variables)
 
     return run
+
+
+@pytest.fixture
+def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[Keyboard]:
+    """Make standard input a terminal."""
+    with closing(Keyboard()) as keyboard:
+        monkeypatch.setattr(sys, "stdin", keyboard)
+        yield keyboard
 
 
 @pytest.fixture

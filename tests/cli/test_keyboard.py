@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,31 +10,7 @@ import pytest
 from plugchat_async.cli._keyboard import ask_for_enter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-
-@pytest.fixture
-def type_keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bytes], int]]:
-    """Sit at a terminal."""
-    ours, theirs = pty.openpty()
-    with open(theirs) as stdin:  # noqa: PTH123 - a descriptor
-        monkeypatch.setattr(sys, "stdin", stdin)
-        yield lambda keys: os.write(ours, keys)
-    os.close(ours)
-
-
-def answer_by(keys: bytes, type_keys: Callable[[bytes], int]) -> Callable[[str], str]:
-    """Stand in for `input()`: the keys are pressed once the question is seen."""
-
-    def answer(question: str) -> str:
-        assert question == "Go on? "
-        type_keys(keys)
-        line = sys.stdin.readline()
-        if not line:
-            raise EOFError
-        return line
-
-    return answer
+    from .keyboard import Keyboard
 
 
 @pytest.mark.parametrize(
@@ -52,19 +26,16 @@ def answer_by(keys: bytes, type_keys: Callable[[bytes], int]) -> Callable[[str],
     ],
 )
 def test_enter_after_a_no_or_the_end_of_the_input(
-    monkeypatch: pytest.MonkeyPatch,
-    type_keys: Callable[[bytes], int],
-    keys: bytes,
-    *,
-    goes_on: bool,
+    keyboard: Keyboard, capsys: pytest.CaptureFixture[str], keys: bytes, *, goes_on: bool
 ) -> None:
-    """What was typed while codes were on show is no answer."""
-    type_keys(b"too early\n")
-    monkeypatch.setattr("builtins.input", answer_by(keys, type_keys))
+    """What was typed before the question is ignored."""
+    keyboard.press(b"too early\n")
+    keyboard.keys = iter([keys])
     assert ask_for_enter("Go on? ") is goes_on
+    assert capsys.readouterr().out.rstrip("\n") == "Go on? "
 
 
-@pytest.mark.usefixtures("type_keys")
+@pytest.mark.usefixtures("keyboard")
 def test_ctrl_c_goes_on_as_itself(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -79,7 +50,7 @@ def test_ctrl_c_goes_on_as_itself(
     assert capsys.readouterr().out == "\n"
 
 
-@pytest.mark.usefixtures("type_keys")
+@pytest.mark.usefixtures("keyboard")
 def test_where_keys_cannot_be_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """On Windows, say; the question is put all the same."""
     monkeypatch.setitem(sys.modules, "termios", None)

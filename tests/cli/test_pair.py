@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from plugchat_async import AsyncPlugChat, PairingOutcome, QRCode
-from plugchat_async.cli import _keyboard, _pair
+from plugchat_async import QRCode
+from plugchat_async.cli import _pair
 from plugchat_async.cli._texts import ENGLISH
 from tests.camera import read_codes
 from tests.sandbox_calls import codes_requested
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from plugchat_async.sandbox import Sandbox
     from tests.cli.conftest import Ran
+
+    from .keyboard import Keyboard
 
     Run = Callable[..., Ran]
 
@@ -184,46 +186,32 @@ def test_a_failure(run: Run, sandbox: Sandbox, options: tuple[str, ...]) -> None
         }
 
 
-@pytest.mark.parametrize(("answers", "codes"), [([True, False], 6), ([False], 3)])
+@pytest.mark.parametrize(("keys", "codes"), [([b"\n", b"\x04"], 6), ([b"\x04"], 3)])
 def test_after_three_codes_somebody_at_the_terminal_is_asked(
-    *,
-    run: Run,
-    sandbox: Sandbox,
-    monkeypatch: pytest.MonkeyPatch,
-    answers: list[bool],
-    codes: int,
+    run: Run, sandbox: Sandbox, keyboard: Keyboard, keys: list[bytes], codes: int
 ) -> None:
     """Three more for Enter, an end for an end of the input."""
-    questions: list[str] = []
-
-    def answer(question: str) -> bool:
-        questions.append(question)
-        return answers[len(questions) - 1]
-
-    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
-    monkeypatch.setattr(_keyboard, "ask_for_enter", answer)
+    keyboard.keys = iter(keys)
     ran = run(*QUICK, window=(80, 50))
     assert ran.exit_code == 4
     assert "came and went without a scan" in ran.err
-    assert len(questions) == len(answers)
-    assert "Press Enter for three more, or Ctrl-C to stop: " in questions[0]
+    question = "Press Enter for three more, or Ctrl-C to stop: "
+    assert ran.out.count(question) == len(keys)
     assert codes_requested(sandbox) == codes
 
 
-@pytest.mark.usefixtures("sandbox")
-def test_enter_leads_to_a_session_of_its_own(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a client of its own, since each has an event loop of its own."""
-    clients: list[AsyncPlugChat] = []
+def test_enter_leads_to_a_session_of_its_own(
+    run: Run, sandbox: Sandbox, keyboard: Keyboard
+) -> None:
+    """Its client is not the first session's, which is closed; a scan ends it with exit code 0."""
 
-    def run_session(client: AsyncPlugChat, *_: object) -> PairingOutcome:
-        clients.append(client)
-        return PairingOutcome.CONNECTED if clients[1:] else PairingOutcome.EXPIRED
+    def scan_after_enter() -> Iterator[bytes]:
+        sandbox.scan_after(0)
+        yield b"\n"
 
-    monkeypatch.setattr(_pair, "_run_session", run_session)
-    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
-    monkeypatch.setattr(_keyboard, "ask_for_enter", bool)
-    assert run("pair", window=(80, 50)).exit_code == 0
-    assert clients[0] is not clients[1]
+    keyboard.keys = scan_after_enter()
+    assert run("pair", "--interval", "0.05", window=(80, 50)).exit_code == 0
+    assert codes_requested(sandbox) == 5
 
 
 @pytest.mark.parametrize("stream", ["stdin", "stdout"])
