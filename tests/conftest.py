@@ -34,8 +34,6 @@ _MAY_BLOCK = (
     ("plugchat_async/fastapi/_page.py", "__init__"),
     # It is coverage's own lock, which a thread holds that meets a file for the first time.
     ("coverage/collector.py", "lock_data"),
-    # It is a test's own, called in place of a part of the package.
-    ("tests/cli/test_pair.py", "look"),
 )
 
 

@@ -23,7 +23,9 @@ from .keyboard import Keyboard
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    MakeOpener = Callable[[str], None]
 
 
 @pytest.fixture(autouse=True)
@@ -111,11 +113,11 @@ class SandboxServer:
     """An ASGI application that hands requests on to the sandbox of the current test.
 
     Attributes:
-        sandbox: The sandbox of the current test.
+        sandbox: The sandbox of the current test, or an application around it.
         base_url: The base URL of all of them.
     """
 
-    sandbox: Sandbox
+    sandbox: ASGIApp
     base_url: str
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -133,7 +135,22 @@ def sandbox_server() -> Iterator[SandboxServer]:
 @pytest.fixture
 def sandbox(sandbox_server: SandboxServer, token: str, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """Give a sandbox, and point commands to it, in this process and in others."""
-    sandbox_server.sandbox = Sandbox(tokens=[token])
+    sandbox_server.sandbox = sandbox = Sandbox(tokens=[token])
     monkeypatch.setenv("PLUGCHAT_BASE_URL", sandbox_server.base_url)
     monkeypatch.setenv("PLUGCHAT_TOKEN", token)
-    return sandbox_server.sandbox
+    return sandbox
+
+
+@pytest.fixture
+def make_opener(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> MakeOpener:
+    """Make a shell script the desktop's program for files and addresses; it is given one."""
+
+    def make_opener(script: str) -> None:
+        opener = tmp_path_factory.mktemp("programs") / "xdg-open"
+        opener.write_text(f"#!/bin/sh\n{script}\n")
+        opener.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{opener.parent}{os.pathsep}{os.environ['PATH']}")
+
+    return make_opener

@@ -12,12 +12,14 @@ from plugchat_async.cli._desktop import open_on_desktop
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from .conftest import MakeOpener
+
 pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize("target", ["code.png", "http://127.0.0.1:1/key/a-key"])
 async def test_a_program_is_given_the_target_and_no_terminal(
-    monkeypatch: pytest.MonkeyPatch,
+    make_opener: MakeOpener,
     capfd: pytest.CaptureFixture[str],
     tmp_path: Path,
     target: str,
@@ -25,10 +27,7 @@ async def test_a_program_is_given_the_target_and_no_terminal(
     """What it writes is lost; it is not waited for."""
     given = tmp_path / "given"
     os.mkfifo(given)
-    opener = tmp_path / "xdg-open"
-    opener.write_text(f'#!/bin/sh\necho noise\necho noise >&2\necho "$1" > {given}\n')
-    opener.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    make_opener(f'echo noise\necho noise >&2\necho "$1" > {given}')
     assert await open_on_desktop(target)
     assert given.read_text() == f"{target}\n"
     assert capfd.readouterr() == ("", "")

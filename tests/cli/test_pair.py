@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import pytest
 
 from plugchat_async import QRCode
-from plugchat_async.cli import _pair
 from plugchat_async.cli._texts import ENGLISH
 from tests.camera import read_codes
+from tests.eventually import eventually
 from tests.sandbox_calls import codes_requested
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from starlette.types import Receive, Scope, Send
+
     from plugchat_async.sandbox import Sandbox
-    from tests.cli.conftest import Ran
+    from tests.cli.conftest import MakeOpener, Ran, SandboxServer
 
     from .keyboard import Keyboard
 
@@ -201,11 +203,12 @@ def test_after_three_codes_somebody_at_the_terminal_is_asked(
 
 
 def test_enter_leads_to_a_session_of_its_own(
-    run: Run, sandbox: Sandbox, keyboard: Keyboard
+    run: Run, sandbox: Sandbox, token: str, keyboard: Keyboard
 ) -> None:
     """Its client is not the first session's, which is closed; a scan ends it with exit code 0."""
 
     def scan_after_enter() -> Iterator[bytes]:
+        sandbox.disconnect(token)  # its last code expires
         sandbox.scan_after(0)
         yield b"\n"
 
@@ -226,52 +229,57 @@ def test_without_a_terminal_nobody_is_asked(
 
 
 @pytest.mark.parametrize("option", ["--output", "--image"])
-@pytest.mark.usefixtures("sandbox")
 def test_a_picture_follows_the_codes(
-    *,
-    run: Run,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    option: str,
+    run: Run, sandbox_server: SandboxServer, sandbox: Sandbox, tmp_path: Path, option: str
 ) -> None:
-    """Whole at each moment, for its owner only, and gone at the end."""
-    from PIL import Image
-
+    """Whole whenever the next call comes, for its owner only, and gone at the end."""
     path = tmp_path / "code.png"
     seen: list[str] = []
+    modes: set[int] = set()
 
-    def look(_line: object = "", **_: object) -> None:
-        if path.exists():
-            assert stat.S_IMODE(path.stat().st_mode) == 0o600
-            with Image.open(path) as image:
-                seen.extend(read_codes(image))
+    async def look_and_respond(scope: Scope, receive: Receive, send: Send) -> None:
+        if sandbox.calls:
+            seen.extend(read_codes(path.read_bytes()))
+            modes.add(stat.S_IMODE(path.stat().st_mode))
+        await sandbox(scope, receive, send)
 
-    monkeypatch.setattr("plugchat_async.cli._screen.typer.echo", look)
+    sandbox_server.sandbox = look_and_respond
     ran = run(*QUICK, option, str(path))
     assert ran.exit_code == 4
     assert "On a light one" not in ran.err
     assert len(set(seen)) == 3
+    assert modes == {0o600}
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("is_opened", [True, False])
-@pytest.mark.usefixtures("scanning")
 def test_a_viewer_on_the_desktop(
-    *, run: Run, monkeypatch: pytest.MonkeyPatch, is_opened: bool
+    run: Run,
+    sandbox_server: SandboxServer,
+    scanning: Sandbox,
+    make_opener: MakeOpener,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    is_opened: bool,
 ) -> None:
-    """It is given a file of its own, gone at the end; where there is no viewer, that is told."""
-    opened: list[anyio.Path] = []
+    """It is given a separate file, gone at the end; without a viewer, the command says so."""
+    opened = tmp_path / "opened"
+    if is_opened:
+        make_opener(f'cp "$1" {opened}.part && mv {opened}.part {opened}')
+    else:
+        monkeypatch.setenv("PATH", str(tmp_path))
 
-    async def open_on_desktop(name: str) -> bool:
-        opened.append(anyio.Path(name))
-        assert (await opened[0].read_bytes()).startswith(b"\x89PNG")
-        return is_opened
+    async def respond_once_it_is_open(scope: Scope, receive: Receive, send: Send) -> None:
+        if scanning.calls and is_opened:
+            await eventually(opened.exists)
+        await scanning(scope, receive, send)
 
-    monkeypatch.setattr(_pair, "open_on_desktop", open_on_desktop)
+    sandbox_server.sandbox = respond_once_it_is_open
     ran = run(*QUICK, "--open")
     assert ran.exit_code == 0
-    [path] = opened
-    assert f"The code is in {path}" in ran.out
+    [path] = set(re.findall(r"The code is in (\S+\.png)", ran.out))
+    assert opened.exists() is is_opened
+    assert not is_opened or len(read_codes(opened.read_bytes())) == 1
     assert (f"Open {path} yourself" in ran.out) is not is_opened
     assert not Path(path).parent.exists()
 
