@@ -6,15 +6,13 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-
-from plugchat_async import InstanceStatus
-from plugchat_async.cli._status import _in_words
+from starlette.responses import JSONResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from plugchat_async.sandbox import Sandbox
-    from tests.cli.conftest import Ran
+    from tests.cli.conftest import Ran, SandboxServer
 
     Run = Callable[..., Ran]
 
@@ -40,17 +38,23 @@ def test_a_session_to_restore(run: Run, sandbox: Sandbox) -> None:
     assert run("status").out.startswith("Not connected: the session has to be restored.\n")
 
 
+@pytest.mark.usefixtures("sandbox")
 @pytest.mark.parametrize(
-    ("is_online", "words"),
+    ("told", "line"),
     [
-        (None, "Connected: a phone is linked."),
-        (False, "Connected: a phone is linked, but it is offline."),
+        ({}, "Connected: a phone is linked.\n"),
+        (
+            {"smartphoneConnected": False},
+            "Connected: a phone is linked, but it is offline.\n",
+        ),
     ],
 )
-def test_a_phone_that_is_offline(words: str, *, is_online: bool | None) -> None:
-    """Only where the API says so."""
-    status = InstanceStatus(connected=True, smartphone_connected=is_online)
-    assert _in_words(status) == words
+def test_a_phone_that_is_offline(
+    run: Run, sandbox_server: SandboxServer, told: dict[str, bool], line: str
+) -> None:
+    """Only if the API says so."""
+    sandbox_server.sandbox = JSONResponse({"connected": True, **told})
+    assert run("status").out == line
 
 
 def test_json(run: Run, sandbox: Sandbox) -> None:
