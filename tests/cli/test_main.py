@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import importlib
 import io
 import os
@@ -10,7 +11,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,6 +21,7 @@ from plugchat_async._extras import install_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     from plugchat_async.sandbox import Sandbox
     from tests.cli.conftest import Ran
@@ -64,7 +66,10 @@ def test_the_size_of_a_terminal_is_its_own(run: Run, monkeypatch: pytest.MonkeyP
 def test_ctrl_c_while_the_command_is_still_loading(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Exit code 130, and not a word."""
+    """Exit code 130, and not a word.
+
+    Its own module is replaced: nothing public is called between the start and Typer's handling.
+    """
 
     def interrupt(**_: object) -> None:
         raise KeyboardInterrupt
@@ -180,16 +185,20 @@ def test_a_wrong_call_is_a_usage_error(run: Run, arguments: list[str]) -> None:
 
 @pytest.mark.parametrize("ctrl_c", [signal.default_int_handler, signal.SIG_IGN])
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGQUIT"])
+@pytest.mark.usefixtures("keyboard")
 def test_other_ends_come_as_ctrl_c_does(
-    monkeypatch: pytest.MonkeyPatch, name: str, ctrl_c: Any
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    ctrl_c: Callable[[int, FrameType | None], object] | signal.Handlers,
 ) -> None:
-    """In the main thread; exit code 130, also where Ctrl-C itself is ignored."""
+    """In the main thread; exit code 130, also if Ctrl-C itself is ignored."""
     signal.signal(signal.SIGINT, ctrl_c)
 
-    def end(**_: object) -> None:
+    def end(_prompt: str) -> None:
         signal.raise_signal(getattr(signal, name))
 
-    monkeypatch.setattr("plugchat_async.cli._application.application", end)
+    monkeypatch.setattr(getpass, "getpass", end)
+    monkeypatch.setattr(sys, "argv", ["plugchat", "status"])
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 130
