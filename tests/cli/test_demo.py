@@ -41,6 +41,7 @@ def scanned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def _a_quick_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The pace is not an option, and over sockets no virtual time shortens its 2.5 s.
     monkeypatch.setattr(_demo, "FAST", _demo.Pace(interval=0.3, scan_after=0.1))
 
 

@@ -1,4 +1,8 @@
-"""`plugchat sandbox`: what to set, what was asked, and a phone for those who want one."""
+"""`plugchat sandbox`: what to set, what was asked, and a phone for those who want one.
+
+The command ends by Ctrl-C only, as a separate process does in test_journeys.py; here its
+coroutine `_serve` is run, since a test can cancel that.
+"""
 
 from __future__ import annotations
 
