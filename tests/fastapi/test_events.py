@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -47,14 +48,20 @@ async def test_a_code_is_told_by_its_symbol_and_what_is_left_of_it() -> None:
     assert "2@a" not in told.data.model_dump_json()
 
 
+class Drawing(str):
+    """A drawing to which a weak reference can be made."""
+
+    __slots__ = ("__weakref__",)
+
+
 class Counted(QRCode):
-    """Count how often a code is drawn."""
+    """A code that counts how often it is drawn."""
 
     drawn: list[int] = []  # noqa: RUF012 - pydantic copies it
 
-    def svg(self, *, border: int = 4) -> str:
+    def svg(self, *, border: int = 4) -> Drawing:
         self.drawn.append(border)
-        return super().svg(border=border)
+        return Drawing(super().svg(border=border))
 
     def __hash__(self) -> int:
         return hash(self.payload)
@@ -86,9 +93,13 @@ async def test_a_viewer_that_leaves_does_not_take_the_drawing_along() -> None:
 
 
 async def test_drawings_go_with_their_codes() -> None:
-    """No picture of a dead code is kept."""
+    """No image of an expired code is kept."""
     drawings = Drawings()
-    for number in range(10):
-        await drawings.svg(QRCode(payload=f"2@{number}"))
+    codes = [Counted(payload=f"2@{number}") for number in range(10)]
+    drawn = [weakref.ref(await drawings.svg(code)) for code in codes]
     gc.collect()
-    assert len(drawings._drawings) <= 1
+    assert all(drawing() for drawing in drawn)
+    codes.clear()
+    gc.collect()
+    # The thread that drew the last one may refer to it until it draws another.
+    assert sum(drawing() is not None for drawing in drawn) <= 1
