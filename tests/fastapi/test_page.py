@@ -97,7 +97,10 @@ def test_the_page_is_in_the_language_that_was_asked_for(page: PairingPage, langu
 
 
 def test_words_are_escaped(page: PairingPage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the template's library, in text as in data."""
+    """By the template's library, in text as in data.
+
+    They are put into the page itself: its own words hold no markup, and it takes no others.
+    """
     words = {**read_words("en"), "title": "</script><b>"}
     monkeypatch.setitem(page._words, "en", words)
     body = bytes(page.response("en", {}).body).decode()
