@@ -101,6 +101,7 @@ async def _hub_broadcast() -> float:
             for watcher in watchers:
                 tasks.start_soon(watch, watcher)
             await anyio.wait_all_tasks_blocked()
+            # The private session shows codes by itself: polling PlugChat is not measured.
             (session,) = hub._sessions.values()
             assert isinstance(session.state, Starting)
             code = ShowingCode.model_validate({"qr": {"payload": "2@code"}})

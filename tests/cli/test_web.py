@@ -182,7 +182,10 @@ def test_its_exit_codes_are_those_of_codes_on_the_terminal(run: Run) -> None:
 
 
 def test_without_its_extra(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What to install; exit code 1."""
+    """What to install; exit code 1.
+
+    Its modules are forgotten, as in a new process: it is only on import that they miss the extra.
+    """
     monkeypatch.delattr("plugchat_async.cli._web")
     monkeypatch.delitem(sys.modules, "plugchat_async.cli._web")
     monkeypatch.delitem(sys.modules, "plugchat_async.cli._door", raising=False)

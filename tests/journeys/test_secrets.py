@@ -326,7 +326,11 @@ HOSTILE = {
 
 @pytest.fixture
 def traces(monkeypatch: pytest.MonkeyPatch) -> Generator[Traces]:
-    """Record what a test leaves, and know each code that a sandbox issues."""
+    """Record what a test leaves, and know each code that a sandbox issues.
+
+    The private `Instance.issue` is watched: codes leave a sandbox as text and as images in many
+    forms, and a test that decodes them would need the decoder that it tests.
+    """
     issue = Instance.issue
     with recording(SECRETS) as traces:
 
