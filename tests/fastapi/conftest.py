@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import pytest
 
 from plugchat_async.sandbox import Sandbox
 from tests.app_server import serve_app
+from tests.server_sent_events import data_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -52,11 +52,9 @@ class Events:
         self.response = response
         self._lines = response.iter_lines()
 
-    def until(self, name: str) -> Any:
+    def until(self, name: str) -> dict[str, Any]:
         """Read on to the next event of a name, and give its data."""
-        while next(self._lines) != f"event: {name}":
-            pass
-        return json.loads(next(self._lines).removeprefix("data: "))
+        return data_of(name, self._lines)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
@@ -19,6 +19,7 @@ import pytest
 
 from plugchat_async.sandbox import Sandbox
 from tests.camera import read_symbol
+from tests.server_sent_events import data_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -75,7 +76,7 @@ def link(url: str, sandbox: Sandbox) -> None:
         logged_in(url, "globex") as globex,
         acme.stream("GET", "/whatsapp/events") as events,
     ):
-        told = (line for line in events.iter_lines() if line.startswith(("event: ", "data: ")))
+        told = events.iter_lines()
         assert data_of("code", told)["rounds"] == 3
         assert sandbox.scan(read_symbol(acme.get("/whatsapp/qr.svg").text))
         assert data_of("connected", told) == {"already": False}
@@ -83,13 +84,6 @@ def link(url: str, sandbox: Sandbox) -> None:
         assert globex.get("/status").json() == {"connected": False}
         assert globex.get("/whatsapp/qr.svg").status_code == 404
     assert {call.token for call in sandbox.calls} == set(TOKENS.values())
-
-
-def data_of(name: str, told: Any) -> Any:
-    """Read on to the data of an event."""
-    while next(told) != f"event: {name}":
-        pass
-    return json.loads(next(told).removeprefix("data: "))
 
 
 async def test_two_tenants_of_the_example() -> None:

@@ -56,6 +56,7 @@ from plugchat_async.sandbox._instance import Instance
 from tests.app_server import serve_app, serve_plugchat
 from tests.camera import read_symbol
 from tests.raw_server import serve_raw
+from tests.server_sent_events import data_of
 
 from .leaks import PIECE, Leak, Search
 from .traces import Traces, recording
@@ -549,24 +550,19 @@ def test_the_page_leaves_no_secret(served: tuple[Sandbox, str], traces: Traces) 
             document = keep(browser.get(url, headers={"Accept-Language": language}))
             traces.add("the page", document.content)
         with browser.stream("GET", f"{url}/events") as response:
-            lines = keep(response).iter_lines()
 
-            def read_until(name: str) -> Any:
-                for line in lines:  # pragma: no branch - it ends by the event
-                    traces.add("an event", line)
-                    if line == f"event: {name}":
-                        break
-                data = next(lines)
-                traces.add("an event", data)
-                return json.loads(data.removeprefix("data: "))
+            def keep_line(line: str) -> str:
+                traces.add("an event", line)
+                return line
 
-            code = read_until("code")
+            lines = map(keep_line, keep(response).iter_lines())
+            code = data_of("code", lines)
             traces.add("the symbol", keep(browser.get(f"{url}/qr.svg")).content)
             assert sandbox.scan(read_symbol(code["svg"]))
-            read_until("connected")
+            data_of("connected", lines)
             sandbox.answer_next("forbidden")
             keep(browser.post(f"{url}/restart"))
-            assert read_until("failed")["code"] == AuthenticationError.code
+            assert data_of("failed", lines)["code"] == AuthenticationError.code
     assert traces.leaks() == {}
 
 
