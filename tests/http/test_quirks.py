@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
-import httpx
-import httpx2
 import pytest
 
 from plugchat_async import AsyncPlugChat
+from tests.http_clients import HTTP_CLIENTS
 from tests.raw_server import serve_raw
 
 if TYPE_CHECKING:
     from anyio.abc import SocketStream
+
+    from tests.http_clients import MakeHttpClient
 
 pytestmark = pytest.mark.anyio
 
 CODE = b'HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{"value":"2@%b"}'
 
 
-@pytest.mark.parametrize(
-    "make_http_client",
-    [None, httpx.AsyncClient, httpx2.AsyncClient],
-    ids=["own pool", "httpx", "httpx2"],
-)
+@pytest.mark.parametrize("make_http_client", HTTP_CLIENTS.values(), ids=HTTP_CLIENTS)
 @pytest.mark.parametrize(
     "surplus",
     [CODE % b"else", (CODE % b"else")[:-1], b"HTTP/1.1 200", b"\0"],
     ids=["another answer", "most of another", "half a line", "a byte"],
 )
 async def test_an_answer_that_nobody_asked_for_is_not_the_next_one(
-    make_http_client: Any, surplus: bytes
+    make_http_client: MakeHttpClient, surplus: bytes
 ) -> None:
     """The next call asks over a new connection, and needs no further attempt."""
     ports: list[int] = []

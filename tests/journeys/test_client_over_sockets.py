@@ -7,11 +7,9 @@ import json
 import os
 import socket
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
-import httpx
-import httpx2
 import pytest
 
 from plugchat_async import (
@@ -24,43 +22,46 @@ from plugchat_async import (
 )
 from plugchat_async.sandbox import ANSWERS, Sandbox
 from tests.camera import read_code
+from tests.http_clients import HTTP_CLIENTS
 from tests.raw_server import serve_raw
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from typing import Unpack
 
     from anyio.abc import SocketStream
+
+    from tests.http_clients import MakeHttpClient
+    from tests.keyword_arguments import ClientArguments
 
 pytestmark = pytest.mark.anyio
 
 TOKEN = "F3A9-the-token-of-a-tenant-7C21"
 
 
-@pytest.fixture(params=["own pool", "httpx", "httpx2"])
-def brought(request: pytest.FixtureRequest) -> Any:
-    """Send over the pool of our own, or over a client of either family."""
-    return {"own pool": None, "httpx": httpx.AsyncClient, "httpx2": httpx2.AsyncClient}[
-        request.param
-    ]
+@pytest.fixture(params=HTTP_CLIENTS)
+def make_http_client(request: pytest.FixtureRequest) -> MakeHttpClient:
+    """Send over the package's own pool, or over a user's client of either family."""
+    return HTTP_CLIENTS[request.param]
 
 
 @asynccontextmanager
-async def client_for(base_url: str, brought: Any, **options: Any) -> AsyncGenerator[AsyncPlugChat]:
+async def client_for(
+    base_url: str, make_http_client: MakeHttpClient, **options: Unpack[ClientArguments]
+) -> AsyncGenerator[AsyncPlugChat]:
     """Make a client, and close what it leaves to its owner."""
-    http_client = brought() if brought else None
-    async with AsyncPlugChat(
-        TOKEN, base_url=base_url, http_client=http_client, **options
-    ) as client:
+    options["http_client"] = http_client = make_http_client and make_http_client()
+    async with AsyncPlugChat(TOKEN, base_url=base_url, **options) as client:
         yield client
     if http_client is not None:
         await http_client.aclose()
 
 
-async def test_three_codes_and_a_scan(brought: Any) -> None:
+async def test_three_codes_and_a_scan(make_http_client: MakeHttpClient) -> None:
     """A phone scans the second code off its picture, and the stream tells."""
     sandbox = Sandbox()
     shown = []
-    async with sandbox.serve() as base_url, client_for(base_url, brought) as client:
+    async with sandbox.serve() as base_url, client_for(base_url, make_http_client) as client:
         with pytest.raises(AlreadyConnected) as caught:
             async for code in client.qr_stream(interval=0.05):
                 shown.append(read_code(code.png()))
@@ -73,10 +74,10 @@ async def test_three_codes_and_a_scan(brought: Any) -> None:
     assert {call.token for call in sandbox.calls} == {TOKEN}
 
 
-async def test_the_image_of_a_code(brought: Any) -> None:
+async def test_the_image_of_a_code(make_http_client: MakeHttpClient) -> None:
     """The picture that came is one that a phone can scan."""
     sandbox = Sandbox()
-    async with sandbox.serve() as base_url, client_for(base_url, brought) as client:
+    async with sandbox.serve() as base_url, client_for(base_url, make_http_client) as client:
         image = await client.qr_code_image()
         assert sandbox.scan(read_code(image.data))
 
@@ -118,7 +119,9 @@ async def test_many_calls_share_few_connections() -> None:
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-async def test_a_body_without_end_is_not_read_on(brought: Any, compressed: bool) -> None:
+async def test_a_body_without_end_is_not_read_on(
+    make_http_client: MakeHttpClient, compressed: bool
+) -> None:
     """A megabyte is taken, then the connection is closed; also where it is compressed."""
     sent = 0
     chunk = os.urandom(16384)
@@ -133,14 +136,14 @@ async def test_a_body_without_end_is_not_read_on(brought: Any, compressed: bool)
             await connection.send(b"4000\r\n" + chunk + b"\r\n")
             sent += len(chunk)
 
-    async with serve_raw(answer) as base_url, client_for(base_url, brought) as client:
+    async with serve_raw(answer) as base_url, client_for(base_url, make_http_client) as client:
         with pytest.raises(UnexpectedResponse, match="larger than 1 MiB"):
             await client.qr_code()
     # What the kernel's buffers on loopback take on top of the megabyte.
     assert sent < 16 * 1024 * 1024
 
 
-async def test_a_bomb_is_not_inflated(brought: Any) -> None:
+async def test_a_bomb_is_not_inflated(make_http_client: MakeHttpClient) -> None:
     """A small body that inflates to 64 MiB is refused."""
     bomb = gzip.compress(bytes(2**26))
 
@@ -149,13 +152,16 @@ async def test_a_bomb_is_not_inflated(brought: Any) -> None:
         await connection.send(head % len(bomb) + bomb)
 
     heads: list[bytes] = []
-    async with serve_raw(answer, heads=heads) as base_url, client_for(base_url, brought) as client:
+    async with (
+        serve_raw(answer, heads=heads) as base_url,
+        client_for(base_url, make_http_client) as client,
+    ):
         with pytest.raises(UnexpectedResponse, match="larger than 1 MiB"):
             await client.qr_code()
     assert b"accept-encoding: identity" in heads[0].lower()
 
 
-async def test_a_redirect_is_not_followed(brought: Any) -> None:
+async def test_a_redirect_is_not_followed(make_http_client: MakeHttpClient) -> None:
     """The other host is never asked, so the token never reaches it."""
 
     async def answer(connection: SocketStream) -> None:
@@ -164,7 +170,10 @@ async def test_a_redirect_is_not_followed(brought: Any) -> None:
         )
 
     heads: list[bytes] = []
-    async with serve_raw(answer, heads=heads) as base_url, client_for(base_url, brought) as client:
+    async with (
+        serve_raw(answer, heads=heads) as base_url,
+        client_for(base_url, make_http_client) as client,
+    ):
         with pytest.raises(UnexpectedRedirect):
             await client.qr_code()
     assert len(heads) == 1
@@ -181,7 +190,9 @@ async def test_a_redirect_is_not_followed(brought: Any) -> None:
     ],
     ids=["nothing", "half a body", "another protocol", "two lengths", "broken chunks"],
 )
-async def test_an_answer_that_breaks_http_is_a_network_error(brought: Any, raw: bytes) -> None:
+async def test_an_answer_that_breaks_http_is_a_network_error(
+    make_http_client: MakeHttpClient, raw: bytes
+) -> None:
     """Whatever the peer does, one kind of exception comes out."""
 
     async def answer(connection: SocketStream) -> None:
@@ -190,13 +201,15 @@ async def test_an_answer_that_breaks_http_is_a_network_error(brought: Any, raw: 
 
     heads: list[bytes] = []
     async with serve_raw(answer, heads=heads) as base_url:
-        async with client_for(base_url, brought, retries=0) as client:
+        async with client_for(base_url, make_http_client, retries=0) as client:
             with pytest.raises(NetworkError):
                 await client.qr_code()
     assert len(heads) == 1
 
 
-async def test_a_server_that_never_answers_is_a_request_timeout(brought: Any) -> None:
+async def test_a_server_that_never_answers_is_a_request_timeout(
+    make_http_client: MakeHttpClient,
+) -> None:
     """The deadline is for the whole attempt, a body that drips included."""
 
     async def answer(connection: SocketStream) -> None:
@@ -206,17 +219,17 @@ async def test_a_server_that_never_answers_is_a_request_timeout(brought: Any) ->
             await anyio.sleep(0.01)
 
     async with serve_raw(answer) as base_url:
-        async with client_for(base_url, brought, timeout=0.1, retries=0) as client:
+        async with client_for(base_url, make_http_client, timeout=0.1, retries=0) as client:
             with pytest.raises(RequestTimeout):
                 await client.qr_code()
 
 
-async def test_a_refused_connection_is_a_network_error(brought: Any) -> None:
+async def test_a_refused_connection_is_a_network_error(make_http_client: MakeHttpClient) -> None:
     """Nobody listens there."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         base_url = f"http://127.0.0.1:{held.getsockname()[1]}/api/whatsapp"
-        async with client_for(base_url, brought, retries=0) as client:
+        async with client_for(base_url, make_http_client, retries=0) as client:
             with pytest.raises(NetworkError, match="base_url"):
                 await client.qr_code()
 
@@ -242,7 +255,9 @@ async def test_a_proxy_behind_which_tls_fails_is_asked_again(
     assert heads[0].startswith(b"CONNECT api.example:443 ")
 
 
-async def test_the_next_call_works_after_one_was_cancelled(brought: Any) -> None:
+async def test_the_next_call_works_after_one_was_cancelled(
+    make_http_client: MakeHttpClient,
+) -> None:
     """Nothing of the cancelled call is left in the way."""
     hold = True
 
@@ -252,7 +267,7 @@ async def test_the_next_call_works_after_one_was_cancelled(brought: Any) -> None
         await connection.send(b'HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{"value":"2@code"}')
 
     async with serve_raw(answer) as base_url:
-        async with client_for(base_url, brought, max_connections=1) as client:
+        async with client_for(base_url, make_http_client, max_connections=1) as client:
             with anyio.move_on_after(0.05) as scope:
                 await client.qr_code()
             assert scope.cancelled_caught

@@ -63,8 +63,11 @@ from .traces import Traces, recording
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+    from typing import Unpack
 
     from anyio.abc import SocketStream
+
+    from tests.keyword_arguments import ClientArguments
 
 # Each has a plain run of more than 12 characters, and signs that most writers escape.
 TOKEN = "F3A9-tenant-7C21'\"\\/&<+="
@@ -363,7 +366,7 @@ def answer_as(name: str) -> Callable[[SocketStream], Awaitable[None]]:
     return answer
 
 
-def client_for(base_url: str, **options: Any) -> AsyncPlugChat:
+def client_for(base_url: str, **options: Unpack[ClientArguments]) -> AsyncPlugChat:
     """Make a client with both secrets."""
     return AsyncPlugChat(
         TOKEN, base_url=base_url, headers={"Client-Token": SECOND_TOKEN}, **options

@@ -1,0 +1,27 @@
+"""The keyword arguments of public constructors, for what passes them on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from .http_clients import HttpClient
+
+
+class HubArguments(TypedDict, total=False):
+    """What `PairingHub` takes."""
+
+    interval: float
+    max_rounds: int
+    status_interval: float | None
+    linger: float
+    max_watchers: int | None
+
+
+class ClientArguments(TypedDict, total=False):
+    """What `AsyncPlugChat` takes beside a token and a base URL."""
+
+    timeout: float
+    retries: int
+    max_connections: int
+    http_client: HttpClient | None
