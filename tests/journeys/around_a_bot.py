@@ -6,7 +6,7 @@ import importlib.util
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 from aiohttp import web
@@ -18,8 +18,12 @@ from tests.eventually import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
+    from types import ModuleType
+    from typing import Unpack
 
     from starlette.types import Receive, Scope, Send
+
+    from tests.keyword_arguments import HubArguments
 
 T = TypeVar("T")
 
@@ -35,7 +39,7 @@ FAILURES = [
 """What PlugChat may answer, and how the words begin that a person is told then."""
 
 
-def load_example(name: str) -> Any:
+def load_example(name: str) -> ModuleType:
     """Load a bot as a module."""
     spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
     assert spec is not None
@@ -154,15 +158,15 @@ class HoldableSandbox(Sandbox):
 
 @asynccontextmanager
 async def serving_plugchat(
-    **options: Any,
+    **options: Unpack[HubArguments],
 ) -> AsyncGenerator[tuple[HoldableSandbox, PairingHub, AsyncPlugChat]]:
     """Serve a sandbox to a hub whose sessions take little time and end with their last viewer."""
-    options = {"interval": 20, "status_interval": 0.05, "linger": 0, **options}
+    arguments: HubArguments = {"interval": 20, "status_interval": 0.05, "linger": 0, **options}
     sandbox = HoldableSandbox()
     async with (
         sandbox.serve() as base_url,
         AsyncPlugChat("the-token-of-the-instance", base_url=base_url) as client,
-        PairingHub(**options) as hub,
+        PairingHub(**arguments) as hub,
     ):
         yield sandbox, hub, client
 

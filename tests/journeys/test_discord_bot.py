@@ -8,7 +8,7 @@ import signal
 from collections import deque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 import discord
@@ -35,6 +35,12 @@ from .around_a_bot import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
+    from contextlib import AbstractAsyncContextManager
+    from typing import Unpack
+
+    from aiohttp.typedefs import Handler
+
+    from tests.keyword_arguments import HubArguments
 
 BOT_TOKEN = "the-token-of-the-bot"
 
@@ -85,7 +91,7 @@ class Discord(Service):
 
     # What the bot is answered.
 
-    def refuse_next(self, call: str, status: int, **data: Any) -> None:
+    def refuse_next(self, call: str, status: int, **data: object) -> None:
         """Answer the next call of an endpoint by an error."""
         self.refusals.setdefault(call, deque()).append(_json(data, status))
 
@@ -110,8 +116,9 @@ class Discord(Service):
             yield address
 
     @web.middleware
-    async def _record(self, request: web.Request, handler: Any) -> web.StreamResponse:
+    async def _record(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         name = handler.__name__.removeprefix("_")
+        response: web.StreamResponse
         if self.refusals.get(name):
             response = self.refusals[name].popleft()
         else:
@@ -187,14 +194,14 @@ class Discord(Service):
         shown = self._show(self.interactions[request.match_info["token"]], payload)
         return _json(_message(shown))
 
-    def _show(self, interaction: Interaction, payload: Any) -> Shown:
+    def _show(self, interaction: Interaction, payload: dict[str, Any]) -> Shown:
         self.messages_sent += 1
         shown = Shown(self.messages_sent, payload.get("content", ""), None, _buttons(payload))
         self.screens.setdefault(interaction.user, {})[shown.id] = shown
         self.remember(shown)
         return shown
 
-    async def _begin(self, user: int, kind: int, data: dict[str, Any], **more: Any) -> None:
+    async def _begin(self, user: int, kind: int, data: dict[str, Any], **more: object) -> None:
         number = str(len(self.interactions) + 1)
         self.interactions[f"token-{number}"] = Interaction(user)
         about = {"id": number, "token": f"token-{number}", "type": kind, "version": 1}
@@ -208,7 +215,7 @@ class Discord(Service):
         self.wake()
 
 
-def _json(data: Any, status: int = 200) -> web.Response:
+def _json(data: object, status: int = 200) -> web.Response:
     # discord.py reads no JSON that has a charset, and obeys no rate limit but of a proxy's.
     headers = {"Content-Type": "application/json", "Via": "1.1 the-stand-in"}
     return web.Response(body=json.dumps(data).encode(), status=status, headers=headers)
@@ -218,7 +225,7 @@ def _user(user: int) -> dict[str, Any]:
     return {"id": str(user), "username": "someone", "discriminator": "0", "avatar": None}
 
 
-def _buttons(payload: Any) -> dict[str, str]:
+def _buttons(payload: dict[str, Any]) -> dict[str, str]:
     return {
         button["label"]: button["custom_id"]
         for row in payload.get("components", [])
@@ -247,6 +254,14 @@ class DiscordWorld(World):
     discord: Discord
 
 
+class RunBot(Protocol):
+    """Run the bot until the block ends."""
+
+    def __call__(
+        self, **options: Unpack[HubArguments]
+    ) -> AbstractAsyncContextManager[DiscordWorld]: ...
+
+
 @pytest.fixture
 def point_to(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Point discord.py to the stand-in."""
@@ -260,11 +275,11 @@ def point_to(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 
 @pytest.fixture
-def running(point_to: Callable[[str], None]) -> Any:
+def running(point_to: Callable[[str], None]) -> RunBot:
     """Give a way to run the bot."""
 
     @asynccontextmanager
-    async def run(**options: Any) -> AsyncGenerator[DiscordWorld]:
+    async def run(**options: Unpack[HubArguments]) -> AsyncGenerator[DiscordWorld]:
         stand_in = Discord()
         async with (
             stand_in.serve() as address,
@@ -280,7 +295,7 @@ def running(point_to: Callable[[str], None]) -> Any:
     return run
 
 
-async def test_a_scan(running: Any) -> None:
+async def test_a_scan(running: RunBot) -> None:
     """The picture is deleted, and words tell that it worked."""
     async with running() as world:
         assert world.discord.commands == ["link"]
@@ -295,7 +310,7 @@ async def test_a_scan(running: Any) -> None:
     assert world.discord.calls[3:7] == ["respond", "edit", "delete", "follow_up"]
 
 
-async def test_three_codes_in_one_message_then_the_button(running: Any) -> None:
+async def test_three_codes_in_one_message_then_the_button(running: RunBot) -> None:
     """Each code takes the place of the one before, and the button starts again."""
     async with running(interval=1) as world:
         await world.discord.says(ANA)
@@ -315,7 +330,7 @@ async def test_three_codes_in_one_message_then_the_button(running: Any) -> None:
         assert connected.text == "WhatsApp conectado! ✅"
 
 
-async def test_a_phone_that_is_linked_already(running: Any) -> None:
+async def test_a_phone_that_is_linked_already(running: RunBot) -> None:
     """There is no picture, only words."""
     async with running() as world:
         world.sandbox.answer_next("already_connected")
@@ -327,7 +342,7 @@ async def test_a_phone_that_is_linked_already(running: Any) -> None:
 
 
 @pytest.mark.parametrize(("answer", "text"), FAILURES)
-async def test_a_failure(running: Any, answer: str, text: str) -> None:
+async def test_a_failure(running: RunBot, answer: str, text: str) -> None:
     """Words tell what the person can do, with the word of the error, and a button."""
     async with running() as world:
         world.sandbox.answer_next(answer)
@@ -339,7 +354,7 @@ async def test_a_failure(running: Any, answer: str, text: str) -> None:
         await world.discord.words_for(ANA, after=words.id)
 
 
-async def test_a_button_from_before_a_restart(running: Any) -> None:
+async def test_a_button_from_before_a_restart(running: RunBot) -> None:
     """It starts again, though this bot never sent it."""
     async with running() as world:
         await world.discord.presses(ANA, AGAIN, "again")
@@ -347,7 +362,7 @@ async def test_a_button_from_before_a_restart(running: Any) -> None:
         await world.discord.words_for(ANA)
 
 
-async def test_cancelling(running: Any) -> None:
+async def test_cancelling(running: RunBot) -> None:
     """The picture goes, and no more codes are fetched."""
     async with running() as world:
         await world.discord.says(ANA)
@@ -358,7 +373,7 @@ async def test_cancelling(running: Any) -> None:
         await world.until_left()
 
 
-async def test_cancelling_while_the_picture_is_being_deleted(running: Any) -> None:
+async def test_cancelling_while_the_picture_is_being_deleted(running: RunBot) -> None:
     """It is deleted all the same."""
     async with running() as world:
         released = world.discord.held = anyio.Event()
@@ -372,7 +387,7 @@ async def test_cancelling_while_the_picture_is_being_deleted(running: Any) -> No
         assert [shown.text for shown in world.discord.messages(ANA)] == [discord_bot.CANCELLED]
 
 
-async def test_cancelling_before_the_first_code(running: Any) -> None:
+async def test_cancelling_before_the_first_code(running: RunBot) -> None:
     """The button is there from the start."""
     async with running() as world:
         world.sandbox.is_held = True
@@ -387,7 +402,7 @@ async def test_cancelling_before_the_first_code(running: Any) -> None:
     assert "edit" not in world.discord.calls
 
 
-async def test_strangers_are_refused(running: Any) -> None:
+async def test_strangers_are_refused(running: RunBot) -> None:
     """They start nothing, by the command or by a button, and are told the id to be allowed."""
     async with running() as world:
         await world.discord.says(STRANGER)
@@ -399,7 +414,7 @@ async def test_strangers_are_refused(running: Any) -> None:
     assert world.sandbox.calls == ()
 
 
-async def test_two_people_see_one_session(running: Any) -> None:
+async def test_two_people_see_one_session(running: RunBot) -> None:
     """Both see the same code, one scan tells both, and one leaving does not end it."""
     async with running() as world:
         await world.discord.says(ANA)
@@ -417,7 +432,7 @@ async def test_two_people_see_one_session(running: Any) -> None:
     assert codes_requested(world.sandbox) == 1
 
 
-async def test_asking_twice(running: Any) -> None:
+async def test_asking_twice(running: RunBot) -> None:
     """The second picture takes the place of the first, and shows the same code."""
     async with running(linger=60) as world:
         await world.discord.says(ANA)
@@ -429,7 +444,7 @@ async def test_asking_twice(running: Any) -> None:
         assert world.discord.messages(ANA) == [second]
 
 
-async def test_a_message_that_is_gone(running: Any) -> None:
+async def test_a_message_that_is_gone(running: RunBot) -> None:
     """The next code finds it gone: the session is left, and words offer to start again."""
     async with running(interval=0.3, max_rounds=100) as world:
         await world.discord.says(ANA)
@@ -441,7 +456,7 @@ async def test_a_message_that_is_gone(running: Any) -> None:
         await world.until_left()
 
 
-async def test_an_interaction_that_ran_out(running: Any) -> None:
+async def test_an_interaction_that_ran_out(running: RunBot) -> None:
     """Nobody can be told anything, so the session is left."""
     async with running() as world:
         for call in ("edit", "delete", "follow_up"):
@@ -451,7 +466,7 @@ async def test_an_interaction_that_ran_out(running: Any) -> None:
         await world.until_left()
 
 
-async def test_a_short_rate_limit_is_waited_for(running: Any) -> None:
+async def test_a_short_rate_limit_is_waited_for(running: RunBot) -> None:
     """Then the message shows the code."""
     async with running() as world:
         world.discord.refuse_next("edit", 429, message="slow down", retry_after=0.2)
@@ -460,7 +475,7 @@ async def test_a_short_rate_limit_is_waited_for(running: Any) -> None:
         await world.discord.words_for(ANA)
 
 
-async def test_a_long_rate_limit_ends_it(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_long_rate_limit_ends_it(running: RunBot, monkeypatch: pytest.MonkeyPatch) -> None:
     """No pairing goes on for whom no code can be shown while it lives."""
     monkeypatch.setattr("plugchat_async.QRCode.expires_in", 0.3)
     async with running() as world:

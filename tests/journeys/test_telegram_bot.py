@@ -37,6 +37,9 @@ from .around_a_bot import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from typing import Unpack
+
+    from tests.keyword_arguments import HubArguments
 
 BOT_TOKEN = "4242:the-token-of-the-bot"
 
@@ -90,7 +93,7 @@ class Telegram(Service):
 
     # What the bot is answered.
 
-    def refuse_next(self, method: str, error_code: int, description: str, **more: Any) -> None:
+    def refuse_next(self, method: str, error_code: int, description: str, **more: object) -> None:
         """Answer the next call of a method by an error."""
         answer = {"ok": False, "error_code": error_code, "description": description, **more}
         self.refusals.setdefault(method, deque()).append(answer)
@@ -119,15 +122,15 @@ class Telegram(Service):
             return web.json_response(answer, status=400)
         return web.json_response({"ok": True, "result": result})
 
-    async def _getMe(self, _fields: Any) -> Any:  # noqa: N802 - the API's name, as all below
+    async def _getMe(self, _fields: dict[str, bytes]) -> object:  # noqa: N802 - the API's name, as all below
         return {"id": 4242, "is_bot": True, "first_name": "Link", "username": "link_bot"}
 
-    async def _deleteWebhook(self, fields: Any) -> Any:  # noqa: N802
+    async def _deleteWebhook(self, fields: dict[str, bytes]) -> object:  # noqa: N802
         assert fields["drop_pending_updates"] == b"true"
         self.updates.clear()
         return True
 
-    async def _getUpdates(self, _fields: Any) -> Any:  # noqa: N802
+    async def _getUpdates(self, _fields: dict[str, bytes]) -> object:  # noqa: N802
         self.polls += 1
         self.wake()
         while not self.updates:
@@ -136,17 +139,17 @@ class Telegram(Service):
         self.updates.clear()
         return updates
 
-    async def _sendPhoto(self, fields: Any) -> Any:  # noqa: N802
+    async def _sendPhoto(self, fields: dict[str, bytes]) -> object:  # noqa: N802
         assert fields["protect_content"] == b"true"
         photo = fields[fields["photo"].decode().removeprefix("attach://")]
         message = self._send(fields, fields["caption"].decode(), photo)
         await self._hold("sendPhoto")
         return message
 
-    async def _sendMessage(self, fields: Any) -> Any:  # noqa: N802
+    async def _sendMessage(self, fields: dict[str, bytes]) -> object:  # noqa: N802
         return self._send(fields, fields["text"].decode(), None)
 
-    async def _editMessageMedia(self, fields: Any) -> Any:  # noqa: N802
+    async def _editMessageMedia(self, fields: dict[str, bytes]) -> object:  # noqa: N802
         shown = self.screens[int(fields["chat_id"])].get(int(fields["message_id"]))
         if shown is None:
             return None
@@ -156,11 +159,11 @@ class Telegram(Service):
         self.remember(shown)
         return _message(int(fields["chat_id"]), shown)
 
-    async def _deleteMessage(self, fields: Any) -> Any:  # noqa: N802
+    async def _deleteMessage(self, fields: dict[str, bytes]) -> object:  # noqa: N802
         await self._hold("deleteMessage")
         return self.screens[int(fields["chat_id"])].pop(int(fields["message_id"]), None) and True
 
-    async def _answerCallbackQuery(self, fields: Any) -> Any:  # noqa: N802
+    async def _answerCallbackQuery(self, fields: dict[str, bytes]) -> object:  # noqa: N802
         self.popups.append(fields.get("text", b"").decode())
         return True
 
@@ -169,7 +172,7 @@ class Telegram(Service):
         if method in self.held:
             await self.held[method].wait()
 
-    def _send(self, fields: Any, text: str, photo: bytes | None) -> Any:
+    def _send(self, fields: dict[str, bytes], text: str, photo: bytes | None) -> dict[str, Any]:
         chat = int(fields["chat_id"])
         keyboard = json.loads(fields.get("reply_markup", b'{"inline_keyboard": []}'))
         buttons = {
@@ -182,7 +185,7 @@ class Telegram(Service):
         self.remember(shown)
         return _message(chat, shown)
 
-    def _tell(self, **update: Any) -> None:
+    def _tell(self, **update: object) -> None:
         self.updates_sent += 1
         self.updates.append({"update_id": self.updates_sent, **update})
         self.wake()
@@ -218,7 +221,7 @@ class TelegramWorld(World):
 
 
 @asynccontextmanager
-async def running(**options: Any) -> AsyncGenerator[TelegramWorld]:
+async def running(**options: Unpack[HubArguments]) -> AsyncGenerator[TelegramWorld]:
     """Run the bot."""
     telegram = Telegram()
     async with (
