@@ -5,21 +5,34 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 import uvicorn
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from pathlib import Path
+    from typing import Unpack
 
     from starlette.types import ASGIApp
 
 
+class ServerSettings(TypedDict, total=False):
+    """What `uvicorn.Config` takes."""
+
+    port: int
+    timeout_graceful_shutdown: int
+    lifespan: Literal["auto", "on", "off"]
+    root_path: str
+    ssl_certfile: Path
+
+
 @contextmanager
-def serve_app(app: ASGIApp, **settings: Any) -> Generator[int]:
+def serve_app(app: ASGIApp, **settings: Unpack[ServerSettings]) -> Generator[int]:
     """Serve until the block ends, on a free port unless the settings name one; give the port."""
-    usual = {"port": 0, "log_config": None, "ws": "none", "timeout_graceful_shutdown": 0}
-    server = uvicorn.Server(uvicorn.Config(app, **{**usual, **settings}))
+    all_settings: ServerSettings = {"port": 0, "timeout_graceful_shutdown": 0, **settings}
+    config = uvicorn.Config(app, log_config=None, ws="none", **all_settings)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 import pytest
@@ -13,10 +13,13 @@ from tests.app_server import serve_app
 from tests.server_sent_events import data_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator, Mapping
     from contextlib import AbstractContextManager
+    from typing import Unpack
 
-    from fastapi import FastAPI
+    from starlette.types import ASGIApp
+
+    from tests.app_server import ServerSettings
 
 
 @pytest.fixture
@@ -25,24 +28,48 @@ def sandbox() -> Sandbox:
     return Sandbox()
 
 
+class Serving(Protocol):
+    """Serve an app over a socket until the block ends; give the URL."""
+
+    def __call__(
+        self, app: ASGIApp, **settings: Unpack[ServerSettings]
+    ) -> AbstractContextManager[str]: ...
+
+
+class Serve(Protocol):
+    """Serve an app over a socket until the end of the test; return the URL."""
+
+    def __call__(self, app: ASGIApp, **settings: Unpack[ServerSettings]) -> str: ...
+
+
+class Listen(Protocol):
+    """Open a stream of events, as a browser does."""
+
+    def __call__(self, url: str, *, headers: Mapping[str, str] | None = None) -> Events: ...
+
+
 @pytest.fixture
-def serving() -> Callable[..., AbstractContextManager[str]]:
-    """Give a way to serve an app over a socket; it is a context manager that gives the URL."""
+def serving() -> Serving:
+    """Give a way to serve an app for a while."""
     return _serving
 
 
 @contextmanager
-def _serving(app: FastAPI, **settings: Any) -> Generator[str]:
+def _serving(app: ASGIApp, **settings: Unpack[ServerSettings]) -> Generator[str]:
     # Over a socket: httpx reads an app's answer to its end, which events lack.
     with serve_app(app, **settings) as port:
         yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture
-def serve() -> Generator[Callable[..., str]]:
-    """Give a way to serve apps until the end of the test; it returns the URL."""
+def serve() -> Generator[Serve]:
+    """Give a way to serve apps until the end of the test."""
+
+    def serve(app: ASGIApp, **settings: Unpack[ServerSettings]) -> str:
+        return stack.enter_context(_serving(app, **settings))
+
     with ExitStack() as stack:
-        yield lambda app, **settings: stack.enter_context(_serving(app, **settings))
+        yield serve
 
 
 class Events:
@@ -58,14 +85,14 @@ class Events:
 
 
 @pytest.fixture
-def listen() -> Generator[Callable[..., Events]]:
-    """Give a way to open streams of events, as a browser does."""
+def listen() -> Generator[Listen]:
+    """Give a way to open streams of events."""
     with ExitStack() as stack:
         client = stack.enter_context(httpx.Client(limits=httpx.Limits(), timeout=10))
         listening = []  # what is dropped closes its connection
 
-        def listen(url: str, **options: Any) -> Events:
-            response = stack.enter_context(client.stream("GET", url, **options))
+        def listen(url: str, *, headers: Mapping[str, str] | None = None) -> Events:
+            response = stack.enter_context(client.stream("GET", url, headers=headers))
             listening.append(Events(response))
             return listening[-1]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import weakref
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import anyio
 import pytest
@@ -28,7 +27,9 @@ pytestmark = pytest.mark.anyio
     ],
     ids=["starting", "already connected", "connected", "expired", "failed"],
 )
-async def test_each_state_is_an_event(state: PairingState, name: str, data: Any) -> None:
+async def test_each_state_is_an_event(
+    state: PairingState, name: str, data: dict[str, object]
+) -> None:
     """With what the page needs of it; the browser comes back within a second."""
     told = await event(state, Drawings())
     assert (told.event, told.data, told.retry) == (name, data, 1000)

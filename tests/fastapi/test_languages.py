@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from plugchat_async import _errors
@@ -39,10 +37,11 @@ def test_the_language_that_the_browser_likes_best(accept_language: str, language
     assert negotiate(accept_language) == language
 
 
-def leaves(words: Any, path: str = "") -> dict[str, str]:
+def leaves(words: object, path: str = "") -> dict[str, str]:
     """Give each sentence by its path."""
     if isinstance(words, str):
         return {path: words}
+    assert isinstance(words, dict | list)
     pairs = words.items() if isinstance(words, dict) else enumerate(words)
     return {
         place: sentence

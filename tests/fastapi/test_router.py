@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import httpx
 import pytest
@@ -17,7 +17,14 @@ from tests.camera import read_symbol
 from tests.sandbox_calls import codes_requested
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+    from typing import Unpack
+
+    from fastapi import params
+
+    from tests.keyword_arguments import HubArguments
+
+    from .conftest import Listen, Serve, Serving
 
 ROUTES = [
     ("GET", "/whatsapp"),
@@ -36,7 +43,7 @@ async def opened(hub: PairingHub) -> AsyncGenerator[None]:
 
 
 def app_with(
-    sandbox: Sandbox, hub: PairingHub | None = None, *, dependencies: Any = (), **settings: Any
+    sandbox: Sandbox, hub: PairingHub | None = None, *, dependencies: Sequence[params.Depends] = ()
 ) -> FastAPI:
     """Make an app with the page, for tenants that say who they are by a header."""
 
@@ -44,22 +51,23 @@ def app_with(
         return sandbox.client(tenant)
 
     lifespan = None if hub is None else lambda _: opened(hub)
-    app = FastAPI(lifespan=lifespan, **settings)
+    app = FastAPI(lifespan=lifespan)
     app.include_router(
         pairing_router(get_client, dependencies=dependencies, hub=hub), prefix="/whatsapp"
     )
     return app
 
 
-def quick(**settings: Any) -> PairingHub:
+def quick(**settings: Unpack[HubArguments]) -> PairingHub:
     """Make a hub whose sessions are over in no time."""
-    return PairingHub(**{"interval": 0.2, "status_interval": 0.05, "linger": 0.2, **settings})
+    arguments: HubArguments = {"interval": 0.2, "status_interval": 0.05, "linger": 0.2, **settings}
+    return PairingHub(**arguments)
 
 
 # What a viewer sees.
 
 
-def test_a_phone_is_linked_from_the_page(sandbox: Sandbox, serve: Any, listen: Any) -> None:
+def test_a_phone_is_linked_from_the_page(sandbox: Sandbox, serve: Serve, listen: Listen) -> None:
     """The router opens a hub of its own, and tells each state by an event."""
     url = serve(app_with(sandbox))
     assert httpx.get(f"{url}/whatsapp").status_code == 200
@@ -71,7 +79,7 @@ def test_a_phone_is_linked_from_the_page(sandbox: Sandbox, serve: Any, listen: A
     assert events.until("connected") == {"already": False}
 
 
-def test_a_phone_that_is_linked_already(sandbox: Sandbox, serve: Any, listen: Any) -> None:
+def test_a_phone_that_is_linked_already(sandbox: Sandbox, serve: Serve, listen: Listen) -> None:
     """The page is told so, without a code."""
     sandbox.answer_next("already_connected")
     events = listen(serve(app_with(sandbox)) + "/whatsapp/events")
@@ -79,7 +87,7 @@ def test_a_phone_that_is_linked_already(sandbox: Sandbox, serve: Any, listen: An
 
 
 def test_after_the_last_round_the_button_starts_again(
-    sandbox: Sandbox, serve: Any, listen: Any
+    sandbox: Sandbox, serve: Serve, listen: Listen
 ) -> None:
     """And not before it is pressed, by whichever window."""
     url = serve(app_with(sandbox, quick(interval=1)))
@@ -94,7 +102,7 @@ def test_after_the_last_round_the_button_starts_again(
 
 
 def test_a_failure_is_told_with_its_word_and_the_button_tries_again(
-    sandbox: Sandbox, serve: Any, listen: Any
+    sandbox: Sandbox, serve: Serve, listen: Listen
 ) -> None:
     """The stream goes on, so that a restart is seen."""
     sandbox.answer_next("unauthorized")
@@ -108,7 +116,7 @@ def test_a_failure_is_told_with_its_word_and_the_button_tries_again(
 
 
 def test_a_late_viewer_is_told_what_is_left_of_the_code(
-    sandbox: Sandbox, serve: Any, listen: Any
+    sandbox: Sandbox, serve: Serve, listen: Listen
 ) -> None:
     """The same symbol, with fewer seconds, and no further code spent."""
     url = serve(app_with(sandbox))
@@ -120,7 +128,7 @@ def test_a_late_viewer_is_told_what_is_left_of_the_code(
     assert codes_requested(sandbox) == 1
 
 
-def test_tenants_see_their_own_codes(sandbox: Sandbox, serve: Any, listen: Any) -> None:
+def test_tenants_see_their_own_codes(sandbox: Sandbox, serve: Serve, listen: Listen) -> None:
     """Also where they look at the same moment."""
     url = serve(app_with(sandbox))
     symbols = {
@@ -132,8 +140,8 @@ def test_tenants_see_their_own_codes(sandbox: Sandbox, serve: Any, listen: Any) 
 
 def test_the_symbol_is_drawn_once_a_code_and_not_once_a_viewer(
     sandbox: Sandbox,
-    serve: Any,
-    listen: Any,
+    serve: Serve,
+    listen: Listen,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Fifty viewers and the picture's address share one drawing."""
@@ -159,7 +167,7 @@ def test_the_symbol_is_drawn_once_a_code_and_not_once_a_viewer(
     assert drawn == [1, 1]
 
 
-def test_the_code_on_show_as_a_picture(sandbox: Sandbox, serve: Any, listen: Any) -> None:
+def test_the_code_on_show_as_a_picture(sandbox: Sandbox, serve: Serve, listen: Listen) -> None:
     """It starts nothing by itself; while somebody looks, it is the code that they see."""
     url = serve(app_with(sandbox, quick(interval=20)))
     picture = f"{url}/whatsapp/qr.svg"
@@ -177,7 +185,7 @@ def test_the_code_on_show_as_a_picture(sandbox: Sandbox, serve: Any, listen: Any
 
 
 def test_a_code_that_outlived_itself_is_no_picture(
-    sandbox: Sandbox, serve: Any, listen: Any, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, serve: Serve, listen: Listen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where the next one is late."""
     url = serve(app_with(sandbox))
@@ -186,7 +194,9 @@ def test_a_code_that_outlived_itself_is_no_picture(
     assert httpx.get(f"{url}/whatsapp/qr.svg").status_code == 404
 
 
-def test_nothing_that_leaves_holds_the_token_or_the_text_of_a_code(serve: Any, listen: Any) -> None:
+def test_nothing_that_leaves_holds_the_token_or_the_text_of_a_code(
+    serve: Serve, listen: Listen
+) -> None:
     """The browser gets the symbol, and no more."""
     sandbox = Sandbox(tokens=["tenant-a"])
     url = serve(app_with(sandbox))
@@ -209,7 +219,7 @@ def refuse() -> None:
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_every_route_asks_for_what_the_app_asks_for(
-    sandbox: Sandbox, serve: Any, method: str, path: str
+    sandbox: Sandbox, serve: Serve, method: str, path: str
 ) -> None:
     """Nobody passes who is not let in, and nothing is started for them."""
     url = serve(app_with(sandbox, dependencies=[Depends(refuse)]))
@@ -219,7 +229,7 @@ def test_every_route_asks_for_what_the_app_asks_for(
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_a_client_that_cannot_be_had_is_fastapis_own_error(
-    serve: Any, method: str, path: str
+    serve: Serve, method: str, path: str
 ) -> None:
     """It comes as a response, before any stream or page."""
 
@@ -234,7 +244,7 @@ def test_a_client_that_cannot_be_had_is_fastapis_own_error(
 
 
 def test_the_client_may_come_from_any_kind_of_dependency(
-    sandbox: Sandbox, serve: Any, listen: Any
+    sandbox: Sandbox, serve: Serve, listen: Listen
 ) -> None:
     """Such as one that closes it when the request is over."""
 
@@ -263,14 +273,16 @@ def test_the_choice_to_leave_the_page_open_is_written_out(sandbox: Sandbox) -> N
     ],
 )
 def test_a_router_that_was_told_nonsense_is_refused_at_once(
-    sandbox: Sandbox, arguments: Any
+    sandbox: Sandbox, arguments: dict[str, object]
 ) -> None:
     """Above all, nothing but an empty list leaves the page open."""
     with pytest.raises(TypeError, match="must be a"):
-        pairing_router(sandbox.client, **arguments)
+        pairing_router(sandbox.client, **arguments)  # type: ignore[arg-type]  # on purpose
 
 
-def test_a_button_of_another_origin_is_refused(sandbox: Sandbox, serve: Any, listen: Any) -> None:
+def test_a_button_of_another_origin_is_refused(
+    sandbox: Sandbox, serve: Serve, listen: Listen
+) -> None:
     """Another site's page can't spend codes."""
     sandbox.answer_next("unauthorized")
     url = serve(app_with(sandbox))
@@ -283,7 +295,7 @@ def test_a_button_of_another_origin_is_refused(sandbox: Sandbox, serve: Any, lis
 
 
 def test_viewers_beyond_the_limit_are_told_to_come_back(
-    sandbox: Sandbox, serve: Any, listen: Any
+    sandbox: Sandbox, serve: Serve, listen: Listen
 ) -> None:
     """Before a stream starts; the others go on, and so does another tenant."""
     url = serve(app_with(sandbox, PairingHub(max_watchers=2)))
@@ -297,7 +309,9 @@ def test_viewers_beyond_the_limit_are_told_to_come_back(
     assert [viewer.until("code")["round"] for viewer in viewers] == [1, 1]
 
 
-def test_nothing_is_kept_and_nothing_is_told_on(sandbox: Sandbox, serve: Any, listen: Any) -> None:
+def test_nothing_is_kept_and_nothing_is_told_on(
+    sandbox: Sandbox, serve: Serve, listen: Listen
+) -> None:
     """Neither by a cache of any kind, nor in a `Referer`; not of a refusal either."""
     url = serve(app_with(sandbox, PairingHub(max_watchers=1)))
     events = listen(f"{url}/whatsapp/events")
@@ -325,21 +339,23 @@ def test_nothing_is_kept_and_nothing_is_told_on(sandbox: Sandbox, serve: Any, li
 
 @pytest.mark.parametrize("path", ["/whatsapp", "/whatsapp/"])
 def test_the_page_is_there_with_and_without_a_slash(
-    sandbox: Sandbox, serve: Any, path: str
+    sandbox: Sandbox, serve: Serve, path: str
 ) -> None:
     """Without a redirect, which a proxy in front might get wrong."""
     url = serve(app_with(sandbox))
     assert httpx.get(url + path).status_code == 200
 
 
-def test_the_page_names_no_address(sandbox: Sandbox, serve: Any) -> None:
+def test_the_page_names_no_address(sandbox: Sandbox, serve: Serve) -> None:
     """So that it works behind any prefix of a proxy: the script goes by its own address."""
     page = httpx.get(serve(app_with(sandbox), root_path="/panel") + "/whatsapp").text
     assert "/panel" not in page
     assert "/whatsapp" not in page
 
 
-def test_a_router_in_a_router_and_two_in_an_app(sandbox: Sandbox, serve: Any, listen: Any) -> None:
+def test_a_router_in_a_router_and_two_in_an_app(
+    sandbox: Sandbox, serve: Serve, listen: Listen
+) -> None:
     """Each has a hub of its own, beside the lifespan of the app; one twice shares one."""
     opened_by_app = []
 
@@ -366,7 +382,9 @@ def test_a_router_in_a_router_and_two_in_an_app(sandbox: Sandbox, serve: Any, li
     assert codes[0] == codes[1] != codes[2]
 
 
-def test_a_mounted_app_takes_the_outer_apps_hub(sandbox: Sandbox, serve: Any, listen: Any) -> None:
+def test_a_mounted_app_takes_the_outer_apps_hub(
+    sandbox: Sandbox, serve: Serve, listen: Listen
+) -> None:
     """A mounted app has no lifespan."""
     hub = PairingHub()
     outer = FastAPI(lifespan=lambda _: opened(hub))
@@ -422,7 +440,7 @@ async def untouched(
 
 @pytest.mark.parametrize("behind_middleware", [False, True])
 def test_a_browser_that_vanishes_leaves_its_place_to_another(
-    sandbox: Sandbox, serve: Any, listen: Any, behind_middleware: bool
+    sandbox: Sandbox, serve: Serve, listen: Listen, behind_middleware: bool
 ) -> None:
     """Its watcher is gone without a word from it, also behind middleware that wraps the stream."""
     app = app_with(sandbox, PairingHub(interval=20, max_watchers=1, linger=60))
@@ -444,7 +462,9 @@ def test_a_browser_that_vanishes_leaves_its_place_to_another(
     assert codes_requested(sandbox) == 1
 
 
-def test_the_poller_ends_after_the_last_viewer(sandbox: Sandbox, serve: Any, listen: Any) -> None:
+def test_the_poller_ends_after_the_last_viewer(
+    sandbox: Sandbox, serve: Serve, listen: Listen
+) -> None:
     """After the linger nothing is asked any more."""
     hub = quick(interval=20, linger=0.2)
     viewer = listen(serve(app_with(sandbox, hub)) + "/whatsapp/events")
@@ -459,7 +479,9 @@ def test_the_poller_ends_after_the_last_viewer(sandbox: Sandbox, serve: Any, lis
     assert len(sandbox.calls) == asked
 
 
-def test_uvicorn_stops_with_viewers_connected(sandbox: Sandbox, serving: Any, listen: Any) -> None:
+def test_uvicorn_stops_with_viewers_connected(
+    sandbox: Sandbox, serving: Serving, listen: Listen
+) -> None:
     """With the setting that the documentation names; the hub is closed, and asks no more."""
     with serving(app_with(sandbox), timeout_graceful_shutdown=1) as url:
         for _ in range(20):
