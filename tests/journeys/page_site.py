@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import Depends, FastAPI, HTTPException
 
@@ -13,12 +13,15 @@ from tests.app_server import serve_app
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
+    from typing import Unpack
+
+    from tests.keyword_arguments import HubArguments
 
 
 class Site:
     """Hold an app with the page of each tenant, that can be stopped, and locked."""
 
-    def __init__(self, plugchat_url: str, port: int = 0, **settings: Any) -> None:
+    def __init__(self, plugchat_url: str, port: int = 0, **settings: Unpack[HubArguments]) -> None:
         self.is_locked = False
         self.hub = PairingHub(**settings)
         self.app = FastAPI(lifespan=self._lifespan)

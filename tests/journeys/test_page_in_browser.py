@@ -17,7 +17,7 @@ import time
 from contextlib import ExitStack
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypedDict
 
 import pytest
 from PIL import Image
@@ -30,14 +30,43 @@ from tests.sandbox_calls import codes_requested
 from .page_site import Site
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
+    from typing import Unpack
 
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
+    from tests.keyword_arguments import HubArguments
+
 pytestmark = pytest.mark.browser
 
-QUICK: dict[str, Any] = {"interval": 2.0, "status_interval": 0.1, "linger": 0.5}
-ONE_CODE: dict[str, Any] = {**QUICK, "max_rounds": 1}
+Theme: TypeAlias = Literal["light", "dark"]
+THEMES: tuple[Theme, ...] = ("light", "dark")
+
+QUICK: HubArguments = {"interval": 2.0, "status_interval": 0.1, "linger": 0.5}
+ONE_CODE: HubArguments = {**QUICK, "max_rounds": 1}
+
+
+class ServePage(Protocol):
+    """Serve the page until the end of the test, with a hub's arguments; return its URL."""
+
+    def __call__(self, base_url: str = ..., **settings: Unpack[HubArguments]) -> str: ...
+
+
+class WindowOptions(TypedDict, total=False):
+    """What `Browser.new_context()` takes."""
+
+    locale: str
+    color_scheme: Theme
+    reduced_motion: Literal["reduce"]
+    java_script_enabled: bool
+
+
+class OpenWindow(Protocol):
+    """Open a window, as another person."""
+
+    def __call__(
+        self, url: str, *, is_refused: bool = False, **options: Unpack[WindowOptions]
+    ) -> Page: ...
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +98,10 @@ def plugchat_url(sandbox: Sandbox) -> Generator[str]:
 
 
 @pytest.fixture
-def site(plugchat_url: str) -> Generator[Callable[..., str]]:
-    """Give a way to serve the page; called with the hub's settings, it returns the page's URL."""
+def site(plugchat_url: str) -> Generator[ServePage]:
+    """Give a way to serve the page."""
 
-    def serve(base_url: str = plugchat_url, **settings: Any) -> str:
+    def serve(base_url: str = plugchat_url, **settings: Unpack[HubArguments]) -> str:
         return stack.enter_context(Site(base_url, **settings).running())
 
     with ExitStack() as stack:
@@ -96,7 +125,7 @@ def mute_url() -> Generator[str]:
 
 
 @pytest.fixture
-def window(browser: Browser) -> Generator[Callable[..., Page]]:
+def window(browser: Browser) -> Generator[OpenWindow]:
     """Give a way to open windows, each as another person; they must write nothing to the console.
 
     Chromium itself writes there what the network or the server refused, so a test of that says so.
@@ -104,8 +133,9 @@ def window(browser: Browser) -> Generator[Callable[..., Page]]:
     contexts: list[BrowserContext] = []
     written: list[str] = []
 
-    def window(url: str, *, is_refused: bool = False, **options: Any) -> Page:
-        contexts.append(browser.new_context(**{"locale": "en-US", **options}))
+    def window(url: str, *, is_refused: bool = False, **options: Unpack[WindowOptions]) -> Page:
+        all_options: WindowOptions = {"locale": "en-US", **options}
+        contexts.append(browser.new_context(**all_options))
         page = contexts[-1].new_page()
         page.on("pageerror", lambda error: written.append(str(error)))
 
@@ -155,9 +185,9 @@ document.addEventListener("readystatechange", record, {once: true});
 # The whole way.
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", THEMES)
 def test_a_phone_scans_the_screen_and_the_page_tells(
-    sandbox: Sandbox, site: Any, window: Any, theme: str
+    sandbox: Sandbox, site: ServePage, window: OpenWindow, theme: Theme
 ) -> None:
     """The symbol on the screen is the code that PlugChat gave; nothing is loaded again."""
     page = window(site(status_interval=0.1), color_scheme=theme)
@@ -172,7 +202,7 @@ def test_a_phone_scans_the_screen_and_the_page_tells(
 
 
 def test_three_rounds_then_the_button_then_a_new_code(
-    sandbox: Sandbox, site: Any, window: Any
+    sandbox: Sandbox, site: ServePage, window: OpenWindow
 ) -> None:
     """Nothing is asked until it is pressed."""
     page = window("about:blank")
@@ -189,7 +219,7 @@ def test_three_rounds_then_the_button_then_a_new_code(
     assert page.evaluate("recorded[3]") not in symbols
 
 
-def test_two_windows_have_one_poller(sandbox: Sandbox, site: Any, window: Any) -> None:
+def test_two_windows_have_one_poller(sandbox: Sandbox, site: ServePage, window: OpenWindow) -> None:
     """Both see the same codes; whoever presses the button second joins the first."""
     sandbox.answer_next("unauthorized")
     url = site(interval=20, status_interval=0.1)
@@ -207,7 +237,7 @@ def test_two_windows_have_one_poller(sandbox: Sandbox, site: Any, window: Any) -
 
 
 def test_windows_that_were_left_open_take_no_connection(
-    sandbox: Sandbox, site: Any, window: Any
+    sandbox: Sandbox, site: ServePage, window: OpenWindow
 ) -> None:
     """A browser has six for all of them, and the button needs one."""
     url = site(**ONE_CODE)
@@ -223,7 +253,7 @@ def test_windows_that_were_left_open_take_no_connection(
 
 
 def test_a_page_that_is_loaded_again_shows_the_same_code(
-    sandbox: Sandbox, site: Any, window: Any
+    sandbox: Sandbox, site: ServePage, window: OpenWindow
 ) -> None:
     """A reload spends no code, and the seconds left go on."""
     page = window(site(interval=20, linger=60))
@@ -238,7 +268,7 @@ def test_a_page_that_is_loaded_again_shows_the_same_code(
 
 
 def test_another_phone_after_the_first_was_unlinked(
-    sandbox: Sandbox, site: Any, window: Any
+    sandbox: Sandbox, site: ServePage, window: OpenWindow
 ) -> None:
     """Whoever comes back later finds a way to look again."""
     page = window(site(status_interval=0.1))
@@ -257,7 +287,7 @@ def test_another_phone_after_the_first_was_unlinked(
 
 
 def test_a_failure_is_told_in_words_and_tried_again(
-    sandbox: Sandbox, site: Any, window: Any
+    sandbox: Sandbox, site: ServePage, window: OpenWindow
 ) -> None:
     """With what to do, and the stable word for whoever helps."""
     sandbox.answer_next("unauthorized")
@@ -273,7 +303,9 @@ def test_a_failure_is_told_in_words_and_tried_again(
     wait_for(page, "connected")
 
 
-def test_the_network_is_cut_and_comes_back(sandbox: Sandbox, site: Any, window: Any) -> None:
+def test_the_network_is_cut_and_comes_back(
+    sandbox: Sandbox, site: ServePage, window: OpenWindow
+) -> None:
     """The page says so, and goes on by itself."""
     page = window(site(interval=20, status_interval=0.1, linger=60), is_refused=True)
     wait_for(page, "code")
@@ -288,7 +320,7 @@ def test_the_network_is_cut_and_comes_back(sandbox: Sandbox, site: Any, window: 
 
 
 def test_the_server_goes_and_comes_back(
-    sandbox: Sandbox, plugchat_url: str, port: int, window: Any
+    sandbox: Sandbox, plugchat_url: str, port: int, window: OpenWindow
 ) -> None:
     """As when a new version is brought out: nobody has to load the page again."""
     site = Site(plugchat_url, port, interval=20)
@@ -309,7 +341,7 @@ def test_the_server_goes_and_comes_back(
 
 
 def test_a_page_that_ended_spends_no_code_on_a_new_server(
-    sandbox: Sandbox, plugchat_url: str, port: int, window: Any
+    sandbox: Sandbox, plugchat_url: str, port: int, window: OpenWindow
 ) -> None:
     """Nobody may sit in front of it any more: the button begins again."""
     site = Site(plugchat_url, port, **ONE_CODE)
@@ -325,7 +357,7 @@ def test_a_page_that_ended_spends_no_code_on_a_new_server(
         wait_for(page, "code")
 
 
-def test_a_connection_that_says_nothing_is_given_up(site: Any, window: Any) -> None:
+def test_a_connection_that_says_nothing_is_given_up(site: ServePage, window: OpenWindow) -> None:
     """As behind a proxy that waits for the end of what it hands on."""
     page = window("about:blank")
     page.route("**/events", lambda _: None)
@@ -342,7 +374,7 @@ def test_a_connection_that_says_nothing_is_given_up(site: Any, window: Any) -> N
 
 @pytest.mark.parametrize("fault", [{"status": 500}, None])
 def test_a_button_that_did_not_get_through(
-    site: Any, window: Any, fault: dict[str, int] | None
+    site: ServePage, window: OpenWindow, fault: dict[str, int] | None
 ) -> None:
     """The page says so, and it can be pressed again."""
     page = window(site(**ONE_CODE), is_refused=True)
@@ -355,7 +387,7 @@ def test_a_button_that_did_not_get_through(
     wait_for(page, "code")
 
 
-def test_a_code_that_outlives_itself_is_taken_off(site: Any, window: Any) -> None:
+def test_a_code_that_outlives_itself_is_taken_off(site: ServePage, window: OpenWindow) -> None:
     """A dead connection may say nothing: the page sees that no code followed, and looks."""
     page = window("about:blank")
     page.clock.install()
@@ -369,7 +401,7 @@ def test_a_code_that_outlives_itself_is_taken_off(site: Any, window: Any) -> Non
     wait_for(page, "code")
 
 
-def test_a_login_that_ran_out(plugchat_url: str, port: int, window: Any) -> None:
+def test_a_login_that_ran_out(plugchat_url: str, port: int, window: OpenWindow) -> None:
     """The stream's end does not say why; the page finds out, and the button loads it again."""
     site = Site(plugchat_url, port)
     with site.running() as url:
@@ -384,7 +416,9 @@ def test_a_login_that_ran_out(plugchat_url: str, port: int, window: Any) -> None
         wait_for(page, "code")
 
 
-def test_a_login_that_ran_out_before_the_button_was_pressed(plugchat_url: str, window: Any) -> None:
+def test_a_login_that_ran_out_before_the_button_was_pressed(
+    plugchat_url: str, window: OpenWindow
+) -> None:
     """The button's answer tells it, too."""
     site = Site(plugchat_url, **ONE_CODE)
     with site.running() as url:
@@ -395,7 +429,7 @@ def test_a_login_that_ran_out_before_the_button_was_pressed(plugchat_url: str, w
         wait_for(page, "refused")
 
 
-def test_one_window_too_many_waits_for_its_turn(site: Any, window: Any) -> None:
+def test_one_window_too_many_waits_for_its_turn(site: ServePage, window: OpenWindow) -> None:
     """It says why, and goes on when another is closed."""
     url = site(max_watchers=1)
     first = window(url)
@@ -411,7 +445,9 @@ def test_one_window_too_many_waits_for_its_turn(site: Any, window: Any) -> None:
     assert set(second.evaluate("recorded")) <= {""}  # the connection was not lost
 
 
-def test_without_javascript_the_page_says_what_it_needs(site: Any, window: Any) -> None:
+def test_without_javascript_the_page_says_what_it_needs(
+    site: ServePage, window: OpenWindow
+) -> None:
     """In words, in place of a wheel that turns without end."""
     page = window(site(), java_script_enabled=False)
     assert page.locator("noscript").inner_text().startswith("This page needs JavaScript")
@@ -421,7 +457,7 @@ def test_without_javascript_the_page_says_what_it_needs(site: Any, window: Any) 
 # For everybody.
 
 
-def test_by_keyboard_alone(sandbox: Sandbox, site: Any, window: Any) -> None:
+def test_by_keyboard_alone(sandbox: Sandbox, site: ServePage, window: OpenWindow) -> None:
     """Tab finds the button, Enter presses it, and the focus stays where things happen."""
     sandbox.answer_next("unauthorized")
     page = window(site(interval=20, status_interval=0.1))
@@ -437,7 +473,7 @@ def test_by_keyboard_alone(sandbox: Sandbox, site: Any, window: Any) -> None:
     wait_for(page, "connected")
 
 
-def test_a_screen_reader_is_told_each_state_once(site: Any, window: Any) -> None:
+def test_a_screen_reader_is_told_each_state_once(site: ServePage, window: OpenWindow) -> None:
     """By a live region that stays where it is; the countdown is no part of it."""
     page = window("about:blank")
     page.add_init_script(RECORD.replace("ELEMENT", "headline"))
@@ -449,7 +485,7 @@ def test_a_screen_reader_is_told_each_state_once(site: Any, window: Any) -> None
     assert page.locator("#status #timer").count() == 0
 
 
-def test_the_symbol_and_the_countdown_have_names(site: Any, window: Any) -> None:
+def test_the_symbol_and_the_countdown_have_names(site: ServePage, window: OpenWindow) -> None:
     """For who does not see them."""
     page = window(site())
     wait_for(page, "code")
@@ -468,7 +504,7 @@ def test_the_symbol_and_the_countdown_have_names(site: Any, window: Any) -> None
     ],
 )
 def test_the_page_speaks_the_browsers_language(
-    site: Any, window: Any, locale: str, lang: str, headline: str
+    site: ServePage, window: OpenWindow, locale: str, lang: str, headline: str
 ) -> None:
     """Portuguese or English, and it says which."""
     page = window(site(), locale=locale)
@@ -477,7 +513,7 @@ def test_the_page_speaks_the_browsers_language(
     assert page.locator("#headline").inner_text() == headline
 
 
-def test_reduced_motion_is_no_motion(site: Any, window: Any) -> None:
+def test_reduced_motion_is_no_motion(site: ServePage, window: OpenWindow) -> None:
     """Neither while a code is awaited nor while it is on show."""
     page = window(site(), reduced_motion="reduce")
     assert page.evaluate("document.getAnimations().length") == 0
@@ -488,7 +524,7 @@ def test_reduced_motion_is_no_motion(site: Any, window: Any) -> None:
 
 @pytest.mark.parametrize("path", ["", "/"])
 def test_the_page_finds_its_parts_with_and_without_a_slash(
-    site: Any, window: Any, path: str
+    site: ServePage, window: OpenWindow, path: str
 ) -> None:
     """Also the button's."""
     page = window(site(**ONE_CODE) + path)
@@ -497,7 +533,7 @@ def test_the_page_finds_its_parts_with_and_without_a_slash(
     wait_for(page, "code")
 
 
-def test_the_page_hands_its_query_on(sandbox: Sandbox, site: Any, window: Any) -> None:
+def test_the_page_hands_its_query_on(sandbox: Sandbox, site: ServePage, window: OpenWindow) -> None:
     """An app may tell its tenants apart by it."""
     page = window(f"{site(**ONE_CODE)}?tenant=tenant-b")
     wait_for(page, "expired")
@@ -534,14 +570,17 @@ def test_photograph(
     sandbox: Sandbox,
     plugchat_url: str,
     mute_url: str,
-    site: Any,
-    window: Any,
+    site: ServePage,
+    window: OpenWindow,
     tmp_path: Path,
     state: str,
     language: str,
 ) -> None:
     """In every theme and size each state fits the screen, is for everybody, and goes on file."""
-    settings = {"interval": 0.1 if state == "expired" else 15, "status_interval": 0.1}
+    settings: HubArguments = {
+        "interval": 0.1 if state == "expired" else 15,
+        "status_interval": 0.1,
+    }
     if state == "failed":
         sandbox.answer_next("unauthorized")
     url = site(mute_url if state == "starting" else plugchat_url, **settings)
@@ -550,7 +589,7 @@ def test_photograph(
     # However long the pictures take, the code on them does not die.
     page.clock.set_fixed_time(page.evaluate("new Date().toISOString()"))
     shown = page.locator("main").get_attribute("data-state")
-    for theme, (size, (width, height)) in itertools.product(("light", "dark"), SIZES.items()):
+    for theme, (size, (width, height)) in itertools.product(THEMES, SIZES.items()):
         page.emulate_media(color_scheme=theme)
         page.set_viewport_size({"width": width, "height": height})
         page.wait_for_function(AT_REST)
@@ -564,7 +603,7 @@ def test_photograph(
         assert page.locator("main").get_attribute("data-state") == shown
 
 
-def accessibility_violations(page: Page) -> list[Any]:
+def accessibility_violations(page: Page) -> list[tuple[str, list[str]]]:
     """Ask axe-core, with all of its rules."""
     page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
     found = page.evaluate("axe.run()")["violations"]
