@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import tracemalloc
 import weakref
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import anyio
 import httpx
@@ -21,6 +21,7 @@ from plugchat_async import (
     PairingOutcome,
     PairingState,
     PlugChatError,
+    QRCode,
     ShowingCode,
     Starting,
     TooManyWatchers,
@@ -31,6 +32,8 @@ from plugchat_async.sandbox import Sandbox
 from .sandbox_calls import codes_requested, requested_at
 
 pytestmark = pytest.mark.anyio
+
+State = TypeVar("State", bound=PairingState)
 
 
 @pytest.fixture
@@ -45,12 +48,14 @@ async def sandbox(anyio_backend: object) -> Sandbox:
     return Sandbox(clock=anyio.current_time)
 
 
-async def following(states: Watcher) -> Any:
-    """Take the next state, whatever it is."""
-    return await anext(states)
+async def next_code(states: Watcher) -> QRCode:
+    """Take the next state, which shows a code."""
+    state = await anext(states)
+    assert isinstance(state, ShowingCode)
+    return state.qr
 
 
-async def until(states: Watcher, kind: type[Any]) -> Any:
+async def until(states: Watcher, kind: type[State]) -> State:
     """Watch until a state of a kind comes, which takes no session an hour."""
     with anyio.fail_after(3600):
         while not isinstance(state := await anext(states), kind):
@@ -62,9 +67,9 @@ async def test_a_watcher_sees_the_session_from_start_to_scan(sandbox: Sandbox) -
     """Starting, each code, then connected."""
     async with PairingHub() as hub, hub.watch(sandbox.client()) as states:
         assert isinstance(await anext(states), Starting)
-        first, second = await following(states), await following(states)
-        assert (first.qr.round, second.qr.round) == (1, 2)
-        assert sandbox.scan(second.qr.payload)
+        first, second = await next_code(states), await next_code(states)
+        assert (first.round, second.round) == (1, 2)
+        assert sandbox.scan(second.payload)
         assert await anext(states) == Connected(already=False)
 
 
@@ -128,7 +133,7 @@ async def test_a_slow_watcher_sees_the_latest_state_and_no_backlog(sandbox: Sand
     async with PairingHub() as hub, hub.watch(sandbox.client()) as states:
         await until(states, ShowingCode)
         await anyio.sleep(31)
-        assert (await following(states)).qr.round == 3
+        assert (await next_code(states)).round == 3
         await anyio.sleep(60)
         assert isinstance(await anext(states), Expired)
 
@@ -449,7 +454,7 @@ class Belated:
 
 async def test_a_session_that_was_left_does_not_come_back() -> None:
     """Whoever comes next starts anew."""
-    client: Any = Belated()
+    client = cast("AsyncPlugChat", Belated())
     async with PairingHub(linger=1) as hub:
         async with hub.watch(client):
             await anyio.sleep(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from typing import Any
 
 import pytest
 from PIL import Image
@@ -12,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from plugchat_async._image_formats import is_whole, media_type, without_metadata
 
 
-def stored(kind: str, mode: str = "RGB", **options: Any) -> bytes:
+def stored(kind: str, mode: str = "RGB", **options: object) -> bytes:
     """Store 15 shades of grey; one of them is the byte that also ends a GIF."""
     picture = Image.frombytes("L", (5, 3), bytes(range(46, 61))).convert(mode)
     file = io.BytesIO()

@@ -9,7 +9,7 @@ import pickle
 import re
 import weakref
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -24,8 +24,10 @@ from tests.camera import read_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     Painter: TypeAlias = Callable[..., Image.Image]
+    Refusal: TypeAlias = AbstractContextManager[object]
 
 LEGACY = "2@" + ",".join(base64.b64encode(bytes(range(n, n + 45))).decode() for n in range(4))
 LINK = "https://wa.me/settings/linked_devices#" + base64.b64encode(bytes(range(150))).decode()
@@ -324,7 +326,9 @@ def test_a_refusal_of_a_long_payload_says_how_long_it_is() -> None:
         ("4", pytest.raises(TypeError, match="border must be an int, not str")),
     ],
 )
-def test_a_border_that_is_no_count_is_refused(method: str, border: Any, refusal: Any) -> None:
+def test_a_border_that_is_no_count_is_refused(
+    method: str, border: object, refusal: Refusal
+) -> None:
     """There is no such thing."""
     with refusal:
         getattr(QRCode(payload="x"), method)(border=border)
@@ -338,7 +342,7 @@ def test_a_border_that_is_no_count_is_refused(method: str, border: Any, refusal:
         (2.5, pytest.raises(TypeError, match="scale must be an int, not float")),
     ],
 )
-def test_a_scale_below_one_pixel_is_refused(scale: Any, refusal: Any) -> None:
+def test_a_scale_below_one_pixel_is_refused(scale: object, refusal: Refusal) -> None:
     """There is no such picture."""
     with refusal:
-        QRCode(payload="x").png(scale=scale)
+        QRCode(payload="x").png(scale=scale)  # type: ignore[arg-type]  # on purpose

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 import httpx
@@ -27,6 +27,8 @@ from plugchat_async import AsyncPlugChat
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from types import FrameType
+
+    from _typeshed import TraceFunction
 
 CALLS = 31
 LATENCY_SECONDS = 0.02
@@ -66,7 +68,7 @@ async def bytecodes_of(call: Callable[[], Awaitable[object]]) -> int:
     """Count the bytecodes of one call in the median, once its connection is open."""
     counted = 0
 
-    def trace(frame: FrameType, event: str, _argument: Any) -> Any:
+    def trace(frame: FrameType, event: str, _argument: object) -> TraceFunction:
         nonlocal counted
         frame.f_trace_opcodes = True
         frame.f_trace_lines = False

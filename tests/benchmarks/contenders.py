@@ -13,7 +13,7 @@ import sys
 from contextlib import AsyncExitStack
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .interleaving import cpu_per_call, in_turns
 
@@ -46,7 +46,7 @@ async def aiohttp(stack: AsyncExitStack, origin: str) -> Call:
     """`aiohttp.ClientSession.get()` and `.json()`."""
     session = await stack.enter_async_context(import_module("aiohttp").ClientSession())
 
-    async def call() -> Any:
+    async def call() -> object:
         async with session.get(origin, headers={"Authorization": "token"}) as response:
             return (await response.json())["value"]
 
