@@ -1,4 +1,4 @@
-"""What many tests share: both event loops, in real and in virtual time, and a terminal."""
+"""What many tests share: both event loops, in real and in virtual time."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 import looptime
-import pyte
 import pytest
 from blockbuster import blockbuster_ctx
-from PIL import Image, ImageOps
 from trio.testing import MockClock
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 pytest_plugins = ["plugchat_async.testing"]
 
@@ -69,36 +67,3 @@ def virtual_time(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("PLUGCHAT_TOKEN", "PLUGCHAT_BASE_URL"):
         monkeypatch.delenv(variable, raising=False)
-
-
-# Shades of grey: ink and paper of a theme, and the colours that codes are drawn in.
-_THEMES = {"dark": (229, 0), "light": (0, 255)}
-_SHADES = {"black": 0, "white": 205, "brightwhite": 255}
-_HALVES = {" ": (False, False), "▀": (True, False), "▄": (False, True), "█": (True, True)}
-
-
-@pytest.fixture(scope="session")
-def paint_terminal() -> Callable[..., Image.Image]:
-    """Give a terminal that obeys escape sequences and paints what a camera would see.
-
-    Call it with the text that a program wrote, and by name `columns` and `theme`.
-    """
-    return _paint_terminal
-
-
-def _paint_terminal(text: str, *, columns: int = 200, theme: str = "dark") -> Image.Image:
-    screen = pyte.Screen(columns, text.count("\n") + 1)
-    screen.set_mode(pyte.modes.LNM)
-    pyte.Stream(screen).feed(text)
-    ink, paper = _THEMES[theme]
-    shades = bytearray()
-    for row in range(screen.lines):
-        cells = [screen.buffer[row][column] for column in range(columns)]
-        for half in (0, 1):
-            for cell in cells:
-                # Letters count as ink: one beside a code must not touch it.
-                is_inked = _HALVES.get(cell.data, (True, True))[half]
-                colour, default = (cell.fg, ink) if is_inked else (cell.bg, paper)
-                shades.append(default if colour == "default" else _SHADES.get(colour, 128))
-    picture = Image.frombytes("L", (columns, 2 * screen.lines), bytes(shades))
-    return ImageOps.expand(ImageOps.scale(picture, 4, Image.Resampling.NEAREST), 16, paper)

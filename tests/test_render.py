@@ -21,12 +21,12 @@ from PIL import Image, ImageOps
 
 from plugchat_async import QRCode
 from tests.camera import read_codes
+from tests.painted_terminal import paint_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    Painter: TypeAlias = Callable[..., Image.Image]
     Refusal: TypeAlias = AbstractContextManager[object]
 
 LEGACY = "2@" + ",".join(base64.b64encode(bytes(range(n, n + 45))).decode() for n in range(4))
@@ -57,14 +57,14 @@ def png_in(uri: str) -> bytes:
     return base64.b64decode(encoded, validate=True)
 
 
-DRAWINGS: dict[str, Callable[[QRCode, Painter], Image.Image]] = {
-    "svg on white": lambda code, _: on("white", rasterise(code.svg())),
-    "svg on black": lambda code, _: on("black", rasterise(code.svg())),
-    "png on black": lambda code, _: on("black", code.png()),
-    "data uri": lambda code, _: on("white", png_in(code.data_uri())),
-    "dark terminal": lambda code, paint: paint(code.terminal(), theme="dark"),
-    "light terminal": lambda code, paint: paint(code.terminal(), theme="light"),
-    "dark terminal without colour": lambda code, paint: paint(
+DRAWINGS: dict[str, Callable[[QRCode], Image.Image]] = {
+    "svg on white": lambda code: on("white", rasterise(code.svg())),
+    "svg on black": lambda code: on("black", rasterise(code.svg())),
+    "png on black": lambda code: on("black", code.png()),
+    "data uri": lambda code: on("white", png_in(code.data_uri())),
+    "dark terminal": lambda code: paint_terminal(code.terminal(), theme="dark"),
+    "light terminal": lambda code: paint_terminal(code.terminal(), theme="light"),
+    "dark terminal without colour": lambda code: paint_terminal(
         code.terminal(color=False), theme="dark"
     ),
 }
@@ -77,21 +77,17 @@ every_drawing = pytest.mark.parametrize("drawing", DRAWINGS)
 
 @every_drawing
 @pytest.mark.parametrize("payload", [LEGACY, LINK], ids=["legacy", "link"])
-def test_both_forms_of_a_code_can_be_scanned(
-    drawing: str, payload: str, paint_terminal: Painter
-) -> None:
+def test_both_forms_of_a_code_can_be_scanned(drawing: str, payload: str) -> None:
     """The codes that WhatsApp gives out today, in every drawing, on every background."""
-    assert read_codes(DRAWINGS[drawing](QRCode(payload=payload), paint_terminal)) == [payload]
+    assert read_codes(DRAWINGS[drawing](QRCode(payload=payload))) == [payload]
 
 
 @pytest.mark.parametrize("drawing", [name for name in DRAWINGS if name not in SAME_AS_ANOTHER])
 @pytest.mark.parametrize("length", [1, 2, 17, 240, 500, 1000, 1999, 2000])
-def test_a_code_of_any_length_can_be_scanned(
-    drawing: str, length: int, paint_terminal: Painter
-) -> None:
+def test_a_code_of_any_length_can_be_scanned(drawing: str, length: int) -> None:
     """From one character to 2,000."""
     payload = LETTERS[:length]
-    assert read_codes(DRAWINGS[drawing](QRCode(payload=payload), paint_terminal)) == [payload]
+    assert read_codes(DRAWINGS[drawing](QRCode(payload=payload))) == [payload]
 
 
 @pytest.mark.parametrize("length", [8, 240, 1000])
@@ -119,11 +115,9 @@ def test_a_code_of_one_character_over_and_over_can_be_scanned(character: str, le
 @example(drawing="png on black", payload="\u30d7\u3099")  # UTF-8 that looks like kanji
 @example(drawing="png on black", payload="\uff0c\uff3c\uff4e")  # kanji that some misread
 @example(drawing="png on black", payload="ç" * 700)
-def test_a_code_in_any_alphabet_can_be_scanned(
-    paint_terminal: Painter, drawing: str, payload: str
-) -> None:
+def test_a_code_in_any_alphabet_can_be_scanned(drawing: str, payload: str) -> None:
     """Nothing is taken for another charset, by the writer or by the reader."""
-    assert read_codes(DRAWINGS[drawing](QRCode(payload=payload), paint_terminal)) == [payload]
+    assert read_codes(DRAWINGS[drawing](QRCode(payload=payload))) == [payload]
 
 
 @pytest.mark.parametrize(
@@ -223,9 +217,7 @@ def test_with_colour_each_line_sets_both_colours_and_resets_them() -> None:
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_a_terminal_without_bright_colours_shows_a_code_that_scans(
-    paint_terminal: Painter, theme: str
-) -> None:
+def test_a_terminal_without_bright_colours_shows_a_code_that_scans(theme: str) -> None:
     """It ignores the bright white and keeps the white before it."""
     drawing = QRCode(payload=LINK).terminal().replace(";107", "")
     assert read_codes(paint_terminal(drawing, theme=theme)) == [LINK]
@@ -272,7 +264,7 @@ def test_what_is_remembered_shows_no_code() -> None:
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_a_code_scans_between_lines_of_text(paint_terminal: Painter, theme: str) -> None:
+def test_a_code_scans_between_lines_of_text(theme: str) -> None:
     """Its border keeps the neighbours off, in a window just as wide as it is."""
     drawing = QRCode(payload=LINK).terminal()
     columns = len(ESCAPE.sub("", drawing).split("\n")[0])

@@ -9,11 +9,10 @@ import pytest
 from plugchat_async.cli import _demo
 from plugchat_async.sandbox import Sandbox
 from tests.camera import read_codes
+from tests.painted_terminal import paint_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from PIL.Image import Image
 
     from tests.cli.conftest import Ran
 
@@ -48,7 +47,6 @@ def _a_quick_pace(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_second_code_is_scanned_as_it_was_shown(
     run: Run,
     scanned: list[str],
-    paint_terminal: Callable[..., Image],
 ) -> None:
     """What the phone scans is what a camera reads from the lines; then it says so, exit code 0."""
     ran = run("demo", "--fast")

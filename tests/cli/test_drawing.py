@@ -21,11 +21,11 @@ from plugchat_async.cli._drawing import (
     standard_output,
 )
 from tests.camera import read_codes
+from tests.painted_terminal import paint_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from PIL.Image import Image
     from rich.console import RenderableType
 
 CODE = QRCode(payload="https://wa.me/settings/linked_devices#" + "aB3/" * 50)
@@ -47,7 +47,6 @@ def printed(console: Console, renderable: RenderableType) -> str:
 @pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("around", [lambda drawing: drawing, Align.center, Align.right, Panel.fit])
 def test_a_drawing_is_read_wherever_it_stands(
-    paint_terminal: Callable[..., Image],
     around: Callable[[Drawing], RenderableType],
     theme: str,
 ) -> None:
@@ -100,9 +99,7 @@ def test_only_a_terminal_is_one(monkeypatch: pytest.MonkeyPatch, *, is_terminal:
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_in_ascii_it_is_read_on_both_themes(
-    paint_terminal: Callable[..., Image], theme: str
-) -> None:
+def test_in_ascii_it_is_read_on_both_themes(theme: str) -> None:
     """Both colours are among the eight that every terminal with colours has."""
     console = terminal()
     console.width = 140
@@ -113,9 +110,7 @@ def test_in_ascii_it_is_read_on_both_themes(
     assert read_codes(paint_terminal(text, columns=140, theme=theme)) == [CODE.payload]
 
 
-def test_in_ascii_without_colours_the_light_modules_are_inked(
-    paint_terminal: Callable[..., Image],
-) -> None:
+def test_in_ascii_without_colours_the_light_modules_are_inked() -> None:
     """As half blocks are; nothing but the two characters."""
     text = Drawing(CODE, terminal(NO_COLOR="1"), border=1, ascii_only=True).text
     assert set(text) == set("# \n")

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.camera import read_codes
+from tests.painted_terminal import paint_terminal
 from tests.sandbox_calls import codes_requested
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    from PIL.Image import Image
 
     from plugchat_async.sandbox import Sandbox
 
@@ -122,7 +121,7 @@ def open_terminal(tmp_path: Path) -> Iterator[Callable[[int, int], Terminal]]:
 
 
 @pytest.fixture
-def read_screen(paint_terminal: Callable[..., Image]) -> ReadScreen:
+def read_screen() -> ReadScreen:
     """Read the codes on a screen, which both themes have to show alike."""
 
     def read(screen: str) -> list[str]:
@@ -151,7 +150,6 @@ def test_a_demo_on_a_terminal(
     *,
     open_terminal: OpenTerminal,
     read_screen: ReadScreen,
-    paint_terminal: Callable[..., Image],
     rows: int,
     form: re.Pattern[str],
 ) -> None:

@@ -13,11 +13,10 @@ from plugchat_async.cli._drawing import draw as draw_code
 from plugchat_async.cli._page import Countdown, Page, fits
 from plugchat_async.cli._window import Size
 from tests.camera import read_codes
+from tests.painted_terminal import paint_terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from PIL.Image import Image
+    pass
 
 # Drawn 61 x 31, as the codes of WhatsApp are, or 59 x 30 with a border of one module.
 CODE = QRCode(payload="https://wa.me/settings/linked_devices#" + "aB3/" * 50, round=2, rounds=3)
@@ -70,7 +69,6 @@ def draw(
 def test_a_code_is_whole_and_scans(
     *,
     monkeypatch: pytest.MonkeyPatch,
-    paint_terminal: Callable[..., Image],
     columns: int,
     rows: int,
     theme: str,
@@ -138,7 +136,6 @@ def test_a_small_code_still_leaves_the_words_their_room() -> None:
 @pytest.mark.parametrize(("columns", "rows"), IN_ASCII)
 def test_a_code_in_ascii_is_whole_and_scans(
     *,
-    paint_terminal: Callable[..., Image],
     columns: int,
     rows: int,
     theme: str,

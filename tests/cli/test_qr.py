@@ -13,6 +13,7 @@ from PIL import Image
 
 from plugchat_async import QRCode
 from tests.camera import read_codes
+from tests.painted_terminal import paint_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,6 @@ def test_on_a_terminal(
     *,
     run: Run,
     sandbox: Sandbox,
-    paint_terminal: Callable[..., Image.Image],
     window: tuple[int, int],
     theme: str,
 ) -> None:
@@ -62,7 +62,6 @@ def test_a_window_of_unknown_size_is_not_small(
     *,
     run: Run,
     sandbox: Sandbox,
-    paint_terminal: Callable[..., Image.Image],
     options: tuple[str, ...],
 ) -> None:
     """The code is whole, however wide it is."""
@@ -72,7 +71,7 @@ def test_a_window_of_unknown_size_is_not_small(
     assert sandbox.scan(payload)
 
 
-def painted(ran: Ran, paint_terminal: Callable[..., Image.Image], theme: str) -> Image.Image:
+def painted(ran: Ran, theme: str) -> Image.Image:
     """Paint a code without escape sequences."""
     assert "\x1b" not in ran.out
     return paint_terminal(ran.out, columns=80, theme=theme)
@@ -81,12 +80,11 @@ def painted(ran: Ran, paint_terminal: Callable[..., Image.Image], theme: str) ->
 def test_through_a_pipe(
     run: Run,
     sandbox: Sandbox,
-    paint_terminal: Callable[..., Image.Image],
 ) -> None:
     """The code and nothing else, without escape sequences."""
     ran = run("qr")
     assert ran.exit_code == 0
-    [payload] = read_codes(painted(ran, paint_terminal, "dark"))
+    [payload] = read_codes(painted(ran, "dark"))
     assert sandbox.scan(payload)
     assert set(ran.out) <= set(" ▀▄█\n")
     assert "On a light one, use --output code.png" in ran.err
@@ -98,13 +96,12 @@ def test_without_colours(
     run: Run,
     sandbox: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
-    paint_terminal: Callable[..., Image.Image],
     variable: str,
     value: str,
 ) -> None:
     """On a terminal as through a pipe."""
     monkeypatch.setenv(variable, value)
-    [payload] = read_codes(painted(run("qr", window=(80, 50)), paint_terminal, "dark"))
+    [payload] = read_codes(painted(run("qr", window=(80, 50)), "dark"))
     assert sandbox.scan(payload)
 
 
@@ -171,7 +168,6 @@ def test_an_encoding_without_half_blocks(
     run: Run,
     sandbox: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
-    paint_terminal: Callable[..., Image.Image],
 ) -> None:
     """The code is drawn in ASCII."""
     written = io.BytesIO()
@@ -184,7 +180,6 @@ def test_an_encoding_without_half_blocks(
 def test_in_ascii(
     run: Run,
     sandbox: Sandbox,
-    paint_terminal: Callable[..., Image.Image],
 ) -> None:
     """Where it is asked for."""
     ran = run("qr", "--ascii")

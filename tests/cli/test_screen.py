@@ -13,11 +13,10 @@ from rich.console import Console
 from plugchat_async import NetworkError, QRCode
 from plugchat_async.cli._screen import has_room, open_screen
 from tests.camera import read_codes
+from tests.painted_terminal import paint_terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from PIL.Image import Image
+    pass
 
 pytestmark = pytest.mark.anyio
 
@@ -62,7 +61,7 @@ class Terminal(Console):
         return self.written.getvalue().decode().split(HOME)[1:]
 
 
-async def test_codes_are_drawn_in_place(paint_terminal: Callable[..., Image]) -> None:
+async def test_codes_are_drawn_in_place() -> None:
     """Each page is complete, and holds one code that scans."""
     terminal = Terminal()
     async with open_screen(terminal, heading="heading") as screen:
