@@ -9,7 +9,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from unittest.mock import patch
 
 import pytest
@@ -64,14 +64,20 @@ class Ran:
         return self.bytes.decode()
 
 
-@pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
-) -> Callable[..., Ran]:
-    """Run the command in this process.
+class Run(Protocol):
+    """Run the command.
 
     `window` makes standard output a terminal of that size, `()` one of unknown size.
     """
+
+    def __call__(
+        self, *arguments: str, window: tuple[int, int] | tuple[()] | None = None
+    ) -> Ran: ...
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Run:
+    """Run the command in this process."""
 
     def run(*arguments: str, window: tuple[int, int] | tuple[()] | None = None) -> Ran:
         monkeypatch.setattr(sys, "argv", ["plugchat", *arguments])

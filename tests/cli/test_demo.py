@@ -12,11 +12,7 @@ from tests.camera import read_codes
 from tests.painted_terminal import paint_terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.cli.conftest import Ran
-
-    Run = Callable[..., Ran]
+    from tests.cli.conftest import Run
 
 
 @pytest.fixture(autouse=True)

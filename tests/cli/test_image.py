@@ -10,13 +10,10 @@ import pytest
 from plugchat_async import QRImage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from plugchat_async.sandbox import Sandbox
-    from tests.cli.conftest import Ran
-
-    Run = Callable[..., Ran]
+    from tests.cli.conftest import Run
 
 
 def payload(data: bytes, media_type: str = "image/png") -> str:

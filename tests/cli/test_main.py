@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from plugchat_async.sandbox import Sandbox
-    from tests.cli.conftest import Ran
-
-    Run = Callable[..., Ran]
+    from tests.cli.conftest import Run
 
 COMMANDS = ("pair", "demo", "sandbox", "qr", "image", "status")
 

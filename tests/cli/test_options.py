@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.cli.conftest import Ran
+    from tests.cli.conftest import Run
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "soon"])
-def test_a_timeout_is_a_positive_number_of_seconds(run: Callable[..., Ran], seconds: str) -> None:
+def test_a_timeout_is_a_positive_number_of_seconds(run: Run, seconds: str) -> None:
     """Exit code 2, naming the option."""
     ran = run("status", "--timeout", seconds)
     assert ran.exit_code == 2
@@ -21,7 +19,7 @@ def test_a_timeout_is_a_positive_number_of_seconds(run: Callable[..., Ran], seco
 
 
 @pytest.mark.parametrize("seconds", ["-1", "nan", "inf", "soon"])
-def test_a_scan_comes_after_a_number_of_seconds(run: Callable[..., Ran], seconds: str) -> None:
+def test_a_scan_comes_after_a_number_of_seconds(run: Run, seconds: str) -> None:
     """Exit code 2, naming the option."""
     ran = run("sandbox", "--scan-after", seconds)
     assert ran.exit_code == 2
@@ -29,7 +27,7 @@ def test_a_scan_comes_after_a_number_of_seconds(run: Callable[..., Ran], seconds
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "http"])
-def test_a_port_is_between_0_and_65535(run: Callable[..., Ran], port: str) -> None:
+def test_a_port_is_between_0_and_65535(run: Run, port: str) -> None:
     """Exit code 2, naming the option."""
     ran = run("sandbox", "--port", port)
     assert ran.exit_code == 2

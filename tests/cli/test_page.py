@@ -112,9 +112,7 @@ def test_whether_a_payload_fits_is_known_before_there_is_one(
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 22), (60, 24), (80, 50), (101, 20)])
-def test_a_note_of_two_lines_leaves_a_short_code_whole(
-    paint_terminal: Callable[..., Image], size: tuple[int, int]
-) -> None:
+def test_a_note_of_two_lines_leaves_a_short_code_whole(size: tuple[int, int]) -> None:
     """Both lines are in the window, with the code."""
     short = QRCode(payload=CODE.payload[:62], round=2, rounds=3)
     text = draw(*size, short, note=f"{NOTE}\nremark")

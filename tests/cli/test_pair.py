@@ -18,16 +18,14 @@ from tests.eventually import eventually
 from tests.sandbox_calls import codes_requested
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from starlette.types import Receive, Scope, Send
 
     from plugchat_async.sandbox import Sandbox
-    from tests.cli.conftest import MakeOpener, Ran, SandboxServer
+    from tests.cli.conftest import MakeOpener, Ran, Run, SandboxServer
 
     from .keyboard import Keyboard
-
-    Run = Callable[..., Ran]
 
 QUICK = ("pair", "--interval", "0.2")
 

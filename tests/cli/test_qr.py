@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from plugchat_async.sandbox import Sandbox
-    from tests.cli.conftest import Ran
+    from tests.cli.conftest import Ran, Run
 
-    Run = Callable[..., Ran]
     ReadCodes = Callable[[Image.Image], list[str]]
 
 

@@ -17,11 +17,7 @@ from plugchat_async import AsyncPlugChat
 from plugchat_async.cli import _sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.cli.conftest import Ran
-
-    Run = Callable[..., Ran]
+    from tests.cli.conftest import Run
 
 
 class Output:

@@ -9,12 +9,8 @@ import pytest
 from starlette.responses import JSONResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from plugchat_async.sandbox import Sandbox
-    from tests.cli.conftest import Ran, SandboxServer
-
-    Run = Callable[..., Ran]
+    from tests.cli.conftest import Run, SandboxServer
 
 
 def test_not_connected(run: Run, sandbox: Sandbox) -> None:

@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 
     from plugchat_async.sandbox import Sandbox
 
-    from .conftest import MakeOpener, Ran
-
-    Run = Callable[..., Ran]
+    from .conftest import MakeOpener, Run
 
 
 class Browser:
