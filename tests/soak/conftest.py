@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
@@ -25,6 +25,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     chance = secrets.randbelow(1_000_000)
     group.addoption("--seed", type=int, default=chance, help="what the soak is drawn from")
     group.addoption("--ledger", type=Path, help="a file to add a line of JSON to, for each session")
+
+
+class Audit(Protocol):
+    """Await a soak, check its ledger, and count what is held afterwards."""
+
+    async def __call__(self, soak: Awaitable[list[Session]], *, at_least: int) -> Held: ...
 
 
 @pytest.fixture
@@ -48,8 +54,8 @@ def file_away(pytestconfig: pytest.Config, seed: int) -> Callable[[list[Session]
 
 
 @pytest.fixture
-def audit(file_away: Callable[[list[Session]], None]) -> Callable[..., Awaitable[Held]]:
-    """Give a way to await a soak, to check its ledger, and to count what is held afterwards."""
+def audit(file_away: Callable[[list[Session]], None]) -> Audit:
+    """Give a way to audit a soak."""
 
     async def audit(soak: Awaitable[list[Session]], *, at_least: int) -> Held:
         before = Held.now()

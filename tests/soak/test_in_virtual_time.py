@@ -15,9 +15,7 @@ from .play import Soak
 from .scripts import VIRTUAL
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from .held import Held
+    from .conftest import Audit
     from .ledger import Session
 
 pytestmark = [pytest.mark.anyio, pytest.mark.journey]
@@ -47,7 +45,7 @@ async def play(seed: int, *, tenants: int, sessions: int) -> list[Session]:
     ("tenants", "sessions"), [(10, 100), pytest.param(200, 2000, marks=pytest.mark.soak)]
 )
 async def test_every_session_obeys_the_rules_and_leaves_nothing(
-    audit: Callable[..., Awaitable[Held]], seed: int, tenants: int, sessions: int
+    audit: Audit, seed: int, tenants: int, sessions: int
 ) -> None:
     """One outcome that agrees with the phone, no call after it, and nothing held afterwards."""
     await play(seed, tenants=5, sessions=20)  # fills what is filled once

@@ -16,9 +16,7 @@ from .play import Soak
 from .scripts import OVER_SOCKETS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from .held import Held
+    from .conftest import Audit
     from .ledger import Session
 
 pytestmark = [pytest.mark.anyio, pytest.mark.journey]
@@ -43,7 +41,7 @@ async def play(seed: int, *, tenants: int, sessions: int) -> list[Session]:
     ("tenants", "sessions"), [(4, 8), pytest.param(40, 200, marks=pytest.mark.soak)]
 )
 async def test_every_session_obeys_the_rules_and_gives_its_sockets_back(
-    audit: Callable[..., Awaitable[Held]], seed: int, tenants: int, sessions: int
+    audit: Audit, seed: int, tenants: int, sessions: int
 ) -> None:
     """One outcome that agrees with the phone, no call after it, and nothing held afterwards."""
     await play(seed, tenants=1, sessions=1)  # opens what is opened once
