@@ -34,14 +34,15 @@ from plugchat_async._http.calls import Call, Exchange
 from plugchat_async._http.credentials import Credentials
 from plugchat_async._http.pool import Failures
 from plugchat_async._wire import QR_CODE, read_code
+from tests.scripted_server import TOKEN, ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
     from types import ModuleType
 
-pytestmark = pytest.mark.anyio
+    from tests.scripted_server import Hook, Response, Scripted, StaticResponse
 
-TOKEN = "F3A9-the-token-of-a-tenant-7C21"
+pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
@@ -57,40 +58,8 @@ def family(request: pytest.FixtureRequest) -> ModuleType:
     return module
 
 
-class Gateway:
-    """Answer from a list, and note when each call came."""
-
-    def __init__(self, family: ModuleType, *answers: Any) -> None:
-        self.family = family
-        self.answers = list(answers)
-        self.requests: list[Any] = []
-        self.at: list[float] = []
-
-    async def __call__(self, request: Any) -> Any:
-        self.requests.append(request)
-        self.at.append(anyio.current_time())
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        if callable(answer):
-            return await answer()
-        status, body, headers = answer
-        return self.family.Response(status, content=body, headers=headers)
-
-    def client(self, *, hook: Any = None, **options: Any) -> AsyncPlugChat:
-        brought = self.family.AsyncClient(
-            transport=self.family.MockTransport(self),
-            event_hooks={"response": [] if hook is None else [hook]},
-        )
-        return AsyncPlugChat(TOKEN, http_client=brought, **options)
-
-    @property
-    def pauses(self) -> list[float]:
-        return [round(b - a, 2) for a, b in zip(self.at, self.at[1:], strict=False)]
-
-
-CODE: Any = (200, b'{"value": "2@code"}', {})
-DOWN: Any = (500, b"", {})
+CODE: StaticResponse = (200, b'{"value": "2@code"}', {})
+DOWN: StaticResponse = (500, b"", {})
 
 
 @pytest.mark.parametrize(
@@ -104,12 +73,12 @@ DOWN: Any = (500, b"", {})
     ],
 )
 async def test_a_transient_answer_is_followed_by_further_attempts(
-    family: ModuleType, failure: Any
+    family: ModuleType, failure: Scripted
 ) -> None:
     """Server errors, rate limits and missing codes pass, as a rule."""
-    gateway = Gateway(family, failure, failure, CODE)
-    assert (await gateway.client().qr_code()).payload == "2@code"
-    assert len(gateway.at) == 3
+    server = ScriptedServer(family, failure, failure, CODE)
+    assert (await server.client().qr_code()).payload == "2@code"
+    assert len(server.at) == 3
 
 
 @pytest.mark.parametrize("name", ["ConnectError", "ReadError", "RemoteProtocolError", "ProxyError"])
@@ -117,9 +86,9 @@ async def test_a_network_failure_is_followed_by_further_attempts(
     family: ModuleType, name: str
 ) -> None:
     """What the http library raises is the cause of a NetworkError, never seen itself."""
-    gateway = Gateway(family, getattr(family, name)("boom"), CODE)
-    assert (await gateway.client().qr_code()).payload == "2@code"
-    failing = Gateway(family, getattr(family, name)("boom"))
+    server = ScriptedServer(family, getattr(family, name)("boom"), CODE)
+    assert (await server.client().qr_code()).payload == "2@code"
+    failing = ScriptedServer(family, getattr(family, name)("boom"))
     with pytest.raises(NetworkError) as caught:
         await failing.client(retries=0).qr_code()
     assert isinstance(caught.value.__cause__, getattr(family, name))
@@ -132,9 +101,9 @@ async def test_a_network_failure_is_followed_by_further_attempts(
 @pytest.mark.parametrize("name", ["RemoteProtocolError", "ReadTimeout"])
 async def test_a_cause_quotes_no_token(family: ModuleType, name: str) -> None:
     """What the http library says of a broken answer is kept, but for what is secret."""
-    gateway = Gateway(family, getattr(family, name)(f"illegal line: b'{TOKEN}'"))
+    server = ScriptedServer(family, getattr(family, name)(f"illegal line: b'{TOKEN}'"))
     with pytest.raises(NetworkError) as caught:
-        await gateway.client(retries=0).qr_code()
+        await server.client(retries=0).qr_code()
     assert str(caught.value.__cause__) == "illegal line: [redacted]"
 
 
@@ -144,7 +113,7 @@ async def test_nothing_that_led_to_a_failure_quotes_a_token(family: ModuleType) 
     failure.__cause__, failure.__context__ = cause, context
     cause.__context__, context.__cause__ = KeyError(TOKEN), failure
     with pytest.raises(NetworkError):
-        await Gateway(family, failure).client(retries=0).qr_code()
+        await ScriptedServer(family, failure).client(retries=0).qr_code()
     links = (failure, cause, context, cause.__context__)
     assert [link.args for link in links] == [
         ("[redacted]",),
@@ -164,17 +133,17 @@ async def test_nothing_that_led_to_a_failure_quotes_a_token(family: ModuleType) 
     ids=["network", "timeout", "cancelled"],
 )
 async def test_what_the_caller_is_handling_stays_as_it_is(
-    family: ModuleType, fail: Callable[[ModuleType], Any]
+    family: ModuleType, fail: Callable[[ModuleType], Scripted]
 ) -> None:
     """It becomes a context of what the call raises, and has frames and words of its own."""
-    gateway = Gateway(family, fail(family))
+    server = ScriptedServer(family, fail(family))
     with pytest.raises((NetworkError, TimeoutError)) as caught:
         try:
             raise KeyError(TOKEN)
         except KeyError as error:
             handled = error
             with anyio.fail_after(1):
-                await gateway.client(retries=0).qr_code()
+                await server.client(retries=0).qr_code()
     contexts = {caught.value.__context__, getattr(caught.value.__context__, "__context__", None)}
     assert handled in contexts
     assert handled.__traceback__ is not None
@@ -189,20 +158,18 @@ class Unhashable(Exception):
 
 async def test_the_caller_may_be_handling_anything(family: ModuleType) -> None:
     """Also what has no hash."""
-    gateway = Gateway(family, family.ConnectError("boom"))
+    server = ScriptedServer(family, family.ConnectError("boom"))
     with pytest.raises(NetworkError):
         try:
             raise Unhashable
         except Unhashable:
-            await gateway.client(retries=0).qr_code()
+            await server.client(retries=0).qr_code()
 
 
 async def test_a_cancellation_keeps_its_words(family: ModuleType) -> None:
     """Its scope knows it by them, whatever token they may hold."""
-    brought = family.AsyncClient(
-        transport=family.MockTransport(Gateway(family, anyio.sleep_forever))
-    )
-    client = AsyncPlugChat("scope", http_client=brought)
+    http_client = ScriptedServer(family, anyio.sleep_forever).http_client()
+    client = AsyncPlugChat("scope", http_client=http_client)
     with anyio.move_on_after(1) as scope:
         await client.qr_code()
     assert scope.cancelled_caught
@@ -212,9 +179,9 @@ async def test_a_caller_that_gives_up_sees_no_frames_of_the_http_library(
     family: ModuleType,
 ) -> None:
     """They hold the request's headers, and the body as far as it was read."""
-    gateway = Gateway(family, anyio.sleep_forever)
+    server = ScriptedServer(family, anyio.sleep_forever)
     with pytest.raises(TimeoutError) as caught, anyio.fail_after(1):
-        await gateway.client().qr_code()
+        await server.client().qr_code()
     cancelled = caught.value.__context__
     assert cancelled is not None
     packages = {
@@ -230,30 +197,30 @@ async def test_failures_that_a_transport_lets_through_are_network_errors(
     family: ModuleType, failure: Exception
 ) -> None:
     """Transports of others do not always translate what the operating system says."""
-    gateway = Gateway(family, failure)
+    server = ScriptedServer(family, failure)
     with pytest.raises(NetworkError):
-        await gateway.client(retries=0).qr_code()
+        await server.client(retries=0).qr_code()
 
 
 async def test_what_an_http_library_under_the_family_s_raises_is_a_network_error(
     family: ModuleType,
 ) -> None:
     """A bridge to aiohttp may hand on what that raises, with the token among its attributes."""
-    gateway = Gateway(family, aiohttp.ClientPayloadError(TOKEN))
+    server = ScriptedServer(family, aiohttp.ClientPayloadError(TOKEN))
     with pytest.raises(NetworkError) as caught:
-        await gateway.client(retries=0).qr_code()
+        await server.client(retries=0).qr_code()
     assert str(caught.value).startswith("no answer from /qr-code, RemoteProtocolError: ")
     cause = caught.value.__cause__
     assert isinstance(cause, family.RemoteProtocolError)
     assert (str(cause), cause.__context__) == ("ClientPayloadError", None)
 
 
-async def raise_for_status(response: Any) -> None:
+async def raise_for_status(response: Response) -> None:
     """Do as the documentation of httpx does in its example of a hook."""
     response.raise_for_status()
 
 
-async def read_and_raise_for_status(response: Any) -> None:
+async def read_and_raise_for_status(response: Response) -> None:
     """Read the answer first, as a hook does that logs it."""
     await response.aread()
     response.raise_for_status()
@@ -269,60 +236,63 @@ async def read_and_raise_for_status(response: Any) -> None:
 )
 @pytest.mark.parametrize("hook", [raise_for_status, read_and_raise_for_status])
 async def test_a_hook_that_raises_for_a_status_changes_no_meaning(
-    family: ModuleType, hook: Any, answer: Any, expected: type[ResponseError]
+    family: ModuleType,
+    hook: Hook,
+    answer: StaticResponse,
+    expected: type[ResponseError],
 ) -> None:
     """The answer is read as without the hook."""
-    gateway = Gateway(family, answer)
+    server = ScriptedServer(family, answer)
     with pytest.raises(expected) as caught:
-        await gateway.client(hook=hook).qr_code()
+        await server.client(hook=hook).qr_code()
     assert caught.value.status_code == answer[0]
 
 
 @pytest.mark.parametrize("hook", [raise_for_status, read_and_raise_for_status])
 async def test_a_hook_that_raises_for_a_status_ends_no_attempts(
-    family: ModuleType, hook: Any
+    family: ModuleType, hook: Hook
 ) -> None:
     """A server that is down for a moment is asked again."""
-    gateway = Gateway(family, DOWN, CODE)
-    assert (await gateway.client(hook=hook).qr_code()).payload == "2@code"
+    server = ScriptedServer(family, DOWN, CODE)
+    assert (await server.client(hook=hook).qr_code()).payload == "2@code"
 
 
 async def test_what_a_hook_has_read_counts(family: ModuleType) -> None:
     """The body tells more than the status."""
-    gateway = Gateway(family, (400, b'{"error": "You are already connected."}', {}))
+    server = ScriptedServer(family, (400, b'{"error": "You are already connected."}', {}))
     with pytest.raises(AlreadyConnected):
-        await gateway.client(hook=read_and_raise_for_status).qr_code()
+        await server.client(hook=read_and_raise_for_status).qr_code()
 
 
 async def test_a_timeout_of_the_http_library_is_a_request_timeout(family: ModuleType) -> None:
     """A client brought along may have time-outs of its own, such as for its pool."""
-    gateway = Gateway(family, family.PoolTimeout("full"))
+    server = ScriptedServer(family, family.PoolTimeout("full"))
     with pytest.raises(RequestTimeout):
-        await gateway.client(retries=0).qr_code()
+        await server.client(retries=0).qr_code()
 
 
 async def test_pauses_grow_and_are_jittered(family: ModuleType) -> None:
     """Half a second, one, two, then four each time, each with up to half a second more."""
-    gateway = Gateway(family, DOWN, DOWN, DOWN, DOWN, DOWN, CODE)
-    await gateway.client(retries=5).qr_code()
-    for pause, least in zip(gateway.pauses, [0.5, 1.0, 2.0, 4.0, 4.0], strict=True):
+    server = ScriptedServer(family, DOWN, DOWN, DOWN, DOWN, DOWN, CODE)
+    await server.client(retries=5).qr_code()
+    for pause, least in zip(server.pauses, [0.5, 1.0, 2.0, 4.0, 4.0], strict=True):
         assert least <= pause <= least + 0.51
 
 
 async def test_retries_are_further_attempts(family: ModuleType) -> None:
     """`retries=2` makes three attempts, and the last failure is raised."""
-    gateway = Gateway(family, DOWN, DOWN, (503, b"", {}))
+    server = ScriptedServer(family, DOWN, DOWN, (503, b"", {}))
     with pytest.raises(ServerError) as caught:
-        await gateway.client().qr_code()
+        await server.client().qr_code()
     assert caught.value.status_code == 503
-    assert len(gateway.at) == 3
+    assert len(server.at) == 3
 
 
 async def test_no_retries_is_one_attempt(family: ModuleType) -> None:
     """`retries=0` switches further attempts off."""
-    gateway = Gateway(family, (200, b"{}", {}))
+    server = ScriptedServer(family, (200, b"{}", {}))
     with pytest.raises(QRNotReady):
-        await gateway.client(retries=0).qr_code()
+        await server.client(retries=0).qr_code()
 
 
 @pytest.mark.parametrize("retries", [0, 2])
@@ -333,17 +303,17 @@ async def test_the_retry_library_is_left_alone_until_an_attempt_is_repeated(
     monkeypatch.setitem(sys.modules, "tenacity", None)
     failure = DOWN if retries == 0 else (429, b"", {"Retry-After": "60"})
     with pytest.raises(ServerError if retries == 0 else RateLimited):
-        await Gateway(family, failure).client(retries=retries).qr_code()
+        await ScriptedServer(family, failure).client(retries=retries).qr_code()
 
 
 async def test_what_will_not_pass_is_not_tried_again(family: ModuleType) -> None:
     """A refused token stays refused, at the first attempt and at a later one."""
-    gateway = Gateway(family, (401, b"", {}))
+    server = ScriptedServer(family, (401, b"", {}))
     with pytest.raises(AuthenticationError):
-        await gateway.client().qr_code()
-    gateway = Gateway(family, DOWN, (401, b"", {}))
+        await server.client().qr_code()
+    server = ScriptedServer(family, DOWN, (401, b"", {}))
     with pytest.raises(AuthenticationError):
-        await gateway.client(retries=5).qr_code()
+        await server.client(retries=5).qr_code()
 
 
 @pytest.mark.parametrize("seconds", [0, 3, 20])
@@ -352,38 +322,40 @@ async def test_retry_after_is_obeyed_up_to_20_seconds(
     family: ModuleType, status: int, seconds: int
 ) -> None:
     """The pause is what the API asks for."""
-    gateway = Gateway(family, (status, b"", {"Retry-After": str(seconds)}), CODE)
-    await gateway.client().qr_code()
-    assert gateway.pauses == [seconds]
+    server = ScriptedServer(family, (status, b"", {"Retry-After": str(seconds)}), CODE)
+    await server.client().qr_code()
+    assert server.pauses == [seconds]
 
 
 async def test_a_retry_after_may_be_a_date(family: ModuleType) -> None:
     """It counts from the moment of the call."""
     moment = datetime.now(UTC) + timedelta(seconds=15)
     headers = {"Retry-After": format_datetime(moment, usegmt=True)}
-    gateway = Gateway(family, (429, b"", headers), CODE)
-    await gateway.client().qr_code()
-    (pause,) = gateway.pauses
+    server = ScriptedServer(family, (429, b"", headers), CODE)
+    await server.client().qr_code()
+    (pause,) = server.pauses
     assert 5 < pause <= 15
 
 
 @pytest.mark.parametrize("before", [[], [DOWN]])
-async def test_a_longer_retry_after_is_raised_at_once(family: ModuleType, before: Any) -> None:
+async def test_a_longer_retry_after_is_raised_at_once(
+    family: ModuleType, before: list[Scripted]
+) -> None:
     """The round's code would be dead before; the caller decides what to do."""
-    gateway = Gateway(family, *before, (429, b"", {"Retry-After": "21"}))
+    server = ScriptedServer(family, *before, (429, b"", {"Retry-After": "21"}))
     with pytest.raises(RateLimited) as caught:
-        await gateway.client(retries=5).qr_code()
+        await server.client(retries=5).qr_code()
     assert caught.value.retry_after == 21
 
 
 async def test_the_deadline_is_for_each_attempt(family: ModuleType) -> None:
     """A server that never answers costs `timeout` for each attempt."""
-    gateway = Gateway(family, anyio.sleep_forever, anyio.sleep_forever)
+    server = ScriptedServer(family, anyio.sleep_forever, anyio.sleep_forever)
     began = anyio.current_time()
     with pytest.raises(RequestTimeout, match=r"within 4 s: .* longer timeout$"):
-        await gateway.client(timeout=4, retries=1).qr_code()
+        await server.client(timeout=4, retries=1).qr_code()
     assert 8.5 <= anyio.current_time() - began <= 9.1
-    assert len(gateway.at) == 2
+    assert len(server.at) == 2
 
 
 async def test_the_deadline_holds_to_the_last_byte(family: ModuleType) -> None:
@@ -399,25 +371,26 @@ async def test_the_deadline_holds_to_the_last_byte(family: ModuleType) -> None:
         async def aclose(self) -> None:
             closed.append(True)
 
-    async def drip() -> Any:
-        return family.Response(200, stream=Drip())
+    async def drip() -> Response:
+        response: Response = family.Response(200, stream=Drip())
+        return response
 
-    gateway = Gateway(family, drip)
+    server = ScriptedServer(family, drip)
     began = anyio.current_time()
     with pytest.raises(RequestTimeout):
-        await gateway.client(timeout=10, retries=0).qr_code()
+        await server.client(timeout=10, retries=0).qr_code()
     assert anyio.current_time() - began == pytest.approx(10, abs=0.01)
     assert closed == [True]
 
 
 async def test_a_body_too_large_is_an_unexpected_response(family: ModuleType) -> None:
     """It is refused with the reason; a status that says more is believed."""
-    gateway = Gateway(family, (200, bytes(2**21), {}), (401, bytes(2**21), {}))
+    server = ScriptedServer(family, (200, bytes(2**21), {}), (401, bytes(2**21), {}))
     with pytest.raises(UnexpectedResponse, match="larger than 1 MiB") as caught:
-        await gateway.client().qr_code()
+        await server.client().qr_code()
     assert caught.value.detail is None
     with pytest.raises(AuthenticationError):
-        await gateway.client().qr_code()
+        await server.client().qr_code()
 
 
 async def test_a_body_that_is_given_up_is_closed_at_once(family: ModuleType) -> None:
@@ -435,37 +408,38 @@ async def test_a_body_that_is_given_up_is_closed_at_once(family: ModuleType) -> 
         async def aclose(self) -> None:
             closed.append(True)
 
-    async def large() -> Any:
-        return family.Response(200, stream=Large())
+    async def large() -> Response:
+        response: Response = family.Response(200, stream=Large())
+        return response
 
     with pytest.raises(UnexpectedResponse):
-        await Gateway(family, large).client().qr_code()
+        await ScriptedServer(family, large).client().qr_code()
     assert closed == [True]
     assert sum(given) == 2**20 + 2**16
 
 
 async def test_redirects_are_not_followed(family: ModuleType) -> None:
     """Neither by default nor by a client that was told to follow them."""
-    gateway = Gateway(family, (302, b"", {"Location": "https://login.example/x?y=z"}))
-    brought = family.AsyncClient(transport=family.MockTransport(gateway), follow_redirects=True)
+    server = ScriptedServer(family, (302, b"", {"Location": "https://login.example/x?y=z"}))
+    http_client = server.http_client(follow_redirects=True)
     with pytest.raises(UnexpectedRedirect) as caught:
-        await AsyncPlugChat(TOKEN, http_client=brought).qr_code()
+        await AsyncPlugChat(TOKEN, http_client=http_client).qr_code()
     assert caught.value.location == "login.example"
-    assert len(gateway.at) == 1
+    assert len(server.at) == 1
 
 
 async def test_a_users_own_exception_arrives_as_itself(family: ModuleType) -> None:
     """Hooks and transports are the user's code; their bugs are not the network's."""
-    gateway = Gateway(family, KeyError("bug"))
+    server = ScriptedServer(family, KeyError("bug"))
     with pytest.raises(KeyError):
-        await gateway.client().qr_code()
+        await server.client().qr_code()
 
 
 async def test_one_debug_line_a_call(family: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
     """Endpoint, status or failure, milliseconds, attempt; no more."""
     caplog.set_level(logging.DEBUG, logger="plugchat_async")
-    gateway = Gateway(family, family.ConnectError("boom"), DOWN, CODE)
-    await gateway.client().qr_code()
+    server = ScriptedServer(family, family.ConnectError("boom"), DOWN, CODE)
+    await server.client().qr_code()
     assert [
         record.getMessage() for record in caplog.records if record.name == "plugchat_async"
     ] == [
@@ -480,12 +454,13 @@ async def test_the_debug_line_tells_how_long_an_attempt_took(
 ) -> None:
     """In milliseconds, each attempt by itself."""
 
-    async def slow() -> Any:
+    async def slow() -> Response:
         await anyio.sleep(1.5)
-        return family.Response(200, content=CODE[1])
+        response: Response = family.Response(200, content=CODE[1])
+        return response
 
     caplog.set_level(logging.DEBUG, logger="plugchat_async")
-    await Gateway(family, DOWN, slow).client().qr_code()
+    await ScriptedServer(family, DOWN, slow).client().qr_code()
     assert "GET /qr-code: 200 in 1500 ms, attempt 2" in caplog.messages
 
 
@@ -522,8 +497,8 @@ class Lender:
 
 async def test_a_client_is_given_back() -> None:
     """After a failure, too, with the word that it is of no more use."""
-    gateway = Gateway(httpx, CODE, DOWN, CODE, httpx.ConnectError("boom"))
-    lender = Lender(httpx.AsyncClient(transport=httpx.MockTransport(gateway)))
+    server = ScriptedServer(httpx, CODE, DOWN, CODE, httpx.ConnectError("boom"))
+    lender = Lender(server.http_client())
     exchange = Exchange(lender, timeout=10, retries=1)
     credentials = Credentials(SecretStr(TOKEN), {})
     call = Call(QR_CODE, "https://api.example/api/whatsapp", credentials, read_code)
@@ -533,15 +508,15 @@ async def test_a_client_is_given_back() -> None:
         await exchange.make_once(call)
     await lender.aclose()
     assert lender.returned == [(lender.client, usable) for usable in (True, True, True, False)]
-    urls = {str(request.url) for request in gateway.requests}
+    urls = {str(request.url) for request in server.requests}
     assert urls == {"https://api.example/api/whatsapp/qr-code"}
 
 
 async def test_cancelling_a_call_is_no_error_of_its_own(family: ModuleType) -> None:
     """A caller's scope ends the call at once, with nothing raised in its place."""
-    gateway = Gateway(family, anyio.sleep_forever)
+    server = ScriptedServer(family, anyio.sleep_forever)
     with anyio.move_on_after(3) as scope:
-        await gateway.client(timeout=10).qr_code()
+        await server.client(timeout=10).qr_code()
     assert scope.cancelled_caught
 
 
@@ -558,10 +533,10 @@ async def test_cancelling_a_call_is_no_error_of_its_own(family: ModuleType) -> N
     ids=["network", "timeout", "echo", "piece", "code", "redirect"],
 )
 async def test_no_secret_is_in_an_error_or_its_traceback(
-    family: ModuleType, answers: Callable[[ModuleType], list[Any]]
+    family: ModuleType, answers: Callable[[ModuleType], list[Scripted]]
 ) -> None:
     """Nor in the locals of any frame that a traceback would render."""
-    client = Gateway(family, *answers(family)).client(retries=0)
+    client = ScriptedServer(family, *answers(family)).client(retries=0)
     with pytest.raises(PlugChatError) as caught:
         await client.qr_code()
     frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
