@@ -11,11 +11,12 @@ import httpx2
 
 from plugchat_async import AsyncPlugChat
 
+from .keyword_arguments import ClientArguments
+
 if TYPE_CHECKING:
     from types import ModuleType
     from typing import Unpack
 
-    from .keyword_arguments import ClientArguments
 
 Request: TypeAlias = httpx.Request | httpx2.Request
 Response: TypeAlias = httpx.Response | httpx2.Response

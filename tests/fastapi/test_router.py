@@ -14,6 +14,7 @@ from plugchat_async import AsyncPlugChat, PairingHub, QRCode
 from plugchat_async.fastapi import pairing_router
 from plugchat_async.sandbox import Sandbox
 from tests.camera import read_symbol
+from tests.keyword_arguments import HubArguments
 from tests.sandbox_calls import codes_requested
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from fastapi import params
-
-    from tests.keyword_arguments import HubArguments
 
     from .conftest import Listen, Serve, Serving
 

@@ -15,6 +15,7 @@ from plugchat_async import AsyncPlugChat, PairingHub
 from plugchat_async.sandbox import Sandbox
 from tests.camera import read_code
 from tests.eventually import eventually
+from tests.keyword_arguments import HubArguments
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from tests.keyword_arguments import HubArguments
 
 T = TypeVar("T")
 

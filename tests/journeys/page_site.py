@@ -10,12 +10,11 @@ from fastapi import Depends, FastAPI, HTTPException
 from plugchat_async import AsyncPlugChat, PairingHub
 from plugchat_async.fastapi import pairing_router
 from tests.app_server import serve_app
+from tests.keyword_arguments import HubArguments
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
     from typing import Unpack
-
-    from tests.keyword_arguments import HubArguments
 
 
 class Site:

@@ -23,6 +23,7 @@ from plugchat_async import (
 from plugchat_async.sandbox import ANSWERS, Sandbox
 from tests.camera import read_code
 from tests.http_clients import HTTP_CLIENTS
+from tests.keyword_arguments import ClientArguments
 from tests.raw_server import serve_raw
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from anyio.abc import SocketStream
 
     from tests.http_clients import MakeHttpClient
-    from tests.keyword_arguments import ClientArguments
 
 pytestmark = pytest.mark.anyio
 

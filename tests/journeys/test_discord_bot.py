@@ -17,6 +17,7 @@ import yarl
 from aiohttp import BodyPartReader, WSMsgType, web
 
 from plugchat_async.sandbox import Sandbox
+from tests.keyword_arguments import HubArguments
 from tests.sandbox_calls import codes_requested
 
 from .around_a_bot import (
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
     from aiohttp.typedefs import Handler
 
-    from tests.keyword_arguments import HubArguments
 
 BOT_TOKEN = "the-token-of-the-bot"
 

@@ -25,6 +25,7 @@ from PIL import Image
 from plugchat_async.sandbox import Sandbox
 from tests.app_server import serve_plugchat
 from tests.camera import read_codes
+from tests.keyword_arguments import HubArguments
 from tests.sandbox_calls import codes_requested
 
 from .page_site import Site
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
-    from tests.keyword_arguments import HubArguments
 
 pytestmark = pytest.mark.browser
 

@@ -55,6 +55,7 @@ from plugchat_async.sandbox._answers import BY_NAME, Endpoint
 from plugchat_async.sandbox._instance import Instance
 from tests.app_server import serve_app, serve_plugchat
 from tests.camera import read_symbol
+from tests.keyword_arguments import ClientArguments
 from tests.raw_server import serve_raw
 from tests.server_sent_events import data_of
 
@@ -67,7 +68,6 @@ if TYPE_CHECKING:
 
     from anyio.abc import SocketStream
 
-    from tests.keyword_arguments import ClientArguments
 
 # Each has a plain run of more than 12 characters, and signs that most writers escape.
 TOKEN = "F3A9-tenant-7C21'\"\\/&<+="

@@ -19,6 +19,7 @@ from aiogram.client.telegram import TelegramAPIServer
 from aiohttp import BodyPartReader, web
 
 from plugchat_async.sandbox import Sandbox
+from tests.keyword_arguments import HubArguments
 from tests.sandbox_calls import codes_requested
 
 from .around_a_bot import (
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from typing import Unpack
 
-    from tests.keyword_arguments import HubArguments
 
 BOT_TOKEN = "4242:the-token-of-the-bot"
 
