@@ -6,12 +6,13 @@ import logging
 import os
 import signal
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 from unittest.mock import patch
 
+import anyio
 import pytest
 
 from plugchat_async import cli
@@ -19,6 +20,7 @@ from plugchat_async.sandbox import Sandbox
 from tests.app_server import serve_plugchat
 
 from .keyboard import Keyboard
+from .threads import in_a_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,15 +86,13 @@ def run(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[byt
         monkeypatch.setattr(sys.stdout, "isatty", lambda: window is not None)
         for variable, value in zip(("COLUMNS", "LINES"), window or (), strict=False):
             monkeypatch.setenv(variable, str(value))
-        # In a thread of its own: on CPython 3.11 a cancelled coroutine confuses coverage about the
-        # frames below it (https://github.com/coveragepy/coveragepy/issues/2124).
         with (
             patch.dict(os.environ),  # a process has one of its own
-            ThreadPoolExecutor(1) as threads,
+            patch.object(anyio, "run", partial(in_a_thread, anyio.run)),
             pytest.raises(SystemExit) as ended,
         ):
             try:
-                threads.submit(cli.main).result()
+                in_a_thread(cli.main)
             finally:
                 variables = frozenset(os.environ)
         out, err = capsysbinary.readouterr()

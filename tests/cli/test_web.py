@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import signal
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -20,9 +19,9 @@ from plugchat_async.cli._access import Access
 from tests.eventually import eventually
 
 from .processes import started
+from .threads import in_a_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from plugchat_async.sandbox import Sandbox
@@ -78,12 +77,6 @@ def browser(tmp_path: Path, make_opener: MakeOpener) -> Browser:
     return Browser(opened)
 
 
-def in_a_thread(journey: Callable[[], Awaitable[None]]) -> None:
-    """Run it where coverage on CPython 3.11 is not confused; `run` of conftest.py tells why."""
-    with ThreadPoolExecutor(1) as threads:
-        threads.submit(anyio.run, journey).result()
-
-
 async def scan(sandbox: Sandbox, client: AsyncPlugChat) -> None:
     """Link the phone, once a code was asked for."""
     await eventually(lambda: sandbox.calls)
@@ -117,7 +110,7 @@ def test_a_key_opens_once_and_a_scan_ends_it(
             tasks.start_soon(scan, sandbox, client)
             await browser.look()
 
-    in_a_thread(journey)
+    in_a_thread(anyio.run, journey)
     assert browser.outcome is PairingOutcome.CONNECTED
     out = capsys.readouterr().out
     assert browser.address in out
@@ -138,7 +131,7 @@ def test_a_phone_that_is_linked_already(
             await browser.visit()
             await browser.look()
 
-    in_a_thread(journey)
+    in_a_thread(anyio.run, journey)
     assert browser.outcome is PairingOutcome.ALREADY_CONNECTED
 
 
@@ -158,7 +151,7 @@ def test_the_button_works_after_a_failure(
             await browser.press()
             await browser.look()
 
-    in_a_thread(journey)
+    in_a_thread(anyio.run, journey)
     assert browser.outcome is PairingOutcome.ALREADY_CONNECTED
 
 
