@@ -6,7 +6,7 @@ import base64
 import io
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 import segno
@@ -48,6 +48,13 @@ from plugchat_async._wire import (
     read_status,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from plugchat_async._wire import Redact
+
+Body: TypeAlias = str | bytes | dict[str, Any]
+
 LEGACY = "2@" + ",".join(base64.b64encode(bytes(range(n, n + 45))).decode() for n in range(4))
 LINK = "https://wa.me/settings/linked_devices#" + base64.b64encode(bytes(150)).decode()
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -67,7 +74,7 @@ PNG_BASE64 = base64.b64encode(PNG).decode()
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h9v9"/></svg>'
 
 
-def answer(status: int, body: str | bytes | dict[str, Any], **headers: str) -> Answer:
+def answer(status: int, body: Body, **headers: str) -> Answer:
     """Make an answer; its label is left out, since labels lie and are never looked at."""
     if isinstance(body, dict):
         body = json.dumps(body)
@@ -80,7 +87,7 @@ def keep(text: str) -> str:
     return text
 
 
-def read(status: int, body: str | bytes | dict[str, Any], **headers: str) -> Code | ResponseError:
+def read(status: int, body: Body, **headers: str) -> Code | ResponseError:
     """Read an answer of a QR endpoint."""
     return read_code(answer(status, body, **headers), keep)
 
@@ -125,7 +132,9 @@ def test_a_base_url_holds_for_every_endpoint() -> None:
     ],
 )
 @pytest.mark.parametrize("key", ["value", "qrcode"])
-def test_the_text_of_a_code_is_taken_as_it_is(payload: str, beside: Any, key: str) -> None:
+def test_the_text_of_a_code_is_taken_as_it_is(
+    payload: str, beside: dict[str, object], key: str
+) -> None:
     """No prefix is asked for, nothing is added or lost, and what is no error beside it is none."""
     body = json.dumps({key: payload, **beside})
     assert read(200, body) == Text(payload)
@@ -170,7 +179,7 @@ def test_a_code_is_as_long_as_a_symbol_can_hold(longest: str) -> None:
     [lambda text: {"value": text}, lambda text: {"qrcode": text}, str, json.dumps],
     ids=["value", "qrcode", "bare", "quoted"],
 )
-def test_an_image_in_base64_is_an_image(text: str, body: Any) -> None:
+def test_an_image_in_base64_is_an_image(text: str, body: Callable[[str], Body]) -> None:
     """Either endpoint may answer one, under a key or alone."""
     assert read(200, body(text)) == Picture(PNG, "image/png")
 
@@ -240,7 +249,7 @@ def test_an_svg_is_refused(body: bytes) -> None:
         "You are already connected.",
     ],
 )
-def test_a_success_without_a_code_that_is_connected(body: Any) -> None:
+def test_a_success_without_a_code_that_is_connected(body: Body) -> None:
     """The likeliest answer of a connected instance is 200 with `connected`."""
     assert isinstance(read(200, body), AlreadyConnected)
 
@@ -270,7 +279,7 @@ def test_any_other_status_that_says_so_in_words(status: int, key: str, sentence:
 @pytest.mark.parametrize(
     "body", ["", {}, {"error": "Bad Request"}, {"error": "You are not connected."}]
 )
-def test_a_bare_refusal_is_not_already_connected(status: int, body: Any) -> None:
+def test_a_bare_refusal_is_not_already_connected(status: int, body: Body) -> None:
     """Only the words tell."""
     assert type(read(status, body)) is UnexpectedResponse
 
@@ -286,7 +295,7 @@ def test_a_bare_refusal_is_not_already_connected(status: int, body: Any) -> None
         {"message": "This instance is not already connected", "value": None},
     ],
 )
-def test_an_instance_that_is_not_connected_has_no_code_yet(body: Any) -> None:
+def test_an_instance_that_is_not_connected_has_no_code_yet(body: Body) -> None:
     """These sentences describe the state before a scan."""
     assert isinstance(read(200, body), QRNotReady)
 
@@ -380,7 +389,7 @@ def test_an_instance_that_is_not_connected_has_no_code_yet(body: Any) -> None:
     ],
 )
 def test_what_is_not_a_code_is_an_error_with_a_meaning(
-    status: int, body: Any, error: type[ResponseError]
+    status: int, body: Body, error: type[ResponseError]
 ) -> None:
     """Each row of the family's answers without a code."""
     found = read(status, body)
@@ -439,7 +448,7 @@ def test_a_status_means_what_its_hundred_says(status: int, meaning: type[object]
         "%",
     ],
 )
-def test_an_error_sentence_is_never_a_code(sentence: str, template: Any) -> None:
+def test_an_error_sentence_is_never_a_code(sentence: str, template: object) -> None:
     """Wherever it stands, also where the code should stand, and alone."""
     body = json.dumps(template).replace('"%"', json.dumps(sentence))
     assert isinstance(read(200, body), ResponseError)
@@ -532,7 +541,7 @@ def test_a_single_word_is_never_a_code(word: str, body: Any) -> None:
     ],
 )
 def test_a_message_says_what_happened_and_what_to_do_next(
-    status: int, body: Any, happened: str, to_do: str
+    status: int, body: Body, happened: str, to_do: str
 ) -> None:
     """In words for whoever reads it, with the names as they are spelled."""
     message = str(read(status, body))
@@ -699,7 +708,7 @@ def test_a_sentence_is_found_under_each_of_the_keys(key: str) -> None:
 
 
 @pytest.mark.parametrize("wrap", [str, lambda page: {"error": page}], ids=["alone", "error"])
-def test_a_page_is_no_sentence(wrap: Any) -> None:
+def test_a_page_is_no_sentence(wrap: Callable[[str], Body]) -> None:
     """A proxy's page is not quoted, whatever it speaks of."""
     found = read(502, wrap("<html>You are already connected.</html>"))
     assert isinstance(found, ServerError)
@@ -731,9 +740,9 @@ def test_a_code_is_no_sentence() -> None:
 @pytest.mark.parametrize(
     "wrap", [lambda inner: {"error": inner}, lambda inner: [inner]], ids=["object", "list"]
 )
-def test_sentences_are_not_looked_for_without_end(wrap: Any) -> None:
+def test_sentences_are_not_looked_for_without_end(wrap: Callable[[object], object]) -> None:
     """Nested errors are followed three steps, not as deep as a body can be."""
-    body: Any = "too deep"
+    body: object = "too deep"
     details: list[str | None] = []
     for _ in range(5):
         body = wrap(body)
@@ -758,7 +767,9 @@ def test_a_sentence_is_read_up_to_a_thousand_characters() -> None:
 
 
 @pytest.mark.parametrize("read_answer", [read_code, read_status, read_device, read_done])
-def test_a_body_that_could_not_be_read_says_why(read_answer: Any) -> None:
+def test_a_body_that_could_not_be_read_says_why(
+    read_answer: Callable[[Answer, Redact], object],
+) -> None:
     """A body that was given up leaves its reason, unless the status says more."""
     refused = read_answer(Answer(200, b"", asked_at=NOON, unreadable="is larger"), keep)
     assert isinstance(refused, UnexpectedResponse)
@@ -813,7 +824,7 @@ def test_a_body_that_could_not_be_read_says_why(read_answer: Any) -> None:
         ),
     ],
 )
-def test_the_documented_states(status: int, body: Any, state: InstanceStatus) -> None:
+def test_the_documented_states(status: int, body: Body, state: InstanceStatus) -> None:
     """`connected` decides; on a connected instance `error` is information."""
     assert read_status(answer(status, body), keep) == state
 
@@ -837,7 +848,7 @@ def test_the_documented_states(status: int, body: Any, state: InstanceStatus) ->
         ),
     ],
 )
-def test_what_does_not_tell_the_state(status: int, body: Any, error: type[ResponseError]) -> None:
+def test_what_does_not_tell_the_state(status: int, body: Body, error: type[ResponseError]) -> None:
     """An answer without `connected` is an error with a meaning."""
     assert type(read_status(answer(status, body), keep)) is error
 
