@@ -260,19 +260,20 @@ async def test_checking_before_a_scan_tells_no_and_goes_on() -> None:
         assert pairing.outcome is None
 
 
+async def iterate(pairing: Pairing, instance: FakeInstance, ended_at: list[float]) -> None:
+    """Iterate a session to its end, and note when that is."""
+    async for _ in pairing:
+        pass
+    ended_at.append(instance.now)
+
+
 async def test_checking_after_a_scan_ends_the_session_in_every_task() -> None:
     """The task that iterates is woken, and ends as after any scan."""
     instance = FakeInstance(scan_at=1)
     pairing = instance.pairing(status_interval=14)
     ended_at: list[float] = []
-
-    async def iterate() -> None:
-        async for _ in pairing:
-            pass
-        ended_at.append(instance.now)
-
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(iterate)
+        tasks.start_soon(iterate, pairing, instance, ended_at)
         await anyio.sleep(3)
         assert await pairing.check() is True
     assert ended_at == [3]
@@ -285,15 +286,9 @@ async def test_leaving_ends_the_session_in_every_task() -> None:
     """The task that iterates is woken, and asks for nothing more."""
     instance = FakeInstance()
     ended_at: list[float] = []
-
-    async def iterate() -> None:
-        async for _ in pairing:
-            pass
-        ended_at.append(instance.now)
-
     async with anyio.create_task_group() as tasks:
         async with instance.pairing() as pairing:
-            tasks.start_soon(iterate)
+            tasks.start_soon(iterate, pairing, instance, ended_at)
             await anyio.sleep(3)
     assert ended_at == [3]
     assert pairing.outcome is PairingOutcome.CANCELLED
