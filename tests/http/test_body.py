@@ -92,7 +92,9 @@ async def test_a_bomb_is_inflated_no_further_than_the_limit(compress: object) ->
         await read_body(response(bomb, encoding="gzip"))
 
 
-@pytest.mark.parametrize("body", [gzip.compress(b"2@code")[:-4], b"2@code"])
+@pytest.mark.parametrize(
+    "body", [gzip.compress(b"2@code")[:-4], b"2@code"], ids=["truncated", "not compressed"]
+)
 async def test_broken_compression_is_refused(body: bytes) -> None:
     """A body that breaks off, or was never compressed, is no code."""
     with pytest.raises(UnreadableBody, match="breaks off"):
