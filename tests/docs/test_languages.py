@@ -9,13 +9,16 @@ import ast
 import re
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from markdown_it import MarkdownIt
 
 import plugchat_async
 from plugchat_async import PlugChatError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
 PORTUGUESE = sorted([*ROOT.glob("*.pt-BR.md"), *ROOT.glob("docs/**/*.pt-BR.md")])
@@ -110,7 +113,12 @@ def output(_: str) -> None:
     """Leave nothing of what a program printed: that is compared with what it prints."""
 
 
-READ = {"python": program, "console": commands, "powershell": str.strip, "text": output}
+READ: dict[str, Callable[[str], object]] = {
+    "python": program,
+    "console": commands,
+    "powershell": str.strip,
+    "text": output,
+}
 
 
 def examples(page: Path) -> list[tuple[str, object]]:
