@@ -16,6 +16,7 @@ from plugchat_async.sandbox import ANSWERS, Call, Sandbox, Scan
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from contextlib import AbstractContextManager
     from unittest.mock import Mock
 
     import httpx
@@ -526,10 +527,12 @@ class TestBadArguments:
             (78.0, pytest.raises(TypeError, match="payload_size must be an int, not float")),
         ],
     )
-    def test_a_payload_size_out_of_its_range_is_refused(self, size: Any, refusal: Any) -> None:
+    def test_a_payload_size_out_of_its_range_is_refused(
+        self, size: object, refusal: AbstractContextManager[object]
+    ) -> None:
         """A shorter payload could be guessed, and no longer one is issued."""
         with refusal:
-            Sandbox(payload_size=size)
+            Sandbox(payload_size=size)  # type: ignore[arg-type]  # on purpose
 
     def test_an_unknown_answer_suggests_near_ones(self, sandbox: Sandbox) -> None:
         """A typing error is answered with what was meant."""
