@@ -1,6 +1,7 @@
 """A server that does what servers do wrong, to the byte, and then does it right.
 
-Its sockets block, in threads of their own: nothing of it runs on the event loop under test.
+Its sockets block, in separate threads: nothing of it runs on the event loop under test. When it
+keeps a client waiting, it moves the client's clock forward, so that no test waits for a deadline.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import select
 import socket
 import ssl
 import struct
@@ -23,15 +23,21 @@ from typing import TYPE_CHECKING
 import segno
 import trustme
 
+from plugchat_async import NetworkError, RequestTimeout, UnexpectedResponse
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+
+    from plugchat_async import PlugChatError
+
+    Seconds = Iterator[float]
 
 MEBIBYTE = 1024 * 1024
 
-# For what is cut off by it. All else has time enough, however busy the machine is.
-SHORT_TIMEOUT = 3.0
-LONG_TIMEOUT = 30.0
+# A client's, in seconds: long enough for every value, however busy the machine is.
+TIMEOUT = 30.0
+RETRIES = 1
 
 # What a server sends to a request that it was never sent.
 STRAY_PAYLOAD = "2@of-somebody-else"
@@ -51,12 +57,6 @@ def _stray_reply() -> bytes:
     return reply(json.dumps({"value": STRAY_PAYLOAD}).encode())
 
 
-def _pause(connection: socket.socket, seconds: float) -> None:
-    """Wait, unless the client goes away before."""
-    if select.select([connection], [], [], seconds)[0]:
-        raise ConnectionAbortedError("the client has gone")
-
-
 def _answer(connection: socket.socket, body: bytes) -> None:
     connection.sendall(reply(body))
 
@@ -70,17 +70,20 @@ def _close(connection: socket.socket, _body: bytes = b"") -> None:
     connection.close()
 
 
-def _stall(connection: socket.socket, _body: bytes = b"") -> None:
+def _stall(connection: socket.socket, _body: bytes = b"") -> Seconds:
+    yield TIMEOUT
     while connection.recv(65536):
         pass
 
 
-def _then(strike: Callable[[socket.socket], None], *raw: bytes) -> Callable[..., None]:
+def _then(
+    strike: Callable[[socket.socket], Seconds | None], *raw: bytes
+) -> Callable[..., Seconds | None]:
     """Send bytes that are the same for each request, then do something else to the connection."""
 
-    def send_then_strike(connection: socket.socket, _body: bytes = b"") -> None:
+    def send_then_strike(connection: socket.socket, _body: bytes = b"") -> Seconds | None:
         connection.sendall(b"".join(raw))
-        strike(connection)
+        return strike(connection)
 
     return send_then_strike
 
@@ -97,13 +100,13 @@ def _without_end(head: bytes, again: bytes) -> Callable[..., None]:
     return send
 
 
-def _drip(pause: float, *, at_once: int = 0) -> Callable[..., None]:
-    def drip(connection: socket.socket, body: bytes) -> None:
-        answer = reply(body)
-        connection.sendall(answer[:at_once])
-        for byte in answer[at_once:]:
+def _drip(pause: float, *, first: int = 0) -> Callable[..., Seconds]:
+    def drip(connection: socket.socket, body: bytes) -> Seconds:
+        response = reply(body)
+        connection.sendall(response[:first])
+        for byte in response[first:]:
             connection.sendall(bytes([byte]))
-            _pause(connection, pause)
+            yield pause
 
     return drip
 
@@ -113,18 +116,18 @@ def _half_a_body(connection: socket.socket, body: bytes) -> None:
     connection.close()
 
 
-def _stall_in_the_body(connection: socket.socket, body: bytes) -> None:
+def _stall_in_the_body(connection: socket.socket, body: bytes) -> Seconds:
     connection.sendall(reply(body)[: -len(body) // 2])
-    _stall(connection)
+    return _stall(connection)
 
 
 def _length_too_short(connection: socket.socket, body: bytes) -> None:
     connection.sendall(reply(body, length=len(body) - 5))
 
 
-def _length_too_long(connection: socket.socket, body: bytes) -> None:
+def _length_too_long(connection: socket.socket, body: bytes) -> Seconds:
     connection.sendall(reply(body, length=len(body) + 5))
-    _stall(connection)
+    return _stall(connection)
 
 
 def _informational_first(status: str) -> Callable[..., None]:
@@ -134,10 +137,10 @@ def _informational_first(status: str) -> Callable[..., None]:
     return answer
 
 
-def _continue_again(connection: socket.socket, _body: bytes) -> None:
+def _continue_again(connection: socket.socket, _body: bytes) -> Seconds:
     while True:
         connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-        _pause(connection, 0.01)
+        yield 1
 
 
 def _without_length(version: str) -> Callable[..., None]:
@@ -188,109 +191,142 @@ def _hang_up(connection: socket.socket) -> None:
 
 @dataclass(frozen=True)
 class Fault:
-    """What a server does wrong, in the words of the table.
+    """Fault of a server, in the words of the table, and what a call ends in.
+
+    What is done to a connection yields the seconds that a client is to be kept waiting.
 
     Attributes:
         name: What the table calls it.
-        on_request: What it does to a connection on which a request came, whose right answer has
+        error: What a call raises; None if it returns the code all the same.
+        on_request: What it does to a connection on which a request came, whose right response has
             the body that it is given.
         on_connect: What it does to a connection before anything else.
         on_idle: What it does to a connection that stayed open, before it is repaired.
-        certificate: What it shows as its certificate; None where it speaks no TLS.
+        certificate: What it shows as its certificate; None if it speaks no TLS.
         is_https: Whether the client expects TLS.
-        timeout: The client's.
         resolves: Whether its name is known.
         listens: Whether anybody is there.
     """
 
     name: str
-    on_request: Callable[[socket.socket, bytes], None] = _answer
-    on_connect: Callable[[socket.socket], None] | None = None
+    error: type[PlugChatError] | None
+    on_request: Callable[[socket.socket, bytes], Seconds | None] = _answer
+    on_connect: Callable[[socket.socket], Seconds | None] | None = None
     on_idle: Callable[[socket.socket], None] | None = None
     certificate: str | None = None
     is_https: bool = False
-    timeout: float = LONG_TIMEOUT
     resolves: bool = True
     listens: bool = True
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts a call makes: a response is final, and everything else is transient."""
+        return 1 + RETRIES * (self.error is not None and issubclass(self.error, NetworkError))
 
 
 _CHUNKED = "Transfer-Encoding: chunked"
 _PLAIN_400 = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_UPGRADE = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"
 
 FAULTS = {
     "Before the request": [
-        Fault("the name does not resolve", resolves=False),
-        Fault("the connection is refused", listens=False),
-        Fault("the connection is reset at once", on_connect=_reset),
-        Fault("the connection is closed at once", on_connect=_close),
+        Fault("the name does not resolve", NetworkError, resolves=False),
+        Fault("the connection is refused", NetworkError, listens=False),
+        Fault("the connection is reset immediately", NetworkError, on_connect=_reset),
+        Fault("the connection is closed immediately", NetworkError, on_connect=_close),
     ],
     "TLS": [
-        Fault("a certificate for another name", certificate="another name", is_https=True),
-        Fault("an expired certificate", certificate="expired", is_https=True),
-        Fault("a self-signed certificate", certificate="self-signed", is_https=True),
-        Fault("an authority that is not trusted", certificate="unknown authority", is_https=True),
-        Fault("plain HTTP in place of TLS", on_connect=_then(_close, _PLAIN_400), is_https=True),
-        Fault("TLS in place of plain HTTP", certificate="valid"),
-        Fault("a reset in the handshake", on_connect=_reset, is_https=True),
-        Fault("a stall in the handshake", on_connect=_stall, is_https=True, timeout=SHORT_TIMEOUT),
-    ],
-    "No answer, or none in time": [
-        Fault("a reset", _reset),
-        Fault("a close without a word", _close),
-        Fault("a stall before the answer", _stall, timeout=SHORT_TIMEOUT),
         Fault(
-            "a stall in the header",
-            _then(_stall, b"HTTP/1.1 200 OK\r\nContent-"),
-            timeout=SHORT_TIMEOUT,
+            "a certificate for another name",
+            NetworkError,
+            certificate="another name",
+            is_https=True,
         ),
-        Fault("a stall in the body", _stall_in_the_body, timeout=SHORT_TIMEOUT),
-        Fault("a byte a second", _drip(1), timeout=SHORT_TIMEOUT),
-        Fault("a byte a second in the body", _drip(1, at_once=50), timeout=SHORT_TIMEOUT),
-        Fault("100 Continue again and again", _continue_again, timeout=SHORT_TIMEOUT),
-    ],
-    "Broken HTTP": [
-        Fault("another protocol", _then(_close, b"SSH-2.0-OpenSSH_9.9\r\n")),
-        Fault("HTTP/2 that nobody asked for", _then(_close, bytes.fromhex("000000040000000000"))),
-        Fault("a head that breaks off", _then(_close, b"HTTP/1.1 200 OK\r\nContent-Len")),
-        Fault("a header without end", _without_end(b"HTTP/1.1 200 OK\r\nX-Long: ", b"x")),
-        Fault("headers without end", _without_end(b"HTTP/1.1 200 OK\r\n", b"X-Many: x\r\n")),
-        Fault("a header with a NUL", _with_header("X-Nul: \0")),
-        Fault("two lengths", _with_header("Content-Length: 1")),
-        Fault("half a body", _half_a_body),
-        Fault("a length that is too long", _length_too_long, timeout=SHORT_TIMEOUT),
-        Fault("a length that is too short", _length_too_short),
-        Fault("chunks that break off", _then(_close, _head(_CHUNKED), b'8\r\n{"val')),
-        Fault("chunks that are none", _then(_close, _head(_CHUNKED), b"nonsense\r\n")),
+        Fault("an expired certificate", NetworkError, certificate="expired", is_https=True),
+        Fault("a self-signed certificate", NetworkError, certificate="self-signed", is_https=True),
         Fault(
-            "101 Switching Protocols",
-            _then(_close, b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"),
+            "an untrusted certificate authority",
+            NetworkError,
+            certificate="unknown authority",
+            is_https=True,
         ),
-    ],
-    "Bodies that are no code": [
-        Fault("a bomb: 64 KiB that inflate to 64 MiB", _send_bomb),
-        Fault("gzip that breaks off", _gzip_that_breaks_off),
-        Fault("a compression that nobody asked for", _with_header("Content-Encoding: br")),
         Fault(
-            "1 GB of chunks",
+            "plain HTTP instead of TLS",
+            NetworkError,
+            on_connect=_then(_close, _PLAIN_400),
+            is_https=True,
+        ),
+        Fault("TLS instead of plain HTTP", NetworkError, certificate="valid"),
+        Fault("a reset in the handshake", NetworkError, on_connect=_reset, is_https=True),
+        Fault("a stall in the handshake", RequestTimeout, on_connect=_stall, is_https=True),
+    ],
+    "No response, or none in time": [
+        Fault("a reset", NetworkError, _reset),
+        Fault("closed without a response", NetworkError, _close),
+        Fault("a stall before the response", RequestTimeout, _stall),
+        Fault(
+            "a stall in the header", RequestTimeout, _then(_stall, b"HTTP/1.1 200 OK\r\nContent-")
+        ),
+        Fault("a stall in the body", RequestTimeout, _stall_in_the_body),
+        Fault("a byte a second", RequestTimeout, _drip(1)),
+        Fault("a byte a second in the body", RequestTimeout, _drip(1, first=50)),
+        Fault("100 Continue again and again", RequestTimeout, _continue_again),
+    ],
+    "Malformed HTTP": [
+        Fault("another protocol", NetworkError, _then(_close, b"SSH-2.0-OpenSSH_9.9\r\n")),
+        Fault(
+            "unsolicited HTTP/2", NetworkError, _then(_close, bytes.fromhex("000000040000000000"))
+        ),
+        Fault("a truncated head", NetworkError, _then(_close, b"HTTP/1.1 200 OK\r\nContent-Len")),
+        Fault(
+            "an endless header", NetworkError, _without_end(b"HTTP/1.1 200 OK\r\nX-Long: ", b"x")
+        ),
+        Fault(
+            "endless headers", NetworkError, _without_end(b"HTTP/1.1 200 OK\r\n", b"X-Many: x\r\n")
+        ),
+        Fault("a header with a NUL", NetworkError, _with_header("X-Nul: \0")),
+        Fault("two lengths", NetworkError, _with_header("Content-Length: 1")),
+        Fault("half a body", NetworkError, _half_a_body),
+        Fault("a length that is too long", RequestTimeout, _length_too_long),
+        Fault("a length that is too short", UnexpectedResponse, _length_too_short),
+        Fault("truncated chunks", NetworkError, _then(_close, _head(_CHUNKED), b'8\r\n{"val')),
+        Fault("malformed chunks", NetworkError, _then(_close, _head(_CHUNKED), b"nonsense\r\n")),
+        Fault("101 Switching Protocols", NetworkError, _then(_close, _UPGRADE)),
+    ],
+    "Invalid bodies": [
+        Fault("a bomb: 64 KiB that inflate to 64 MiB", UnexpectedResponse, _send_bomb),
+        Fault("truncated gzip", UnexpectedResponse, _gzip_that_breaks_off),
+        Fault("unsolicited compression", UnexpectedResponse, _with_header("Content-Encoding: br")),
+        Fault(
+            "endless chunks",
+            UnexpectedResponse,
             _without_end(_head(_CHUNKED), b"10000\r\n" + b"x" * 65536 + b"\r\n"),
         ),
-        Fault("1 GB in one chunk", _without_end(_head(_CHUNKED) + b"40000000\r\n", b"x" * 65536)),
-        Fault("1 GB that a length announces", _without_end(reply(b"", length=2**30), b"x" * 65536)),
+        Fault(
+            "1 GB in one chunk",
+            UnexpectedResponse,
+            _without_end(_head(_CHUNKED) + b"40000000\r\n", b"x" * 65536),
+        ),
+        Fault(
+            "1 GB that a length announces",
+            UnexpectedResponse,
+            _without_end(reply(b"", length=2**30), b"x" * 65536),
+        ),
     ],
-    "More answers than requests": [
-        Fault("two answers at once", _two_answers),
-        Fault("an answer to no request, while idle", on_idle=_stray_answer),
+    "More responses than requests": [
+        Fault("two responses to one request", None, _two_answers),
+        Fault("a response to no request, while idle", None, on_idle=_stray_answer),
     ],
-    "What HTTP allows": [
-        Fault("100 Continue first", _informational_first("100 Continue")),
-        Fault("103 Early Hints first", _informational_first("103 Early Hints")),
-        Fault("HTTP/1.0, the end by closing", _without_length("1.0")),
-        Fault("HTTP/1.1, the end by closing", _without_length("1.1")),
-        Fault("chunks of one byte, with a trailer", _in_chunks),
-        Fault("a byte a millisecond", _drip(0.001)),
-        Fault("a header of 64 KiB", _with_header("X-Long: " + "x" * 65536)),
-        Fault("a header beyond ASCII", _with_header("X-Name: \xe7")),
-        Fault("a close while idle", on_idle=_hang_up),
+    "Valid HTTP": [
+        Fault("100 Continue first", None, _informational_first("100 Continue")),
+        Fault("103 Early Hints first", None, _informational_first("103 Early Hints")),
+        Fault("HTTP/1.0, ended by closing", None, _without_length("1.0")),
+        Fault("HTTP/1.1, ended by closing", None, _without_length("1.1")),
+        Fault("chunks of one byte, with a trailer", None, _in_chunks),
+        Fault("a byte a millisecond", None, _drip(0.001)),
+        Fault("a header of 64 KiB", None, _with_header("X-Long: " + "x" * 65536)),
+        Fault("a header beyond ASCII", None, _with_header("X-Name: \xe7")),
+        Fault("closed while idle", None, on_idle=_hang_up),
     ],
 }
 
@@ -345,16 +381,29 @@ class Resolver:
 
 
 class FaultyServer:
-    """Do what a fault says, from `strike()` to `repair()`; before and after that answer well.
+    """Server with a fault from `strike()` to `repair()`, and without one before and after.
+
+    Args:
+        fault: What it does wrong.
+        certificates: What it can show.
+        resolver: By which clients find it.
+        pass_time: Moves the client's clock forward by so many seconds.
 
     Attributes:
         base_url: Where it is.
         payload: The code that it made for the request that came last.
     """
 
-    def __init__(self, fault: Fault, certificates: Certificates, resolver: Resolver) -> None:
+    def __init__(
+        self,
+        fault: Fault,
+        certificates: Certificates,
+        resolver: Resolver,
+        pass_time: Callable[[float], None],
+    ) -> None:
         self.payload = ""
         self.fault = fault
+        self._pass_time = pass_time
         self._striking: Fault | None = None
         self._struck_endpoint: str | None = None
         self._certificates = certificates
@@ -416,10 +465,10 @@ class FaultyServer:
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, suppress(OSError):  # by which the client's going shows
-            fault = self._striking or Fault("none", is_https=self.fault.is_https)
+            fault = self._striking or Fault("none", None, is_https=self.fault.is_https)
             certificate = fault.certificate or ("valid" if fault.is_https else None)
             if fault.on_connect is not None:
-                fault.on_connect(connection)
+                self._take(fault.on_connect(connection))
             elif certificate is None:
                 self._converse(connection)
             else:
@@ -439,13 +488,17 @@ class FaultyServer:
             if self._striking is None or self._struck_endpoint not in {None, endpoint}:
                 _answer(connection, body)
             else:
-                self._striking.on_request(connection, body)
+                self._take(self._striking.on_request(connection, body))
+
+    def _take(self, pauses: Seconds | None) -> None:
+        for seconds in pauses or ():
+            self._pass_time(seconds)
 
     def _body(self, endpoint: str) -> bytes:
         if endpoint == "/status":
             return b'{"connected": false}'
         self._codes += 1
-        self.payload = f"2@code-{self._codes}"
+        self.payload = f"2@{self._codes:040}"  # 30 s and more, by a byte a second
         if endpoint == "/qr-code/image":
             image = segno.make(self.payload).png_data_uri()
             return json.dumps({"value": image}).encode()

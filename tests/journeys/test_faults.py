@@ -1,8 +1,6 @@
-"""What callers get when the server does wrong, over real sockets: docs/reference/faults.md.
+"""What a call ends in when the server does wrong, over real sockets: docs/reference/faults.md.
 
-The tables of that page are what these tests saw. To write them anew, name the page:
-
-    FAULTS_PAGE=docs/reference/faults.md pytest tests/journeys/test_faults.py
+Each fault is a test: `pytest tests/journeys/test_faults.py -k a-stall-in-the-body`.
 """
 
 from __future__ import annotations
@@ -10,12 +8,14 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import re
 import socket
 import ssl
 import threading
 import tracemalloc
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
-from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ import anyio
 import httpx
 import httpx2
 import pytest
+from anyio.from_thread import BlockingPortal
 
 from plugchat_async import (
     AsyncPlugChat,
@@ -35,44 +36,66 @@ from plugchat_async import (
 from plugchat_async._http import pool
 from tests.eventually import eventually
 
-from .faulty_server import FAULTS, Certificates, Fault, FaultyServer, Resolver, issue_certificates
+from .clock import jump, jumping
+from .faulty_server import (
+    FAULTS,
+    RETRIES,
+    TIMEOUT,
+    Certificates,
+    Fault,
+    FaultyServer,
+    Resolver,
+    issue_certificates,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 
     from plugchat_async import PairingState, QRCode, Watcher
 
-    Place = Callable[[AsyncPlugChat, FaultyServer], Awaitable[str]]
-
-pytestmark = pytest.mark.anyio
+    Start = Callable[[Fault, BlockingPortal], FaultyServer]
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "faults.md"
 TOKEN = "F3A9-the-token-of-a-tenant-7C21"
+THE_CODE = "the code"
 
-# With one further attempt each; what a call may take beyond their timeouts is the pause between
-# them, and what a busy machine adds.
-RETRIES = 1
-SLACK = 30
+# In seconds: the timeouts are jumped over, and what is left is for a busy machine.
+LONGEST = 2 * (1 + RETRIES) * TIMEOUT
+LONGEST_PAUSE = 1.0
 
-# Most cases wait for something, but a machine that is too busy would miss short time-outs.
-AT_ONCE = 16
-
-MOST_MEMORY = 16 * 1024 * 1024
+MAX_MEMORY = 16 * 1024 * 1024
 
 FAULT = {fault.name: fault for faults in FAULTS.values() for fault in faults}
-
-COLUMNS = "| Fault | What `qr_code()` brings | Attempts | What the next call brings |"
-HEAD = f"{COLUMNS}\n|---|---|---|---|\n"
 
 # A few that differ in kind, for each of the places where a fault can strike.
 REPRESENTATIVES = [
     "a reset",
-    "a stall before the answer",
+    "a stall before the response",
     "half a body",
     "another protocol",
     "a bomb: 64 KiB that inflate to 64 MiB",
     "100 Continue first",
 ]
+
+
+def id_of(name: str) -> str:
+    """Return an id that `pytest -k` takes for one word."""
+    return re.sub(r"[^\w./]+", "-", name).strip("-")
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """Run a test on both event loops, with clocks that can be moved forward."""
+    return jumping(request.param)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_objects() -> Generator[None]:
+    # Each test collects garbage, which takes long among all that was imported before.
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="module")
@@ -82,197 +105,132 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 @pytest.fixture
-def start(
-    certificates: Certificates, monkeypatch: pytest.MonkeyPatch
-) -> Generator[Callable[[Fault], FaultyServer]]:
+def start(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> Generator[Start]:
     """Give a way to start servers, whose names and certificates our own pool can trust."""
     resolver = Resolver()
     monkeypatch.setattr(socket, "getaddrinfo", resolver.getaddrinfo)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.authority))
+    # Read once a process, whatever the environment becomes.
     pool._tls_context.cache_clear()
-    yield lambda fault: FaultyServer(fault, certificates, resolver)
+    yield lambda fault, portal: FaultyServer(
+        fault, certificates, resolver, partial(portal.call, jump)
+    )
     pool._tls_context.cache_clear()
 
 
-class Attempts(logging.Handler):
-    """Note the log's line about each attempt, for the case that made it of many at once."""
-
-    made: ContextVar[list[str]] = ContextVar("made")
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.made.get().append(record.getMessage())
-
-
-@pytest.fixture(autouse=True)
-def _attempts(caplog: pytest.LogCaptureFixture) -> Generator[None]:
+@pytest.fixture
+def attempts(caplog: pytest.LogCaptureFixture) -> Callable[[], int]:
+    """Give a way to count the attempts, each of which is a line in the log."""
     caplog.set_level(logging.DEBUG, logger="plugchat_async")
-    logger, handler = logging.getLogger("plugchat_async"), Attempts()
-    logger.addHandler(handler)
-    yield
-    logger.removeHandler(handler)
-
-
-def open_files() -> set[Path]:
-    """List this process's file descriptors, sockets among them."""
-    return set(Path("/dev/fd").iterdir())
+    return lambda: [name for name, *_ in caplog.record_tuples].count("plugchat_async")
 
 
 @asynccontextmanager
 async def nothing_left() -> AsyncGenerator[None]:
-    """Hold a block to leaving no task, no socket and no file open."""
+    """Check that a block leaves no task, no socket and no file open."""
     gc.collect()
-    tasks, files = set(anyio.get_running_tasks()), open_files()
+    before = open_tasks_and_files()
     yield
     gc.collect()  # what was left open warns now, and a warning fails the test
-    assert set(anyio.get_running_tasks()) == tasks
-    assert open_files() == files
+    await eventually(lambda: open_tasks_and_files() == before, "left a task, a socket or a file")
+
+
+def open_tasks_and_files() -> tuple[set[anyio.TaskInfo], set[Path]]:
+    """Return the loop's tasks and this process's file descriptors, sockets among them."""
+    return set(anyio.get_running_tasks()), set(Path("/dev/fd").iterdir())
 
 
 @contextmanager
 def little_memory() -> Generator[None]:
-    """Hold a block, all its faults at once, to 16 MiB more than before."""
+    """Check that a block takes at most 16 MiB more than before."""
     tracemalloc.start()
     yield
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < MOST_MEMORY
+    assert peak < MAX_MEMORY
 
 
 @asynccontextmanager
-async def meeting(server: FaultyServer, http_client: Any = None) -> AsyncGenerator[AsyncPlugChat]:
-    """Give a client for a server, and wait until it has closed all that it opened."""
+async def meeting(
+    start: Start, fault: Fault, http_client: Any = None
+) -> AsyncGenerator[tuple[AsyncPlugChat, FaultyServer]]:
+    """Give a client and its server, and wait until it has closed all that it opened."""
     async with AsyncExitStack() as closing_down:
+        server = start(fault, await closing_down.enter_async_context(BlockingPortal()))
         closing_down.callback(server.close)
         closing_down.push_async_callback(
-            eventually, lambda: not server.has_connections, f"{server.fault.name}: left connected"
+            eventually, lambda: not server.has_connections, "left connected"
         )
         if http_client is not None:
             await closing_down.enter_async_context(http_client)
-        yield await closing_down.enter_async_context(
-            AsyncPlugChat(
-                TOKEN,
-                base_url=server.base_url,
-                timeout=server.fault.timeout,
-                retries=RETRIES,
-                allow_insecure_http=True,
-                http_client=http_client,
-            )
+        client = AsyncPlugChat(
+            TOKEN,
+            base_url=server.base_url,
+            timeout=TIMEOUT,
+            retries=RETRIES,
+            allow_insecure_http=True,
+            http_client=http_client,
         )
+        yield await closing_down.enter_async_context(client), server
 
 
 async def finish(server: FaultyServer) -> None:
-    """Wait until the server has done all that it does wrong, and let it answer well."""
-    await eventually(lambda: not server.is_at_work, f"{server.fault.name}: never done")
+    """Wait until the server has done all that it does wrong, and repair it."""
+    await eventually(lambda: not server.is_at_work, "never done")
     server.repair()
 
 
-def longest(fault: Fault) -> float:
-    """Tell how many seconds a call may take at most."""
-    return (1 + RETRIES) * fault.timeout + SLACK
+async def skip_pauses(attempts: Callable[[], int]) -> None:
+    """Move the clock over the pause that follows an attempt."""
+    skipped = attempts()
+    while True:
+        await anyio.sleep(0.005)  # for the pause to begin: one that begins later is waited for
+        if attempts() > skipped:
+            skipped = attempts()
+            jump(LONGEST_PAUSE)
 
 
-async def ask(client: AsyncPlugChat, server: FaultyServer) -> tuple[str, int]:
-    """Call `qr_code()`, and tell what came and how many attempts were made."""
-    attempts: list[str] = []
-    Attempts.made.set(attempts)
-    with anyio.fail_after(longest(server.fault)):
-        try:
-            code = await client.qr_code()
-        except PlugChatError as error:
-            seen = f"`{type(error).__name__}`, `{error.code}`"
-        else:
-            seen = "the code" if code.payload == server.payload else "**another answer's code**"
-    return seen, len(attempts)
+@dataclass(frozen=True)
+class Place:
+    """Place where a fault can strike.
+
+    Attributes:
+        name: What the table calls it.
+        call: Lets the server do wrong, and returns what the table says of a result.
+        value: What it says when the fault does no harm.
+        failure: What it says of an error; None if none ever comes.
+    """
+
+    name: str
+    call: Callable[[AsyncPlugChat, FaultyServer], Awaitable[str]]
+    value: str = THE_CODE
+    failure: str | None = "`{code}`"
+
+    async def seen(
+        self, client: AsyncPlugChat, server: FaultyServer, attempts: Callable[[], int]
+    ) -> str:
+        """Let the fault strike, and return the table's words for what came."""
+        async with anyio.create_task_group() as pauses:
+            pauses.start_soon(skip_pauses, attempts)
+            with anyio.fail_after(LONGEST):
+                try:
+                    seen = await self.call(client, server)
+                except PlugChatError as error:
+                    seen = self._failed(type(error))
+            pauses.cancel_scope.cancel()
+        return seen
+
+    def expected(self, fault: Fault) -> str:
+        """Return the table's words for what a fault ends in."""
+        return self.value if fault.error is None else self._failed(fault.error)
+
+    def _failed(self, error: type[PlugChatError]) -> str:
+        return (self.failure or self.value).format(name=error.__name__, code=error.code)
 
 
-async def row_of(server: FaultyServer, http_client: Any) -> str:
-    """Let the fault strike a call, make another call after it, and tell of both."""
-    async with meeting(server, http_client) as client:
-        server.strike()
-        seen, attempts = await ask(client, server)
-        await finish(server)
-        seen_next, _ = await ask(client, server)
-    assert seen_next == "the code", server.fault.name
-    return f"| {server.fault.name} | {seen} | {attempts} | {seen_next} |\n"
-
-
-async def rows_of(
-    start: Callable[[Fault], FaultyServer], make_http_client: Callable[[], Any]
-) -> dict[str, str]:
-    """Let each fault strike a call, and give the rows by its name."""
-    at_once = anyio.CapacityLimiter(AT_ONCE)
-    rows: dict[str, str] = {}
-
-    async def note(fault: Fault) -> None:
-        async with at_once:
-            rows[fault.name] = await row_of(start(fault), make_http_client())
-
-    async with anyio.create_task_group() as cases:
-        for fault in sorted(FAULT.values(), key=lambda fault: fault.timeout):
-            cases.start_soon(note, fault)
-    return rows
-
-
-def check_page(part: str, seen: str, folder: Path) -> None:
-    """Compare a part of the page with what was seen, which is written where `FAULTS_PAGE` says."""
-    begin, end = f"<!-- {part}: as seen -->\n", f"<!-- {part}: end -->\n"
-    before, rest = PAGE.read_text("utf-8").split(begin)
-    _, after = rest.split(end)
-    page = f"{before}{begin}\n{seen}\n{end}{after}"
-    Path(os.environ.get("FAULTS_PAGE", folder / PAGE.name)).write_text(page, "utf-8")
-    assert PAGE.read_text("utf-8") == page
-
-
-async def test_each_fault_on_a_call(start: Callable[[Fault], FaultyServer], tmp_path: Path) -> None:
-    """The page tells what comes, after how many attempts, and what the next call brings."""
-    with little_memory():
-        async with nothing_left():
-            rows = await rows_of(start, lambda: None)
-    tables = [
-        f"### {heading}\n\n{HEAD}" + "".join(rows[fault.name] for fault in faults)
-        for heading, faults in FAULTS.items()
-    ]
-    check_page("calls", "\n".join(tables), tmp_path)
-
-
-async def test_each_fault_on_a_call_over_a_client_brought_along(
-    start: Callable[[Fault], FaultyServer], certificates: Certificates, tmp_path: Path
-) -> None:
-    """It comes to the same, and the page tells where it does not."""
-    trust = ssl.create_default_context(cafile=certificates.authority)
-    own_pool, _ = PAGE.read_text("utf-8").split("<!-- calls: end -->")
-    tables: list[str] = []
-
-    async def note(make_http_client: Any) -> None:
-        rows = await rows_of(start, lambda: make_http_client(verify=trust))
-        differing = [rows[name] for name in FAULT if rows[name] not in own_pool]
-        tables.append("".join([HEAD, *differing] if differing else ["None.\n"]))
-
-    async with nothing_left(), anyio.create_task_group() as families:
-        families.start_soon(note, httpx.AsyncClient)
-        families.start_soon(note, httpx2.AsyncClient)
-    for table in tables:
-        check_page("brought along", table, tmp_path)
-
-
-async def test_a_caller_who_gives_up_in_the_handshake_leaves_no_connection(
-    start: Callable[[Fault], FaultyServer],
-) -> None:
-    """The server sees the connection close, as it does when the call's own time is over."""
-    said_hello = threading.Event()
-
-    def stall(connection: socket.socket) -> None:
-        while connection.recv(65536):
-            said_hello.set()
-
-    async with nothing_left():
-        server = start(Fault("a stall in the handshake", on_connect=stall, is_https=True))
-        server.strike()
-        async with meeting(server) as client, anyio.create_task_group() as calls:
-            calls.start_soon(client.qr_code)
-            await eventually(said_hello.is_set, "the handshake never began")
-            calls.cancel_scope.cancel()
-    assert calls.cancel_scope.cancelled_caught
+async def _code(client: AsyncPlugChat, server: FaultyServer) -> str:
+    server.strike()
+    return told(await client.qr_code(), server)
 
 
 async def _image(client: AsyncPlugChat, server: FaultyServer) -> str:
@@ -314,7 +272,7 @@ async def _pairing_later(client: AsyncPlugChat, server: FaultyServer) -> str:
 async def _pairing_in_status(client: AsyncPlugChat, server: FaultyServer) -> str:
     server.strike("/status")
     shown: list[QRCode] = []
-    pairing = client.pairing(interval=0.4, max_rounds=2, status_interval=0.1)
+    pairing = client.pairing(interval=0.1, max_rounds=2, status_interval=0.02)
     outcome = await pairing.wait(shown.append)
     return f"{len(shown)} codes, `{outcome}`"
 
@@ -330,69 +288,138 @@ async def _hub(client: AsyncPlugChat, server: FaultyServer) -> str:
         hub.restart(client)
         restarted = await state_after_starting(states)
         assert isinstance(restarted, ShowingCode)
-        assert told(restarted.qr, server) == "the code"
+        assert told(restarted.qr, server) == THE_CODE
     return f"`Failed`, `{state.code}`"
 
 
 async def state_after_starting(states: Watcher) -> PairingState:
-    """Take the next state that tells anything."""
+    """Return the next state after those without news."""
     while isinstance(state := await anext(states), Starting):
         pass
     return state
 
 
 def told(code: QRCode, server: FaultyServer) -> str:
-    """Name a code, which must be the server's latest."""
-    assert code.payload == server.payload
-    return "the code"
+    """Return the table's words for a code, which is right if it is the server's latest."""
+    return THE_CODE if code.payload == server.payload else "**another response's code**"
 
 
-PLACES: dict[str, Place] = {
-    "`qr_code_image()`": _image,
-    "`status()`": _status,
-    "`qr_stream()`, first code": _stream_at_first,
-    "`qr_stream()`, later": _stream_later,
-    "`pairing()`, first code": _pairing_at_first,
-    "`pairing()`, later": _pairing_later,
-    "`pairing()`, in `/status`": _pairing_in_status,
-    "`PairingHub`": _hub,
-}
+CALL = Place("`qr_code()`", _code, failure="`{name}`, `{code}`")
+
+PLACES = [
+    Place("`qr_code_image()`", _image, "`image/png`"),
+    Place("`status()`", _status, "connected: False"),
+    Place("`qr_stream()`, first code", _stream_at_first),
+    Place("`qr_stream()`, later", _stream_later),
+    Place("`pairing()`, first code", _pairing_at_first),
+    Place("`pairing()`, later", _pairing_later),
+    Place("`pairing()`, in `/status`", _pairing_in_status, "2 codes, `expired`", failure=None),
+    Place("`PairingHub`", _hub, failure="`Failed`, `{code}`"),
+]
 
 
-async def cell_of(place: Place, fault: Fault, server: FaultyServer) -> str:
-    """Let a fault strike in a place, tell of it, and make another call after it."""
-    Attempts.made.set([])
-    async with meeting(server) as client:
-        with anyio.fail_after(longest(fault)):
-            try:
-                seen = await place(client, server)
-            except PlugChatError as error:
-                seen = f"`{error.code}`"
-        await finish(server)
-        seen_next, _ = await ask(client, server)
-    assert seen_next == "the code"
-    return seen
+async def check(
+    place: Place, client: AsyncPlugChat, server: FaultyServer, attempts: Callable[[], int]
+) -> None:
+    """Check what a fault ends in, and that the same client's next call returns the code."""
+    assert await place.seen(client, server, attempts) == place.expected(server.fault)
+    if place is CALL:
+        assert attempts() == server.fault.attempts
+    await finish(server)
+    assert told(await client.qr_code(), server) == THE_CODE
 
 
-async def test_faults_in_each_place(start: Callable[[Fault], FaultyServer], tmp_path: Path) -> None:
-    """The page's table tells what comes where; the next call works, and the hub restarts."""
-    faults = [FAULT[name] for name in REPRESENTATIVES]
-    at_once = anyio.CapacityLimiter(AT_ONCE)
-    cells: dict[tuple[str, str], str] = {}
-
-    async def note(place: str, fault: Fault) -> None:
-        async with at_once:
-            cells[place, fault.name] = await cell_of(PLACES[place], fault, start(fault))
-
+@pytest.mark.anyio
+@pytest.mark.parametrize("fault", FAULT.values(), ids=map(id_of, FAULT))
+async def test_a_call_ends_as_the_page_says(
+    fault: Fault, start: Start, attempts: Callable[[], int]
+) -> None:
+    """With that error or the code, after so many attempts; the next call returns the code."""
     with little_memory():
-        async with nothing_left(), anyio.create_task_group() as cases:
-            for fault in sorted(faults, key=lambda fault: fault.timeout):
-                for place in PLACES:
-                    cases.start_soon(note, place, fault)
-    rows = [
-        ["In", *(fault.name for fault in faults)],
-        ["---"] * (1 + len(faults)),
-        *([place, *(cells[place, fault.name] for fault in faults)] for place in PLACES),
-    ]
-    table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
-    check_page("places", table, tmp_path)
+        async with nothing_left(), meeting(start, fault) as (client, server):
+            await check(CALL, client, server, attempts)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("family", [httpx, httpx2], ids=["httpx", "httpx2"])
+@pytest.mark.parametrize("fault", FAULT.values(), ids=map(id_of, FAULT))
+async def test_a_call_over_a_user_supplied_client_ends_in_the_same(
+    fault: Fault,
+    family: Any,
+    start: Start,
+    certificates: Certificates,
+    attempts: Callable[[], int],
+) -> None:
+    """With the error or the code of our own pool, after as many attempts."""
+    trust = ssl.create_default_context(cafile=certificates.authority)
+    async with (
+        nothing_left(),
+        meeting(start, fault, family.AsyncClient(verify=trust)) as (client, server),
+    ):
+        await check(CALL, client, server, attempts)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("place", PLACES, ids=[id_of(place.name) for place in PLACES])
+@pytest.mark.parametrize("name", REPRESENTATIVES, ids=map(id_of, REPRESENTATIVES))
+async def test_a_fault_ends_as_the_page_says_wherever_it_strikes(
+    name: str, place: Place, start: Start, attempts: Callable[[], int]
+) -> None:
+    """With that error or value; the next call returns the code, and the hub restarts."""
+    async with nothing_left(), meeting(start, FAULT[name]) as (client, server):
+        await check(place, client, server, attempts)
+
+
+@pytest.mark.anyio
+async def test_a_caller_who_gives_up_in_the_handshake_leaves_no_connection(start: Start) -> None:
+    """The server sees the connection close, as it does when the call's own time is over."""
+    said_hello = threading.Event()
+
+    def stall(connection: socket.socket) -> None:
+        while connection.recv(65536):
+            said_hello.set()
+
+    fault = Fault("a stall in the handshake", None, on_connect=stall, is_https=True)
+    async with nothing_left(), meeting(start, fault) as (client, server):
+        server.strike()
+        async with anyio.create_task_group() as calls:
+            calls.start_soon(client.qr_code)
+            await eventually(said_hello.is_set, "the handshake never began")
+            calls.cancel_scope.cancel()
+    assert calls.cancel_scope.cancelled_caught
+
+
+def table(*rows: list[str]) -> str:
+    """Return a table in Markdown, whose first row is its head."""
+    head, *others = rows
+    lines = [head, ["---"] * len(head), *others]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def call_tables() -> str:
+    """Return the tables of what a call ends in."""
+    head = ["Fault", "Result of `qr_code()`", "Attempts", "Next call"]
+    return "\n".join(
+        f"### {heading}\n\n"
+        + table(head, *([f.name, CALL.expected(f), str(f.attempts), THE_CODE] for f in faults))
+        for heading, faults in FAULTS.items()
+    )
+
+
+def place_table() -> str:
+    """Return the table of what a few faults end in, wherever they strike."""
+    faults = [FAULT[name] for name in REPRESENTATIVES]
+    rows = ([place.name, *(place.expected(fault) for fault in faults)] for place in PLACES)
+    return table(["In", *REPRESENTATIVES], *rows)
+
+
+def test_the_page_has_the_tables_that_the_faults_are_tested_by(tmp_path: Path) -> None:
+    """Written anew, it is the same: to a file that is thrown away, or the one in `FAULTS_PAGE`."""
+    page = published = PAGE.read_text("utf-8")
+    for part, tables in {"calls": call_tables(), "places": place_table()}.items():
+        begin, end = f"<!-- {part}: as tested -->\n", f"<!-- {part}: end -->\n"
+        before, rest = page.split(begin)
+        _, after = rest.split(end)
+        page = f"{before}{begin}\n{tables}\n{end}{after}"
+    Path(os.environ.get("FAULTS_PAGE", tmp_path / PAGE.name)).write_text(page, "utf-8")
+    assert page == published
