@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import html
 import io
@@ -18,15 +17,13 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 import anyio
 import httpx
 import httpx2
 import pytest
 from fastapi import FastAPI
-from jinja2.utils import htmlsafe_json_dumps
-from markupsafe import escape
 from PIL import Image
 
 from plugchat_async import (
@@ -59,7 +56,7 @@ from tests.keyword_arguments import ClientArguments
 from tests.raw_server import serve_raw
 from tests.server_sent_events import data_of
 
-from .leaks import PIECE, Leak, Search
+from .spellings import PAYLOAD, SECOND_TOKEN, SECRETS, SPELLED, TOKEN
 from .traces import Traces, recording
 
 if TYPE_CHECKING:
@@ -67,69 +64,6 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from anyio.abc import SocketStream
-
-
-# Each has a plain run of more than 12 characters, and signs that most writers escape.
-TOKEN = "F3A9-tenant-7C21'\"\\/&<+="
-SECOND_TOKEN = "B6D0-second-9E84\"'\\/&<+="
-PAYLOAD = "2@" + "-and,".join(f"Qx7Lk{part}vRé'\"\\/&<+=" for part in range(6))
-
-SECRETS = {"the token": TOKEN, "the second token": SECOND_TOKEN, "the code": PAYLOAD}
-
-
-# The search itself
-
-SPELLED: dict[str, Callable[[str], str]] = {
-    "as it is": str,
-    "in upper case": str.upper,
-    "in lower case": str.lower,
-    "JSON": json.dumps,
-    "JSON in Unicode": lambda text: json.dumps(text, ensure_ascii=False),
-    "JSON with slashes escaped": lambda text: json.dumps(text).replace("/", r"\/"),
-    "JSON in a page": lambda text: str(htmlsafe_json_dumps(text)),
-    "repr": repr,
-    "repr beside another quotation mark": lambda text: repr(f"'\"{text}"),
-    "ascii": ascii,
-    "repr of bytes": lambda text: repr(text.encode()),
-    "HTML": html.escape,
-    "HTML by Jinja": lambda text: str(escape(text)),
-    "HTML between tags": lambda text: html.escape(text, quote=False),
-    "URL-quoted": lambda text: quote(text, safe=""),
-    "URL-quoted in a path": quote,
-    "URL-quoted in a form": quote_plus,
-    "URL-quoted in lower case": lambda text: quote(text, safe="").lower(),
-    "hex": lambda text: text.encode().hex(),
-    "hex in upper case": lambda text: text.encode().hex().upper(),
-    "base64": lambda text: base64.b64encode(text.encode()).decode(),
-    "base64 after a byte": lambda text: base64.b64encode(f"?{text}?".encode()).decode(),
-    "base64 after two bytes": lambda text: base64.b64encode(f"??{text}??".encode()).decode(),
-    "base64 of URLs": lambda text: base64.urlsafe_b64encode(f"{text}??>".encode()).decode(),
-}
-
-
-@pytest.mark.parametrize("spelling", SPELLED)
-@pytest.mark.parametrize("name", SECRETS)
-def test_a_secret_is_found_however_it_is_spelled(name: str, spelling: str) -> None:
-    """Whole or any piece of 12 characters, anywhere in a text, and under its own name."""
-    secret, spell = SECRETS[name], SPELLED[spelling]
-    search = Search(SECRETS)
-    pieces = [secret[start : start + PIECE] for start in range(len(secret) - PIECE + 1)]
-    for text in (secret, *pieces):
-        assert {leak.secret for leak in search.leaks(f"before {spell(text)} after")} == {name}
-
-
-def test_eleven_characters_are_no_secret() -> None:
-    """A masked token that shows so little is let go, and so are honest words."""
-    search = Search(SECRETS)
-    assert search.leaks(f"{TOKEN[:11]}***{TOKEN[-11:]} {PAYLOAD[:11]}") == set()
-    assert search.leaks("Client-Token [redacted] not allowed") == set()
-
-
-def test_a_short_secret_is_found_whole() -> None:
-    """It has no pieces."""
-    search = Search({"the key": "k7-Zq9"})
-    assert search.leaks("?key=K7-zq9&x") == {Leak("the key", "as it is")}
-    assert search.leaks("?key=k7-Zq") == set()
 
 
 def test_a_secret_is_found_wherever_it_was_left(tmp_path: Path) -> None:

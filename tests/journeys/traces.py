@@ -72,13 +72,13 @@ class Traces:
             self.add(f"the file {path.name}", path.read_bytes())
 
     def leaks(self) -> dict[str, set[Leak]]:
-        """Tell which places hold a secret: which one, and how it is spelled there."""
+        """Return the places with a secret: which one, and how it is spelled there."""
         search = Search(self._secrets)
         found: dict[str, set[Leak]] = {}
-        if search.leaks("\n".join(self._lines)):
-            for line, places in self._lines.items():
-                for place in places if search.leaks(line) else ():
-                    found.setdefault(place, set()).update(search.leaks(line))
+        for line, places in self._lines.items():
+            if leaks := search.leaks(line):
+                for place in places:
+                    found.setdefault(place, set()).update(leaks)
         return found
 
     def _add_frames(self, error: BaseException) -> None:
