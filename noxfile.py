@@ -174,7 +174,6 @@ def mutation(session: nox.Session) -> None:
         shutil.copytree(folder, copy / folder)
     for file in ("README.md", "pyproject.toml"):
         shutil.copy(file, copy)
-    report = Path("tests/mutation").resolve()
     with session.chdir(copy):
         session.run("mutmut", "run")
         for module in MUTATED:
@@ -183,7 +182,7 @@ def mutation(session: nox.Session) -> None:
             session.run("cosmic-ray", "init", *names)
             session.run("cr-filter-operators", *reversed(names))
             session.run("cosmic-ray", "exec", *names)
-        session.run("python", str(report))
+    session.run("python", "-m", "tests.mutation", str(copy))
 
 
 @nox.session(python=PYTHONS[0])
