@@ -50,7 +50,7 @@ def _bytecodes() -> list[Figure]:
             what=f"`qr_code()`, {backend}",
             unit="bytecodes",
             against="httpx by hand",
-            ratio_goal=0.95,
+            ratio_goal=1.0,
         )
         for backend in BACKENDS
     ]
