@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import looptime
 import pytest
 from blockbuster import blockbuster_ctx
+from hypothesis import HealthCheck, settings
 from trio.testing import MockClock
 
 if TYPE_CHECKING:
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytest_plugins = ["plugchat_async.testing"]
+
+# The same examples in each run, however slow the machine is: `nox -s fuzz`, `nox -s soak` and the
+# profile "thorough" look for new ones.
+settings.register_profile(
+    "quick", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("quick")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -343,7 +343,7 @@ async def test_the_repr_shows_the_base_url_and_no_token() -> None:
 @example(status=302, headers=[("Location", b"http://example.com:99999999/")], body=b"")
 @example(status=302, headers=[("Location", b"http://ex\xc3\xa4mple.\xe2\x84\x80/")], body=b"")
 @example(status=200, headers=[("Set-Cookie", b"\x80")], body=b'{"value": "2@x"}')
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_whatever_the_api_answers_only_a_model_or_one_of_our_errors_comes_out(
     status: int, headers: list[tuple[str, bytes]], body: bytes
 ) -> None:

@@ -98,7 +98,7 @@ def test_a_code_of_one_character_over_and_over_can_be_scanned(character: str, le
     assert read_codes(on("white", QRCode(payload=payload).png())) == [payload]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     drawing=st.sampled_from(sorted(DRAWINGS)),
     payload=st.one_of(

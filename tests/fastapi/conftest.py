@@ -88,7 +88,7 @@ class Events:
 def listen() -> Generator[Listen]:
     """Give a way to open streams of events."""
     with ExitStack() as stack:
-        client = stack.enter_context(httpx.Client(limits=httpx.Limits(), timeout=10))
+        client = stack.enter_context(httpx.Client(limits=httpx.Limits(), timeout=60))
         listening = []  # what is dropped closes its connection
 
         def listen(url: str, *, headers: Mapping[str, str] | None = None) -> Events:

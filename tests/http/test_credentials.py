@@ -205,7 +205,7 @@ def test_honest_sentences_stay_as_they_are(sentence: str) -> None:
 tokens = st.text(alphabet="QXZqxz0123456789-._~+/=&%@!", min_size=8, max_size=60)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(token=tokens, before=st.sampled_from(["", "'", "token="]), after=st.sampled_from(["", "'."]))
 def test_whatever_the_token_no_piece_of_it_is_left(token: str, before: str, after: str) -> None:
     """Spelled as it is or URL-quoted, a token leaves no trace in the sentence."""

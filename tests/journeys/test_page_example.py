@@ -59,7 +59,7 @@ def example(plugchat_url: str) -> Generator[str]:
 @contextmanager
 def logged_in(url: str, tenant: str) -> Generator[httpx.Client]:
     """Come in as a browser does."""
-    with httpx.Client(base_url=url, follow_redirects=True, timeout=10) as browser:
+    with httpx.Client(base_url=url, follow_redirects=True, timeout=60) as browser:
         page = browser.post(f"/login/{tenant}")
         assert page.url.path == "/whatsapp"
         assert page.headers["content-type"].startswith("text/html")

@@ -477,7 +477,7 @@ def served() -> Generator[tuple[Sandbox, str]]:
 def test_the_page_leaves_no_secret(served: tuple[Sandbox, str], traces: Traces) -> None:
     """Its document, its events and its symbol: the code is drawn, and never written."""
     sandbox, base_url = served
-    with page(base_url) as url, httpx.Client(timeout=10) as browser:
+    with page(base_url) as url, httpx.Client(timeout=60) as browser:
 
         def keep(response: httpx.Response) -> httpx.Response:
             traces.add(f"{response.request.method} {response.url.path}", repr(response.headers.raw))
