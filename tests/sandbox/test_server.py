@@ -151,13 +151,11 @@ async def test_a_request_that_is_never_answered_does_not_hold_up_the_end() -> No
 @pytest.mark.anyio
 async def test_cancellation_ends_the_server_too() -> None:
     """When the task around it is cancelled, the thread is gone all the same."""
-    before = threading.active_count()
     with anyio.CancelScope() as scope:
         async with Sandbox().serve():
             scope.cancel()
             await anyio.sleep_forever()
     assert not [thread for thread in threading.enumerate() if thread.name == "plugchat-sandbox"]
-    assert threading.active_count() <= before + 1  # anyio keeps the worker thread that waited
 
 
 @pytest.mark.anyio
