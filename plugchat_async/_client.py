@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Self
 
 from . import _arguments, _stream, _wire
 from ._errors import UnexpectedResponse
-from ._http.calls import Call, Exchange
+from ._http.borrowed import BorrowedClient
+from ._http.calls import Call, Calls
+from ._http.connection import CLOSED
 from ._http.credentials import Credentials
-from ._http.pool import CLOSED, BorrowedClient, Pool
+from ._http.pool import Pool
 from ._models import QRCode, QRImage
 from ._pairing import Pairing
 from ._threads import run_decoding, run_drawing
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from ._errors import ResponseError
-    from ._http.calls import Result
-    from ._http.pool import AsyncHTTPClient, Connections
+    from ._http.borrowed import AsyncHTTPClient
+    from ._http.calls import Connections, Result
     from ._models import InstanceStatus
 
     T = TypeVar("T")
@@ -89,7 +91,7 @@ class AsyncPlugChat:
             connections = Pool(max_connections, uses_proxies=not is_here)
         else:
             connections = BorrowedClient(http_client)
-        self._exchange = Exchange(connections, timeout=timeout, retries=retries)
+        self._calls = Calls(connections, timeout=timeout, retries=retries)
         self._owns_connections = True
         self._is_closed = False
 
@@ -177,7 +179,7 @@ class AsyncPlugChat:
 
         Source: `GET https://app.plugchat.com.br/api/whatsapp/status`
         """
-        result = await self._exchange.make(self._call(_wire.STATUS, _wire.read_status))
+        result = await self._calls.make(self._call(_wire.STATUS, _wire.read_status))
         return result.value
 
     def pairing(
@@ -258,7 +260,7 @@ class AsyncPlugChat:
         """Close the connections that are this client's own. Closing twice does nothing."""
         self._is_closed = True
         if self._owns_connections:
-            await self._exchange.connections.aclose()
+            await self._calls.connections.aclose()
 
     async def __aenter__(self) -> Self:
         self._check_open()
@@ -283,15 +285,15 @@ class AsyncPlugChat:
         else:
             payload = await _read_picture(result.value)
         code = QRCode(payload=payload, fetched_at=result.asked_at, round=number, rounds=rounds)
-        return code, result.asked_at_clock
+        return code, result.began
 
     async def _ask_for_code(self, endpoint: _wire.Endpoint) -> Result[_wire.Code]:
         call: Call[_wire.Code] = self._call(endpoint, _wire.read_code)
-        return await self._exchange.make(call)
+        return await self._calls.make(call)
 
     async def _look_at_status(self) -> InstanceStatus:
         call = self._call(_wire.STATUS, _wire.read_status)
-        return (await self._exchange.make_once(call)).value
+        return (await self._calls.make_once(call)).value
 
     def _call(
         self,
@@ -302,7 +304,7 @@ class AsyncPlugChat:
         return Call(endpoint, self._base_url, self._credentials, read)
 
     def _check_open(self) -> None:
-        if self._is_closed or self._exchange.connections.is_closed:
+        if self._is_closed or self._calls.connections.is_closed:
             raise RuntimeError(CLOSED)
 
 

@@ -44,9 +44,14 @@ def _restore(
 
 
 class NetworkError(PlugChatError):
-    """Raised when no response arrives: DNS, a refused or reset connection, TLS, broken HTTP."""
+    """Raised when no response arrived: DNS, a refused or reset connection, TLS, broken HTTP.
+
+    Attributes:
+        is_local: True when nothing was sent, since this machine's environment allows no connection.
+    """
 
     code = "network_error"
+    is_local = False
 
 
 class RequestTimeout(NetworkError):

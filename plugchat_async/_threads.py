@@ -15,6 +15,7 @@ T = TypeVar("T")
 # A limiter that two event loops share can wait forever: each loop has its own.
 _drawing: RunVar[CapacityLimiter] = RunVar("plugchat_async drawing")
 _decoding: RunVar[CapacityLimiter] = RunVar("plugchat_async decoding")
+_reading: RunVar[CapacityLimiter] = RunVar("plugchat_async reading")
 
 _MAX_DRAWINGS = 4
 # Each may take 16 MiB.
@@ -29,6 +30,12 @@ async def run_drawing(draw: Callable[[], T]) -> T:
 async def run_decoding(decode: Callable[[], T]) -> T:
     """Read an image in a thread, at most two at a time."""
     return await to_thread.run_sync(decode, limiter=_limiter(_decoding, _MAX_DECODINGS))
+
+
+async def run_reading(read: Callable[[], T]) -> T:
+    """Read files in a thread, one reader at a time; a caller that gives up does not wait for it."""
+    limiter = _limiter(_reading, 1)
+    return await to_thread.run_sync(read, abandon_on_cancel=True, limiter=limiter)
 
 
 def _limiter(variable: RunVar[CapacityLimiter], tokens: int) -> CapacityLimiter:

@@ -6,6 +6,8 @@ httpx would inflate each chunk whole, a thousandfold at worst, before anyone cou
 from __future__ import annotations
 
 import zlib
+from gzip import BadGzipFile, GzipFile
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import anyio
@@ -13,10 +15,9 @@ import anyio
 if TYPE_CHECKING:
     import httpx
 
-LARGEST_BODY = 1024 * 1024
+MAX_BODY = 1024 * 1024
 
-# zlib's documentation: 32 + 15 detects the headers of gzip and of zlib, which HTTP calls deflate.
-_GZIP_OR_DEFLATE = 32 + 15
+_GZIP = b"\x1f\x8b"
 _KNOWN_ENCODINGS = {"gzip", "x-gzip", "deflate"}
 
 _TOO_LARGE = "is larger than 1 MiB, which no code is; it was not read to the end"
@@ -25,7 +26,7 @@ _BROKEN = "is compressed and breaks off, or was never compressed"
 
 
 class UnreadableBody(Exception):
-    """Say why a body was given up, as the end of a sentence."""
+    """Raised when a body is given up; its text is the end of a sentence."""
 
 
 async def read_body(response: httpx.Response) -> bytes:
@@ -51,7 +52,7 @@ async def _read_raw(response: httpx.Response) -> bytes:
     body = bytearray()
     chunks = response.aiter_raw()
     async for chunk in chunks:
-        if len(body) + len(chunk) > LARGEST_BODY:
+        if len(body) + len(chunk) > MAX_BODY:
             break
         body += chunk
     else:
@@ -66,17 +67,21 @@ async def _read_raw(response: httpx.Response) -> bytes:
 
 
 def _inflate(raw: bytes) -> bytes:
-    inflating = zlib.decompressobj(_GZIP_OR_DEFLATE)
+    # A gzip body may have several members (RFC 1952, section 2.2); a zlib stream is one.
+    members = GzipFile(fileobj=BytesIO(raw)) if raw.startswith(_GZIP) else None
     try:
-        body = inflating.decompress(raw, LARGEST_BODY + 1)
-    except zlib.error:
+        if members is not None:
+            return _bounded(members.read(MAX_BODY + 1))
+        inflating = zlib.decompressobj()
+        body = _bounded(inflating.decompress(raw, MAX_BODY + 1))
+    except (zlib.error, EOFError, BadGzipFile):
         raise UnreadableBody(_BROKEN) from None
-    if len(body) <= LARGEST_BODY and not inflating.eof:
+    if not inflating.eof or inflating.unused_data:
         raise UnreadableBody(_BROKEN)
-    return _bounded(body)
+    return body
 
 
 def _bounded(body: bytes) -> bytes:
-    if len(body) > LARGEST_BODY:
+    if len(body) > MAX_BODY:
         raise UnreadableBody(_TOO_LARGE)
     return body

@@ -10,6 +10,8 @@ from html import escape
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote
 
+from . import quirks
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -21,12 +23,12 @@ _DIGEST_KEY = os.urandom(32)
 _REDACTED = "[redacted]"
 
 # Codes and tokens are long unbroken words; in the API's sentences no honest word is.
-_LONGEST_WORD = 40
-_SHORTEST_PIECE = 8
+_MAX_WORD = 40
+_MIN_PIECE = 8
 
 
 class Credentials:
-    """Keep a token and the extra headers out of sight until a request needs them."""
+    """A token and the extra headers, out of sight until a request needs them."""
 
     __slots__ = ("_extra_headers", "_token")
 
@@ -39,7 +41,7 @@ class Credentials:
         return Credentials(token, self._extra_headers)
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a client holds a token: make it anew in place of pickling or copying it")
+        raise TypeError("a client has a token: make a new one instead of pickling or copying it")
 
     def headers(self) -> dict[str, str]:
         """Write the headers of one request.
@@ -56,13 +58,38 @@ class Credentials:
         token = self._token.get_secret_value()
         return blake2b(f"{base_url}\n{token}".encode(), key=_DIGEST_KEY, digest_size=32).digest()
 
+    def clean(self, error: BaseException, *, but: BaseException | None) -> None:
+        """Remove every secret from an exception of an HTTP library, and from those behind it.
+
+        Args:
+            error: The exception. The frames of its traceback, which have headers and body among
+                their locals, are dropped.
+            but: An exception that was being handled before, which stays unchanged.
+        """
+        seen = {id(but), id(None)}
+        links: list[BaseException | None] = [error]
+        while links:
+            link = links.pop()
+            if link is None or id(link) in seen:
+                continue
+            seen.add(id(link))
+            link.__traceback__ = None
+            links += [link.__cause__, link.__context__]
+            if isinstance(link, BaseExceptionGroup):
+                links += link.exceptions
+            elif isinstance(link, Exception):  # by its words a cancellation is told from another
+                quirks.drop_request(link)
+                link.args = tuple(self.redact(a) if isinstance(a, str) else a for a in link.args)
+            if isinstance(link, UnicodeEncodeError):
+                link.object = self.redact(link.object)
+
     def redact(self, text: str) -> str:
         """Replace each word that holds a secret, or a piece of one, or is long enough to be one."""
         pieces = self._pieces()
         lengths = {len(piece) for piece in pieces}
 
         def is_secret(word: str) -> bool:
-            if len(word) > _LONGEST_WORD:
+            if len(word) > _MAX_WORD:
                 return True
             word = word.casefold()
             # Looked up, not searched for: a long token has thousands of pieces.
@@ -78,12 +105,12 @@ class Credentials:
         words = self._token.get_secret_value().split()
         for value in self._extra_headers.values():
             # A short header, such as a language, is no secret, and would hide honest words.
-            words += [w for w in value.get_secret_value().split() if len(w) >= _SHORTEST_PIECE]
+            words += [w for w in value.get_secret_value().split() if len(w) >= _MIN_PIECE]
         return {
-            spelling[start : start + _SHORTEST_PIECE].casefold()
+            spelling[start : start + _MIN_PIECE].casefold()
             for word in words
             for spelling in _spellings(word)
-            for start in range(max(1, len(spelling) - _SHORTEST_PIECE + 1))
+            for start in range(max(1, len(spelling) - _MIN_PIECE + 1))
         }
 
 
@@ -91,7 +118,7 @@ def _spellings(word: str) -> Iterator[str]:
     """Spell a secret as gateways do that repeat it."""
     yield word
     yield quote(word, safe="")
-    if len(word) < _SHORTEST_PIECE:
+    if len(word) < _MIN_PIECE:
         return  # encoded, so little is no secret, and would hide honest words
     yield escape(word)
     yield json.dumps(word)[1:-1]

@@ -1,30 +1,146 @@
-"""What a server sends beyond its answer, which the next call would take for an answer to itself."""
+"""Workarounds for faults of the HTTP libraries, each by itself.
+
+Each says what happens without it, the version in which that was seen, and where it is reported.
+Those that read private names do nothing if the names change; `tests/http/test_quirks.py` has a test
+for each, which also fails when it is needed no more.
+"""
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
+from contextvars import ContextVar
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .pool import close
+from .closing import close
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import httpx
 
-# httpcore closes an idle connection on which something came, but looks at the socket alone: what it
-# has read already it keeps in h11's buffer, to which no public name leads.
+    from .closing import Closable
+
+# The response to an earlier request is taken for that to the next one (httpcore 1.0.9).
+#
+# httpcore closes an idle connection on which something arrived, but looks at the socket alone: what
+# it has read already stays in h11's buffer, to which no public name leads
+# (https://github.com/encode/httpcore/issues/872). The reuse itself is not reported.
+
 _connection_of = attrgetter("stream._stream._httpcore_stream._stream._connection")
 _trailing_data_of = attrgetter("_h11_state.trailing_data")
 
 
-async def close_after_surplus(response: httpx.Response) -> None:
-    """Close the connection if more came than the answer (RFC 9112, section 9.2).
+async def close_after_trailing_data(response: httpx.Response) -> None:
+    """Close the connection if more than the response arrived (RFC 9112, section 9.2).
 
     On connections that work otherwise, HTTP/2 and aiohttp's among them, it does nothing.
     """
     try:
         connection = _connection_of(response)
-        surplus, _ = _trailing_data_of(connection)
+        trailing_data, _ = _trailing_data_of(connection)
     except AttributeError:
         return
-    if surplus:
+    if trailing_data:
         await close(connection)
+
+
+# A handshake that fails, TLS's or SOCKS's, leaves its socket open (httpcore 1.0.9).
+#
+# For TLS: https://github.com/encode/httpcore/pull/475. For SOCKS nothing is reported.
+
+_FAILED_HANDSHAKES = {
+    "connection.start_tls.failed",
+    "socks.setup_socks5_connection.failed",
+    "socks.start_tls.failed",
+}
+_in_handshake: ContextVar[Closable | None] = ContextVar("_in_handshake", default=None)
+
+
+async def close_after_failed_handshake(event: str, info: Mapping[str, Closable]) -> None:
+    """Close the socket of a handshake that failed.
+
+    This is the request's extension `trace`, which httpcore calls before and after each step.
+    """
+    if event in {"connection.connect_tcp.complete", "socks.connect_tcp.complete"}:
+        _in_handshake.set(info["return_value"])
+    elif event in {"connection.start_tls.complete", "socks.start_tls.complete"}:
+        _in_handshake.set(None)
+    elif event in _FAILED_HANDSHAKES and (stream := _in_handshake.get()):
+        await close(stream)
+
+
+# A redirect to what is not a URL raises, although redirects are not followed (httpx 0.28.1).
+#
+# https://github.com/encode/httpx/pull/3706, https://github.com/pydantic/httpx2/pull/1064
+
+
+async def set_location_aside(response: httpx.Response) -> None:
+    """Hide `Location` from httpx, as an event hook."""
+    if "Location" in response.headers:
+        response.extensions["location"] = response.headers.pop("Location")
+
+
+def location(response: httpx.Response) -> str | None:
+    """Return where a redirect points to."""
+    aside: str | None = response.extensions.get("location")
+    return aside or response.headers.get("Location")
+
+
+# A cookie that is set by PlugChat reaches other calls, or breaks them (httpx 0.28.1, aiohttp 3.14).
+#
+# httpx extracts cookies from every response into the client's jar, where one that is not ASCII
+# makes each later request fail; aiohttp's session adds its own jar to every request. Both are
+# documented, and neither can be switched off for a request. Not reported.
+
+
+def forget_cookies(client: httpx.AsyncClient, response: httpx.Response) -> None:
+    """Remove from a client's jar what a response has put there."""
+    if "Set-Cookie" not in response.headers:
+        return
+    for cookie in response.cookies.jar:
+        with suppress(KeyError):
+            client.cookies.jar.clear(cookie.domain, cookie.path, cookie.name)
+
+
+def forget_cookies_of_aiohttp(client: httpx.AsyncClient, url: httpx.URL) -> None:
+    """Remove from the jar of aiohttp's session what it would send to a URL."""
+    jar = getattr(getattr(_aiohttp_transport(client, url), "client", None), "cookie_jar", None)
+    if jar is not None:
+        jar.clear(lambda cookie: f".{url.host}".endswith(f".{cookie['domain'].lstrip('.')}"))
+
+
+# A GET is sent twice when the connection breaks, and no public name prevents it (aiohttp 3.14).
+#
+# https://github.com/aio-libs/aiohttp/issues/10790
+
+
+def sends_twice(client: httpx.AsyncClient, url: httpx.URL) -> bool:
+    """Return whether a client sends a request again by itself."""
+    return _aiohttp_transport(client, url) is not None
+
+
+def _aiohttp_transport(client: httpx.AsyncClient, url: httpx.URL) -> object | None:
+    """Return the transport for a URL if it is aiohttp's; httpx has no public name for it."""
+    aiohttp: Any = sys.modules.get("httpx_aiohttp")
+    find_transport = getattr(client, "_transport_for_url", None)
+    if aiohttp is None or find_transport is None:
+        return None
+    transport: object = find_transport(url)
+    return transport if isinstance(transport, aiohttp.AiohttpTransport) else None
+
+
+# An exception of the library has the request's headers, the token among them (httpx 0.28.1,
+# aiohttp 3.14): both document the attribute, so that nothing is reported.
+
+
+def drop_request(error: BaseException) -> None:
+    """Remove the request from an exception of httpx or aiohttp."""
+    if hasattr(error, "_request"):
+        error._request = None
+    request_info: Any = getattr(error, "request_info", None)
+    if request_info is not None:
+        bare = request_info._replace(headers={})
+        vars(error)["request_info"] = bare
+        error.args = tuple(bare if each is request_info else each for each in error.args)

@@ -1,0 +1,123 @@
+"""A user's own httpx client, with the pool, hooks, proxies and transports that it has."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Protocol, cast
+
+from . import quirks
+from .connection import CLOSED, WATCHED, Connection
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+    import httpx
+
+    from .connection import Library
+
+
+class AsyncHTTPClient(Protocol):
+    """What the AsyncClient of httpx, and that of httpx2, has for a type checker."""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close it."""
+        ...
+
+
+class BorrowedClient:
+    """An HTTP client that somebody else owns, shared and never closed."""
+
+    def __init__(self, client: AsyncHTTPClient) -> None:
+        self.is_closed = False
+        self._library = _library_of(client)
+        # httpx2 kept httpx's interface, so that one name stands for both.
+        self._client = cast("httpx.AsyncClient", client)
+        self._urls: dict[str, httpx.URL] = {}
+        self._process: int | None = None
+
+    @asynccontextmanager
+    async def turn(self, *, fresh: bool = False) -> AsyncGenerator[Connection]:  # noqa: ARG002
+        """Lend the client immediately: its own pool makes calls wait.
+
+        Args:
+            fresh: Ignored: which connection is used is up to the client's pool.
+
+        Raises:
+            RuntimeError: It was closed, or a parent process has used it.
+        """
+        if self.is_closed:
+            raise RuntimeError(CLOSED)
+        if self._process is None:
+            self._process = os.getpid()
+        if self._process != os.getpid():
+            raise RuntimeError(
+                "this http_client was used before the process was forked, and its connections are"
+                " the parent's: make it, and the client, in each process"
+            )
+        yield _BorrowedConnection(self._library, self._client, self._urls)
+
+    async def aclose(self) -> None:
+        """Lend the client no more, and leave it open for its owner."""
+        self.is_closed = True
+
+
+class _BorrowedConnection(Connection):
+    def __init__(
+        self, library: Library, client: httpx.AsyncClient, urls: dict[str, httpx.URL]
+    ) -> None:
+        super().__init__(library)
+        self._client = client
+        self._urls = urls
+
+    def sends_twice(self, url: str) -> bool:
+        return quirks.sends_twice(self._client, self._url(url))
+
+    async def _send(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
+        request = self._build_request(url, headers)
+        quirks.forget_cookies_of_aiohttp(self._client, request.url)
+        try:
+            # The token alone identifies the caller: no `auth` of the client's goes along.
+            response = await self._client.send(
+                request, auth=None, stream=True, follow_redirects=False
+            )
+        except self._library.HTTPStatusError as error:
+            # httpx documents raise_for_status() in a hook: a response arrived, all the same.
+            if error.request is not request:
+                raise
+            response = error.response
+        quirks.forget_cookies(self._client, response)
+        return response
+
+    def _build_request(self, url: str, headers: Mapping[str, str]) -> httpx.Request:
+        all_headers = self._client.headers.copy()
+        for name in ("Authorization", "Cookie"):
+            all_headers.pop(name, None)
+        all_headers.update(headers)
+        all_headers["Accept-Encoding"] = "identity"
+        # Not by the client, which would add its cookies and parameters.
+        return self._library.Request(
+            "GET", self._url(url), headers=all_headers, extensions=dict(WATCHED)
+        )
+
+    def _url(self, url: str) -> httpx.URL:
+        if url not in self._urls:
+            self._urls[url] = self._library.URL(url)
+        return self._urls[url]
+
+
+def _library_of(client: AsyncHTTPClient) -> Library:
+    for cls in type(client).__mro__:
+        package, _, _ = cls.__module__.partition(".")
+        if package in {"httpx", "httpx2"} and cls.__name__ == "AsyncClient":
+            return cast("Library", sys.modules[package])
+    raise TypeError(
+        "http_client must be an AsyncClient of httpx or httpx2,"
+        f" not {type(client).__module__}.{type(client).__qualname__}"
+    )

@@ -1,0 +1,149 @@
+"""How one request is sent, once: its deadline, its body, and what any failure becomes."""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+import anyio
+
+from plugchat_async._errors import NetworkError, PlugChatError, RequestTimeout
+from plugchat_async._wire import Answer
+
+from . import quirks
+from .body import UnreadableBody, read_body
+from .closing import close
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import httpx
+
+    from .credentials import Credentials
+
+
+CLOSED = "this client was closed by aclose(); make a new one"
+
+# Extensions of a request: the deadline is ours, and a handshake needs to be watched.
+_NO_TIMEOUTS = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"))}
+UNWATCHED: Mapping[str, Any] = _NO_TIMEOUTS
+WATCHED: Mapping[str, Any] = {**_NO_TIMEOUTS, "trace": quirks.close_after_failed_handshake}
+
+
+class Library(Protocol):
+    """The names that httpx and httpx2 share."""
+
+    URL: type[httpx.URL]
+    Request: type[httpx.Request]
+    HTTPStatusError: type[httpx.HTTPStatusError]
+    TimeoutException: type[httpx.TimeoutException]
+
+
+class Connection(ABC):
+    """A way to the API, lent for one turn.
+
+    Attributes:
+        is_usable: Whether another request can follow.
+        has_failed: Whether a request over it brought no response.
+        began: When the last request was made, by the event loop's clock.
+        ended: When its response had arrived, by the same clock.
+    """
+
+    is_usable = True
+    has_failed = False
+    began = 0.0
+    ended = 0.0
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+
+    def sends_twice(self, url: str) -> bool:  # noqa: ARG002 - depends on it over a user's client
+        """Return whether the HTTP client below sends a request again by itself."""
+        return False
+
+    @abstractmethod
+    async def _send(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
+        """Send one request, without following a redirect, and leave the body unread."""
+
+    async def get(
+        self,
+        url: str,
+        credentials: Credentials,
+        *,
+        timeout: float,  # noqa: ASYNC109 - its end is an error of ours
+    ) -> Answer:
+        """Request a URL and read the whole response.
+
+        Args:
+            url: The endpoint's address.
+            credentials: What identifies the instance.
+            timeout: Seconds from now to the last byte.
+
+        Raises:
+            RequestTimeout: No complete response arrived in time.
+            NetworkError: No response arrived, for whatever reason the HTTP client gives.
+        """
+        # The exception that the caller handles now becomes a context of ours; it stays unchanged.
+        handled = sys.exception()
+        self.is_usable = False
+        self.began = anyio.current_time()
+        try:
+            with anyio.CancelScope(deadline=self.began + timeout):
+                answer = await self._exchange(url, credentials.headers())
+                self.ended = anyio.current_time()
+                self.is_usable = True
+                return answer
+        except PlugChatError:
+            raise
+        except Exception as error:  # transports are free to raise anything, and do
+            credentials.clean(error, but=handled)
+            self.has_failed = True
+            is_late = isinstance(error, TimeoutError | self._library.TimeoutException)
+            raise _timed_out(url, timeout) if is_late else _failed(url, error) from error
+        except BaseException as error:  # a cancellation, or Ctrl-C on trio
+            credentials.clean(error, but=handled)
+            raise
+        self.has_failed = True
+        raise _timed_out(url, timeout)
+
+    async def _exchange(self, url: str, headers: Mapping[str, str]) -> Answer:
+        asked_at = datetime.now(UTC)
+        response = await self._send(url, headers)
+        try:
+            content, unreadable = await read_body(response), None
+        except UnreadableBody as error:
+            content, unreadable = b"", str(error)
+        finally:
+            if not response.is_closed:  # it is after a body that was read to the end
+                await close(response)
+        await quirks.close_after_trailing_data(response)
+        return Answer(
+            status_code=response.status_code,
+            content=content,
+            asked_at=asked_at,
+            retry_after=response.headers.get("Retry-After"),
+            location=quirks.location(response),
+            unreadable=unreadable,
+        )
+
+
+def _timed_out(url: str, timeout: float) -> RequestTimeout:
+    return RequestTimeout(
+        f"no complete response from {_place(url)} within {timeout:g} s: check the network, or give"
+        " a longer timeout"
+    )
+
+
+def _failed(url: str, error: Exception) -> NetworkError:
+    return NetworkError(
+        f"no response from {_place(url)}, {type(error).__name__}: check the network and base_url"
+    )
+
+
+def _place(url: str) -> str:
+    """Name the endpoint and its host, so that a base URL which was forgotten shows."""
+    parts = urlsplit(url)
+    return f"/{parts.path.rpartition('/api/whatsapp/')[2].lstrip('/')} at {parts.netloc}"
