@@ -1,4 +1,4 @@
-"""What a client is told, checked at once. Pure but for two environment variables.
+"""What a caller may pass, checked immediately. Pure.
 
 No message repeats a value that could hold a secret: a token, a header or a base URL.
 """
@@ -6,7 +6,6 @@ No message repeats a value that could hold a secret: a token, a header or a base
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 import sys
 from collections.abc import Mapping
@@ -14,24 +13,27 @@ from collections.abc import Mapping
 import httpx
 from pydantic import Secret, SecretStr
 
-TOKEN_VARIABLE = "PLUGCHAT_TOKEN"  # noqa: S105 - a variable's name
-BASE_URL_VARIABLE = "PLUGCHAT_BASE_URL"
-
 # RFC 9110: a field name is a token; a value is visible ASCII with blanks inside.
 _HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _HEADER_VALUE = r"[\x20-\x7e]*"
 
 # Servers take heads of 8 KiB at most, and often less.
-_LONGEST_HEADER_VALUE = 4096
+_MAX_HEADER_VALUE = 4096
+
+_QUOTATION_MARKS = "\"'"
+_QUOTED = (
+    "is in quotation marks, which are sent as a part of it: remove them"
+    " (`docker --env-file` keeps those of the file)"
+)
 
 _HEADERS_OF_A_BODY = {"content-length", "transfer-encoding"}
 
 # A name or an address: httpx also takes what no resolver does, blanks and all.
 _HOST = r"[\w.:-]+"
 
-# "Ask for a new code every 10 to 20 s": beyond 20 s the code on show is dead.
-_LONGEST_INTERVAL = 20.0
-_HIGHEST_PORT = 65535
+# "Ask for a new code every 10 to 20 s": after 20 s a code has expired.
+_MAX_INTERVAL = 20.0
+_MAX_PORT = 65535
 
 
 def seal(token: str | SecretStr) -> SecretStr:
@@ -44,16 +46,6 @@ def seal_headers(headers: Mapping[str, str]) -> Secret[Mapping[str, str]]:
     return Secret(headers)
 
 
-def environment_token() -> SecretStr:
-    """Take the token of the environment."""
-    token = SecretStr(os.environ.get(TOKEN_VARIABLE, ""))
-    if not token.get_secret_value().strip():
-        raise ValueError(
-            f"no token: pass token=... or set the environment variable {TOKEN_VARIABLE}"
-        )
-    return token
-
-
 def check_token(token: SecretStr) -> SecretStr:
     """Strip a token and refuse what can't be sent as a header."""
     if not isinstance(token.get_secret_value(), str):
@@ -62,9 +54,11 @@ def check_token(token: SecretStr) -> SecretStr:
     stripped = SecretStr(token.get_secret_value().strip())
     if not stripped:
         raise ValueError("token is empty: copy it from PlugChat's panel")
-    if len(stripped) > _LONGEST_HEADER_VALUE:
+    if _is_quoted(stripped.get_secret_value()):
+        raise ValueError(f"token {_QUOTED}")
+    if len(stripped) > _MAX_HEADER_VALUE:
         raise ValueError(
-            f"token has more than {_LONGEST_HEADER_VALUE:,} characters, which no server takes:"
+            f"token has more than {_MAX_HEADER_VALUE:,} characters, which no server takes:"
             " copy it again from PlugChat's panel"
         )
     if not re.fullmatch(_HEADER_VALUE, stripped.get_secret_value()):
@@ -90,9 +84,9 @@ def check_headers(headers: Secret[Mapping[str, str]]) -> dict[str, SecretStr]:
             raise ValueError(
                 f"headers: the value of {name} has control characters or characters outside ASCII"
             )
-        if len(value.get_secret_value()) > _LONGEST_HEADER_VALUE:
+        if len(value.get_secret_value()) > _MAX_HEADER_VALUE:
             raise ValueError(
-                f"headers: the value of {name} has more than {_LONGEST_HEADER_VALUE:,} characters,"
+                f"headers: the value of {name} has more than {_MAX_HEADER_VALUE:,} characters,"
                 " which no server takes"
             )
         if name.lower() in _HEADERS_OF_A_BODY:
@@ -106,20 +100,24 @@ def check_headers(headers: Secret[Mapping[str, str]]) -> dict[str, SecretStr]:
     }
 
 
-def read_base_url(base_url: str | None, *, allow_insecure_http: bool) -> str | None:
-    """Take the base URL given, or the environment's; None stands for the documented hosts."""
+def check_base_url(base_url: str | None, *, allow_insecure_http: bool) -> str | None:
+    """Refuse what is not a base URL; None stands for the documented hosts."""
     if not isinstance(allow_insecure_http, bool):
         raise TypeError("allow_insecure_http must be a bool")
-    if base_url is None:
-        base_url = os.environ.get(BASE_URL_VARIABLE, "").strip() or None
     if base_url is None:
         return None
     if not isinstance(base_url, str):
         raise TypeError(f"base_url must be a str, not {type(base_url).__name__}")
-    return _check_base_url(base_url.strip(), allow_insecure_http=allow_insecure_http)
+    if _is_quoted(base_url.strip()):
+        raise ValueError(f"base_url {_QUOTED}")
+    return _check_url(base_url.strip(), allow_insecure_http=allow_insecure_http)
 
 
-def _check_base_url(base_url: str, *, allow_insecure_http: bool) -> str:
+def _is_quoted(text: str) -> bool:
+    return len(text) > 1 and text[0] == text[-1] and text[0] in _QUOTATION_MARKS
+
+
+def _check_url(base_url: str, *, allow_insecure_http: bool) -> str:
     url: httpx.URL | None
     try:
         url = httpx.URL(base_url)
@@ -131,22 +129,22 @@ def _check_base_url(base_url: str, *, allow_insecure_http: bool) -> str:
         raise ValueError("base_url is not a URL")
     if url.scheme not in {"http", "https"} or not re.fullmatch(_HOST, url.host):
         raise ValueError("base_url must begin with https:// (or http://) and a host")
-    if url.port is not None and not 0 < url.port <= _HIGHEST_PORT:
-        raise ValueError(f"base_url: its port must be between 1 and {_HIGHEST_PORT}")
+    if url.port is not None and not 0 < url.port <= _MAX_PORT:
+        raise ValueError(f"base_url: its port must be between 1 and {_MAX_PORT}")
     if "@" in base_url.split("/")[2]:
         raise ValueError("base_url must not have a user part; pass the token as token=...")
     if "?" in base_url or "#" in base_url:
         raise ValueError("base_url must not have a query or a fragment; it ends in /api/whatsapp")
     if url.scheme == "http" and not allow_insecure_http and not _is_loopback(url.host):
         raise ValueError(
-            "base_url is plain http to another machine, where the token would travel in the"
-            " clear: use https, or pass allow_insecure_http=True"
+            "base_url is plain http to another machine, so that the token would be sent"
+            " unencrypted: use https, or pass allow_insecure_http=True"
         )
     return str(url).rstrip("/")
 
 
 def is_on_this_machine(base_url: str | None) -> bool:
-    """Tell whether a checked base URL leads to where no proxy has a way to."""
+    """Return whether a checked base URL leads to this machine, which no proxy can reach."""
     return base_url is not None and _is_loopback(httpx.URL(base_url).host)
 
 
@@ -158,7 +156,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def check_seconds(name: str, value: float, *, may_be_zero: bool = False) -> float:
-    """Refuse what is no positive, finite number of seconds."""
+    """Refuse what is not a positive, finite number of seconds."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
     if not 0 <= value <= sys.float_info.max or (value == 0 and not may_be_zero):
@@ -168,19 +166,26 @@ def check_seconds(name: str, value: float, *, may_be_zero: bool = False) -> floa
 
 
 def check_interval(interval: float) -> float:
-    """Refuse an interval in which the code on show would die."""
+    """Refuse an interval in which a code would expire."""
     seconds = check_seconds("interval", interval)
-    if seconds > _LONGEST_INTERVAL:
+    if seconds > _MAX_INTERVAL:
         raise ValueError(
-            f"interval must be at most 20 seconds, not {interval}: a code lives no longer"
+            f"interval must be at most 20 seconds, not {interval}: a code is valid no longer"
         )
     return seconds
 
 
 def check_count(name: str, value: int, *, at_least: int) -> int:
-    """Refuse what is no whole number, or too small a one."""
+    """Refuse what is not a whole number, or too small a one."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be an int, not {type(value).__name__}")
     if value < at_least:
         raise ValueError(f"{name} must be at least {at_least}, not {value}")
     return value
+
+
+def check_name(name: str | None) -> str | None:
+    """Refuse a name that is not text."""
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"name must be a str, not {type(name).__name__}")
+    return name

@@ -5,15 +5,22 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Self
 
-from . import _arguments, _stream, _wire
+from . import _arguments, _environment, _stream, _wire
 from ._errors import UnexpectedResponse
 from ._http.borrowed import BorrowedClient
 from ._http.calls import Call, Calls
 from ._http.connection import CLOSED
 from ._http.credentials import Credentials
 from ._http.pool import Pool
-from ._models import QRCode, QRImage
+from ._models import CODE_LIFETIME, QRCode, QRImage
 from ._pairing import Pairing
+from ._schedule import (
+    DEFAULT_INTERVAL,
+    DEFAULT_MAX_ROUNDS,
+    DEFAULT_STATUS_INTERVAL,
+    Fetched,
+    Schedule,
+)
 from ._threads import run_decoding, run_drawing
 
 if TYPE_CHECKING:
@@ -27,20 +34,20 @@ if TYPE_CHECKING:
     from ._errors import ResponseError
     from ._http.borrowed import AsyncHTTPClient
     from ._http.calls import Connections, Result
-    from ._models import InstanceStatus
+    from ._models import Device, InstanceStatus
 
     T = TypeVar("T")
 
 
 class AsyncPlugChat:
-    """Ask PlugChat for the codes that link a WhatsApp number to one instance.
+    """A client of PlugChat for one instance, and so for one WhatsApp number.
 
     One pool of connections serves all calls, and those of the clients made by `for_token()`. Use
     it as an asynchronous context manager, or close it with `aclose()`. Nothing is sent before the
-    first call.
+    first call. It serves one event loop after another, each with connections of its own.
 
     Args:
-        token: The instance's token, sent as it is in the header `Authorization`. None takes the
+        token: The instance's token, sent unchanged in the header `Authorization`. None takes the
             environment variable `PLUGCHAT_TOKEN`.
         base_url: The address up to and including `/api/whatsapp`, for all endpoints. None takes
             the environment variable `PLUGCHAT_BASE_URL`; without it each endpoint goes to the host
@@ -51,8 +58,11 @@ class AsyncPlugChat:
         max_connections: The size of our own pool, at least 1. Calls beyond it wait their turn,
             outside of `timeout`.
         allow_insecure_http: Allow plain http to a host that is not loopback.
-        http_client: An `AsyncClient` of httpx or httpx2 to send with, shared and never closed by
-            us. Its own pool, hooks and proxies apply; `max_connections` does not.
+        http_client: A user-supplied `AsyncClient` of httpx or httpx2, shared and never closed by
+            us. Its pool, hooks, proxies, transports and headers apply; `max_connections` does not,
+            nor do its `auth` and its cookies: the token alone identifies the caller.
+        name: Your own name for the instance, such as a tenant's id, for `repr()`. It is shown, so
+            it must not be a secret.
 
     Raises:
         ValueError: An argument is out of range, or there is no token.
@@ -61,6 +71,7 @@ class AsyncPlugChat:
 
     # A traceback that renders locals asks for the repr of a client half made.
     _base_url: str | None = None
+    _name: str | None = None
 
     def __init__(
         self,
@@ -73,15 +84,20 @@ class AsyncPlugChat:
         max_connections: int = 100,
         allow_insecure_http: bool = False,
         http_client: httpx.AsyncClient | AsyncHTTPClient | None = None,
+        name: str | None = None,
     ) -> None:
         # A traceback of a refusal may render these locals.
-        token = _arguments.environment_token() if token is None else _arguments.seal(token)
+        token = _environment.token() if token is None else _arguments.seal(token)
         extra_headers = _arguments.seal_headers({} if headers is None else headers)
         del headers
         self._credentials = Credentials(
             _arguments.check_token(token), _arguments.check_headers(extra_headers)
         )
-        self._base_url = _arguments.read_base_url(base_url, allow_insecure_http=allow_insecure_http)
+        self._base_url = _arguments.check_base_url(
+            _environment.base_url() if base_url is None else base_url,
+            allow_insecure_http=allow_insecure_http,
+        )
+        self._name = _arguments.check_name(name)
         timeout = _arguments.check_seconds("timeout", timeout)
         retries = _arguments.check_count("retries", retries, at_least=0)
         max_connections = _arguments.check_count("max_connections", max_connections, at_least=1)
@@ -96,13 +112,12 @@ class AsyncPlugChat:
         self._is_closed = False
 
     async def qr_code(self) -> QRCode:
-        """Ask for a code as text.
+        """Request a code as text.
 
-        Where the API answers an image all the same, the code is read out of it, with the extra
-        `[decode]`.
+        If the API returns an image anyway, the code is decoded from it, with the extra `[decode]`.
 
         Returns:
-            The code, which lives 20 seconds.
+            The code, which is valid for 20 seconds.
 
         Raises:
             AlreadyConnected: The instance is linked to a phone.
@@ -111,16 +126,15 @@ class AsyncPlugChat:
 
         Source: `GET https://app.plugchat.com.br/api/whatsapp/qr-code`
         """
-        code, _ = await self._fetch_code(1, 1)
-        return code
+        return (await self._fetch_code(1, 1)).code
 
     async def qr_code_image(self) -> QRImage:
-        """Ask for a code as an image.
+        """Request a code as an image.
 
-        Where the API answers text all the same, it is drawn as a PNG.
+        If the API returns text anyway, it is drawn as a PNG.
 
         Returns:
-            The image, whose code lives 20 seconds.
+            The image, whose code is valid for 20 seconds.
 
         Raises:
             AlreadyConnected: The instance is linked to a phone.
@@ -138,9 +152,9 @@ class AsyncPlugChat:
         return QRImage(data=picture.data, media_type=picture.media_type, fetched_at=result.asked_at)
 
     def qr_stream(
-        self, *, interval: float = 15.0, max_rounds: int = 3
+        self, *, interval: float = DEFAULT_INTERVAL, max_rounds: int = DEFAULT_MAX_ROUNDS
     ) -> AsyncGenerator[QRCode, None]:
-        """Ask for a fresh code each `interval` seconds, and stop after `max_rounds`.
+        """Request a fresh code each `interval` seconds, and stop after `max_rounds`.
 
         The first code is fetched at the first iteration. After the last one the stream waits
         `interval` seconds more, and ends.
@@ -161,14 +175,10 @@ class AsyncPlugChat:
 
         Source: `GET https://app.plugchat.com.br/api/whatsapp/qr-code`
         """
-        return _stream.rounds(
-            self._fetch_code,
-            interval=_arguments.check_interval(interval),
-            max_rounds=_arguments.check_count("max_rounds", max_rounds, at_least=1),
-        )
+        return _stream.rounds(self._fetch_code, Schedule(interval, max_rounds))
 
     async def status(self) -> InstanceStatus:
-        """Ask whether the instance is linked to a phone. It spends no code.
+        """Request whether the instance is linked to a phone. No code is requested.
 
         Returns:
             The state of the instance.
@@ -182,12 +192,68 @@ class AsyncPlugChat:
         result = await self._calls.make(self._call(_wire.STATUS, _wire.read_status))
         return result.value
 
+    async def device(self) -> Device:
+        """Request which phone is linked. No code is requested.
+
+        Returns:
+            The phone; without one, a `Device` of Nones.
+
+        Raises:
+            PlugChatError: The API gave no usable response; transient failures have been retried.
+            RuntimeError: The client was closed.
+
+        Source: `GET https://app.plugchat.com.br/api/whatsapp/device`
+        """
+        result = await self._calls.make(self._call(_wire.DEVICE, _wire.read_device))
+        return result.value
+
+    async def disconnect(self) -> None:
+        """Unlink the phone. It is sent once, never again.
+
+        Raises:
+            PlugChatError: The API did not confirm it. After a `NetworkError` it may have happened
+                all the same: ask `status()`.
+            RuntimeError: The client was closed, or its `http_client` runs on aiohttp, which would
+                send it again by itself.
+
+        Source: `GET https://app.plugchat.com.br/api/whatsapp/disconnect`
+        """
+        await self._send(_wire.DISCONNECT)
+
+    async def restore_session(self) -> None:
+        """Reconnect to the phone that was linked, without a scan. It is sent once, never again.
+
+        `InstanceStatus.needs_restore` is true when the API asks for it.
+
+        Raises:
+            PlugChatError: The API did not confirm it. After a `NetworkError` it may have happened
+                all the same: ask `status()`.
+            RuntimeError: The client was closed, or its `http_client` runs on aiohttp, which would
+                send it again by itself.
+
+        Source: `GET https://app.plugchat.com.br/api/whatsapp/restore-session`
+        """
+        await self._send(_wire.RESTORE_SESSION)
+
+    async def restart(self) -> None:
+        """Restart the instance, which keeps its phone. It is sent once, never again.
+
+        Raises:
+            PlugChatError: The API did not confirm it. After a `NetworkError` it may have happened
+                all the same: ask `status()`.
+            RuntimeError: The client was closed, or its `http_client` runs on aiohttp, which would
+                send it again by itself.
+
+        Source: `GET https://app.plugchat.com.br/api/whatsapp/restart`
+        """
+        await self._send(_wire.RESTART)
+
     def pairing(
         self,
         *,
-        interval: float = 15.0,
-        max_rounds: int = 3,
-        status_interval: float | None = 2.0,
+        interval: float = DEFAULT_INTERVAL,
+        max_rounds: int = DEFAULT_MAX_ROUNDS,
+        status_interval: float | None = DEFAULT_STATUS_INTERVAL,
     ) -> Pairing:
         """Make a session that shows codes until one is scanned, or none is left.
 
@@ -212,18 +278,10 @@ class AsyncPlugChat:
         Source: `GET https://app.plugchat.com.br/api/whatsapp/qr-code` and
         `GET https://app.plugchat.com.br/api/whatsapp/status`
         """
-        if status_interval is not None:
-            status_interval = _arguments.check_seconds("status_interval", status_interval)
-        return Pairing(
-            self._fetch_code,
-            self._look_at_status,
-            self.status,
-            interval=_arguments.check_interval(interval),
-            max_rounds=_arguments.check_count("max_rounds", max_rounds, at_least=1),
-            status_interval=status_interval,
-        )
+        schedule = Schedule(interval, max_rounds, status_interval)
+        return Pairing(self._fetch_code, self._status_once, self.status, schedule)
 
-    def for_token(self, token: str | SecretStr) -> Self:
+    def for_token(self, token: str | SecretStr, *, name: str | None = None) -> Self:
         """Make a client for another instance over the same connections.
 
         It shares everything but the token: base URL, extra headers, time-outs, retries. Closing it
@@ -231,6 +289,7 @@ class AsyncPlugChat:
 
         Args:
             token: The other instance's token.
+            name: Your own name for that instance; None for none.
 
         Returns:
             The client, made at the cost of a small object.
@@ -243,6 +302,7 @@ class AsyncPlugChat:
         token = _arguments.seal(token)
         self._check_open()
         other = copy.copy(self)
+        other._name = _arguments.check_name(name)
         other._credentials = self._credentials.with_token(_arguments.check_token(token))
         other._owns_connections = False
         return other
@@ -257,7 +317,7 @@ class AsyncPlugChat:
         return self._credentials.digest(self._base_url or _wire.QR_CODE.documented_base_url)
 
     async def aclose(self) -> None:
-        """Close the connections that are this client's own. Closing twice does nothing."""
+        """Close the connections that belong to this client. Closing twice does nothing."""
         self._is_closed = True
         if self._owns_connections:
             await self._calls.connections.aclose()
@@ -276,29 +336,38 @@ class AsyncPlugChat:
 
     def __repr__(self) -> str:
         base_url = self._base_url or _wire.QR_CODE.documented_base_url
-        return f"{type(self).__name__}(base_url={base_url!r})"
+        name = "" if self._name is None else f", name={self._name!r}"
+        return f"{type(self).__name__}(base_url={base_url!r}{name})"
 
-    async def _fetch_code(self, number: int, rounds: int) -> tuple[QRCode, float]:
+    @property
+    def name(self) -> str | None:
+        """Your own name for the instance."""
+        return self._name
+
+    async def _fetch_code(self, number: int, rounds: int) -> Fetched:
         result = await self._ask_for_code(_wire.QR_CODE)
         if isinstance(result.value, _wire.Text):
             payload = result.value.payload
         else:
             payload = await _read_picture(result.value)
         code = QRCode(payload=payload, fetched_at=result.asked_at, round=number, rounds=rounds)
-        return code, result.began
+        return Fetched(code, result.began, result.ended)
 
     async def _ask_for_code(self, endpoint: _wire.Endpoint) -> Result[_wire.Code]:
         call: Call[_wire.Code] = self._call(endpoint, _wire.read_code)
-        return await self._calls.make(call)
+        return await self._calls.make(call, within=CODE_LIFETIME.total_seconds())
 
-    async def _look_at_status(self) -> InstanceStatus:
+    async def _status_once(self) -> InstanceStatus:
         call = self._call(_wire.STATUS, _wire.read_status)
         return (await self._calls.make_once(call)).value
+
+    async def _send(self, endpoint: _wire.Endpoint) -> None:
+        await self._calls.send_once(self._call(endpoint, _wire.read_done))
 
     def _call(
         self,
         endpoint: _wire.Endpoint,
-        read: Callable[[_wire.Answer, _wire.Redact], T | ResponseError],
+        read: Callable[[_wire.Response, _wire.Redact], T | ResponseError],
     ) -> Call[T]:
         self._check_open()
         return Call(endpoint, self._base_url, self._credentials, read)

@@ -17,6 +17,7 @@ from . import _arguments
 from ._errors import PlugChatError
 from ._pairing import PairingOutcome
 from ._pairing_state import Connected, Expired, Failed, ShowingCode, Starting
+from ._schedule import DEFAULT_INTERVAL, DEFAULT_MAX_ROUNDS, DEFAULT_STATUS_INTERVAL, Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,17 +56,13 @@ class PairingHub:
     def __init__(
         self,
         *,
-        interval: float = 15.0,
-        max_rounds: int = 3,
-        status_interval: float | None = 2.0,
+        interval: float = DEFAULT_INTERVAL,
+        max_rounds: int = DEFAULT_MAX_ROUNDS,
+        status_interval: float | None = DEFAULT_STATUS_INTERVAL,
         linger: float = 2.0,
         max_watchers: int | None = None,
     ) -> None:
-        self._interval = _arguments.check_interval(interval)
-        self._max_rounds = _arguments.check_count("max_rounds", max_rounds, at_least=1)
-        if status_interval is not None:
-            status_interval = _arguments.check_seconds("status_interval", status_interval)
-        self._status_interval = status_interval
+        self._schedule = Schedule(interval, max_rounds, status_interval)
         self._linger = _arguments.check_seconds("linger", linger, may_be_zero=True)
         if max_watchers is not None:
             max_watchers = _arguments.check_count("max_watchers", max_watchers, at_least=1)
@@ -175,9 +172,9 @@ class PairingHub:
     async def _pair(self, session: _Session, client: AsyncPlugChat) -> PairingState:
         try:
             pairing = client.pairing(
-                interval=self._interval,
-                max_rounds=self._max_rounds,
-                status_interval=self._status_interval,
+                interval=self._schedule.interval,
+                max_rounds=self._schedule.max_rounds,
+                status_interval=self._schedule.status_interval,
             )
             outcome = await pairing.wait(lambda code: session.show(ShowingCode(qr=code)))
         except PlugChatError as error:

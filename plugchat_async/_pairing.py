@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ._models import InstanceStatus, QRCode
-
+    from ._schedule import Fetched, Schedule
 
 _ITERATED_ALREADY = "this session is being iterated already, by another task"
 
 
 class PairingOutcome(StrEnum):
-    """Name the ways in which a session ends."""
+    """The way in which a session has ended."""
 
     CONNECTED = "connected"
     """A code of this session was scanned."""
@@ -34,32 +34,26 @@ class PairingOutcome(StrEnum):
 
 
 class Pairing:
-    """Link one phone: iterate it for the codes, and read its outcome. Made by `client.pairing()`.
+    """One session to link one phone: iterate it for the codes, then read its outcome.
 
-    It is iterator and context manager at once. It runs only while it is iterated, needs no task of
-    its own, and never restarts.
+    Made by `client.pairing()`. It is both an iterator and a context manager. It runs only while it
+    is iterated, needs no separate task, and never restarts.
     """
 
     def __init__(
         self,
-        fetch_code: Callable[[int, int], Awaitable[tuple[QRCode, float]]],
-        look_at_status: Callable[[], Awaitable[InstanceStatus]],
-        ask_status: Callable[[], Awaitable[InstanceStatus]],
-        *,
-        interval: float,
-        max_rounds: int,
-        status_interval: float | None,
+        fetch_code: Callable[[int, int], Awaitable[Fetched]],
+        status_once: Callable[[], Awaitable[InstanceStatus]],
+        status: Callable[[], Awaitable[InstanceStatus]],
+        schedule: Schedule,
     ) -> None:
         self._fetch_code = fetch_code
-        self._look_at_status = look_at_status
-        self._ask_status = ask_status
-        self._interval = interval
-        self._max_rounds = max_rounds
-        self._status_interval = status_interval
+        self._status_once = status_once
+        self._status = status
+        self._schedule = schedule
         self._outcome: PairingOutcome | None = None
-        self._qr: QRCode | None = None
+        self._fetched: Fetched | None = None
         self._is_over = False
-        self._asked_at = 0.0
         self._step: anyio.CancelScope | None = None
         self._is_waited_for = False
 
@@ -71,7 +65,7 @@ class Pairing:
     @property
     def qr(self) -> QRCode | None:
         """The code on show; None before the first one and after the end."""
-        return None if self._is_over else self._qr
+        return None if self._is_over or self._fetched is None else self._fetched.code
 
     async def check(self) -> bool:
         """Ask now whether the phone is linked, for a button "I have scanned it".
@@ -84,7 +78,7 @@ class Pairing:
         Raises:
             RuntimeError: The client was closed.
         """
-        if not self._is_over and await self._is_connected(self._look_at_status):
+        if not self._is_over and await self._is_connected(self._status_once):
             self._end_connected()
             self._wake()
         return self._outcome in {PairingOutcome.CONNECTED, PairingOutcome.ALREADY_CONNECTED}
@@ -164,43 +158,44 @@ class Pairing:
     async def _advance(self) -> None:
         """Wait until the next code is due, and fetch it, unless the session ends before."""
         number = 1
-        if self._qr is not None:
-            number = self._qr.round + 1
-            if await self._scanned_by(self._asked_at + self._interval):
+        if self._fetched is not None:
+            number = self._fetched.code.round + 1
+            if await self._is_scanned_while_shown(self._fetched):
                 return self._end_connected()
-        if number > self._max_rounds:
+        if number > self._schedule.max_rounds:
             return await self._end_unscanned()
         try:
-            code, asked_at = await self._fetch_code(number, self._max_rounds)
+            self._fetched = await self._fetch_code(number, self._schedule.max_rounds)
         except AlreadyConnected:
             return self._end_connected()
-        self._qr, self._asked_at = code, asked_at
         return None
 
-    async def _scanned_by(self, due: float) -> bool:
-        """Ask `/status` every `status_interval` seconds until the next code is due."""
-        if self._status_interval is None:
+    async def _is_scanned_while_shown(self, fetched: Fetched) -> bool:
+        """Ask `/status` every `status_interval` seconds until the code gives way to the next."""
+        due = self._schedule.shown_until(fetched)
+        interval = self._schedule.status_interval
+        if interval is None:
             await anyio.sleep_until(due)
             return False
-        # A slow answer, or a consumer that held the code for long, has let that moment pass.
-        ask_at = max(self._asked_at + self._status_interval, anyio.current_time())
+        # A slow response, or a consumer that held the code for long, has let that time pass.
+        ask_at = max(fetched.began + interval, anyio.current_time())
         while ask_at < due:
             await anyio.sleep_until(ask_at)
-            # A slow answer must not make the next code late, nor count beyond it.
+            # A slow response must not make the next code late, nor count beyond it.
             with anyio.CancelScope(deadline=due):
-                if await self._is_connected(self._look_at_status):
+                if await self._is_connected(self._status_once):
                     return True
-            ask_at = max(ask_at + self._status_interval, anyio.current_time())
+            ask_at = max(ask_at + interval, anyio.current_time())
         await anyio.sleep_until(due)
         return False
 
     async def _end_unscanned(self) -> None:
         """Ask once more: the last code may have been scanned in its last moment."""
         is_connected = False
-        if self._status_interval is not None:
+        if self._schedule.status_interval is not None:
             # No later look makes up for one that fails, and no code call follows that would tell.
-            with anyio.move_on_after(self._interval):
-                is_connected = await self._is_connected(self._ask_status)
+            with anyio.move_on_after(self._schedule.interval):
+                is_connected = await self._is_connected(self._status)
         if is_connected:
             self._end_connected()
         else:
@@ -214,7 +209,7 @@ class Pairing:
             return False
 
     def _end_connected(self) -> None:
-        before_any_code = self._qr is None
+        before_any_code = self._fetched is None
         self._end(PairingOutcome.ALREADY_CONNECTED if before_any_code else PairingOutcome.CONNECTED)
 
     def _wake(self) -> None:

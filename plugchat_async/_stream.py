@@ -1,4 +1,4 @@
-"""When the next code is due. What a code is, and how it is fetched, is told from outside."""
+"""The stream of codes; how a code is fetched is told from outside."""
 
 from __future__ import annotations
 
@@ -12,21 +12,17 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from ._models import QRCode
+    from ._schedule import Fetched, Schedule
 
 
 async def rounds(
-    fetch: Callable[[int, int], Awaitable[tuple[QRCode, float]]],
-    *,
-    interval: float,
-    max_rounds: int,
+    fetch: Callable[[int, int], Awaitable[Fetched]], schedule: Schedule
 ) -> AsyncGenerator[QRCode, None]:
-    """Fetch a code each `interval` seconds, at most `max_rounds`, and let the last one live.
+    """Fetch a code for each round, and wait until the last one is over.
 
     Args:
-        fetch: Brings the code of a round, given its number and how many there are, and the moment
-            on the event loop's clock at which it was asked for.
-        interval: Seconds from asking for one code to asking for the next.
-        max_rounds: How many codes to ask for at most.
+        fetch: Returns the code of a round, given its number and how many there are.
+        schedule: When the rounds begin, and how many there are.
 
     Yields:
         The codes, as they come.
@@ -35,13 +31,13 @@ async def rounds(
         AlreadyConnected: There is no code since the instance is connected; `after_scan` tells
             whether a code of this stream did it.
     """
-    for number in range(1, max_rounds + 1):
+    for number in range(1, schedule.max_rounds + 1):
         try:
-            code, asked_at = await fetch(number, max_rounds)
+            fetched = await fetch(number, schedule.max_rounds)
         except AlreadyConnected as error:
             error.round, error.after_scan = number, number > 1
             raise
-        yield code
-        # A consumer that held the code for longer finds this moment past, and the next code's
-        # clock starts when it is asked for: never a burst.
-        await anyio.sleep_until(asked_at + interval)
+        yield fetched.code
+        # A consumer that held the code for longer finds this time past, and the next code's clock
+        # starts when it is requested: never a burst.
+        await anyio.sleep_until(schedule.shown_until(fetched))

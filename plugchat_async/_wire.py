@@ -1,7 +1,7 @@
 """What to ask of the API, and what its responses mean. Pure: bytes in, a value or an error out.
 
 PlugChat documents no response body for its QR endpoints. The questions below are asked in the order
-in which they must be, for all that the API's family is known to answer. Errors are returned, not
+in which they must be, for all that the API's family is known to return. Errors are returned, not
 raised: a traceback through here would carry the body, and with it a code or an echoed token.
 """
 
@@ -37,7 +37,7 @@ from ._image_formats import MediaType, is_whole, media_type
 from ._models import Device, InstanceStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     Redact: TypeAlias = Callable[[str], str]
@@ -68,7 +68,7 @@ RESTART = Endpoint("/restart", _APP)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """A complete response and the moment it was requested.
 
     `unreadable` says why there is no content: too large, or compressed in a way that fails.
@@ -77,8 +77,7 @@ class Answer:
     status_code: int
     content: bytes = field(repr=False)
     asked_at: datetime
-    retry_after: str | None = field(default=None, repr=False)
-    location: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     unreadable: str | None = None
 
 
@@ -100,9 +99,9 @@ class Picture:
 Code: TypeAlias = Text | Picture
 
 
-def read_code(answer: Answer, redact: Redact) -> Code | ResponseError:
+def read_code(response: Response, redact: Redact) -> Code | ResponseError:
     """Read the response of a QR endpoint; either may return either form of a code."""
-    reply = _Reply(answer, redact)
+    reply = _Reply(response, redact)
     return (
         reply.redirected()
         or reply.refused_as_connected()
@@ -118,9 +117,9 @@ def read_code(answer: Answer, redact: Redact) -> Code | ResponseError:
     )
 
 
-def read_status(answer: Answer, redact: Redact) -> InstanceStatus | ResponseError:
+def read_status(response: Response, redact: Redact) -> InstanceStatus | ResponseError:
     """Read the response of `/status`; that it is connected already is not an error there."""
-    reply = _Reply(answer, redact)
+    reply = _Reply(response, redact)
     return (
         reply.redirected()
         or reply.state()
@@ -132,9 +131,9 @@ def read_status(answer: Answer, redact: Redact) -> InstanceStatus | ResponseErro
     )
 
 
-def read_device(answer: Answer, redact: Redact) -> Device | ResponseError:
+def read_device(response: Response, redact: Redact) -> Device | ResponseError:
     """Read the response of `/device`; that no phone is linked is not an error there."""
-    reply = _Reply(answer, redact)
+    reply = _Reply(response, redact)
     return (
         reply.redirected()
         or reply.linked_device()
@@ -148,13 +147,13 @@ def read_device(answer: Answer, redact: Redact) -> Device | ResponseError:
     )
 
 
-def read_done(answer: Answer, redact: Redact) -> Literal[True] | ResponseError:
+def read_done(response: Response, redact: Redact) -> Literal[True] | ResponseError:
     """Read the response of `/disconnect`, `/restore-session` or `/restart`.
 
     A sentence that the instance is connected already, or is not, counts as neither a success nor
     `AlreadyConnected`: it does not say whether the command was carried out.
     """
-    reply = _Reply(answer, redact)
+    reply = _Reply(response, redact)
     return (
         reply.redirected()
         or reply.refused()
@@ -167,7 +166,7 @@ def read_done(answer: Answer, redact: Redact) -> Literal[True] | ResponseError:
 
 
 # What words mean wherever they stand: gateways move them between statuses and keys. Compiled at
-# first use, which few answers come to: it would be a tenth of what importing the package costs.
+# first use, which few responses come to: it would be a tenth of what importing the package costs.
 _ALREADY_CONNECTED = r"(?i)(?<!not )already connected|j[áa] (est[áa] )?conectad[oa]"
 _NOT_CONNECTED = r"(?i)you are not connected|you need to restore the session"
 _UNSUBSCRIBED = r"(?i)subscri|payment required|trial (is |has )?(over|ended|expired)"
@@ -201,7 +200,7 @@ _BASE64_OF_A_PICTURE = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "PHN2Z", "PD94
 
 _LONGEST_DETAIL = 200
 
-# An answer of 1 MiB of words would hold the event loop for seconds.
+# A response of 1 MiB of words would hold the event loop for seconds.
 _MOST_SENTENCES = 20
 _LONGEST_SENTENCE = 1000
 _DEEPEST = 3
@@ -210,10 +209,10 @@ _DEEPEST = 3
 class _Reply:
     """One response under questions; each method settles one, or returns None for the next."""
 
-    def __init__(self, answer: Answer, redact: Redact) -> None:
-        self._answer = answer
+    def __init__(self, response: Response, redact: Redact) -> None:
+        self._response = response
         self._redact = redact
-        self._body = _parse(answer.content)
+        self._body = _parse(response.content)
 
     @cached_property
     def _sentences(self) -> tuple[str, ...]:
@@ -221,13 +220,13 @@ class _Reply:
         return tuple(sentence[:_LONGEST_SENTENCE] for sentence in found)
 
     def redirected(self) -> ResponseError | None:
-        if not 300 <= self._answer.status_code < 400:
+        if not 300 <= self._response.status_code < 400:
             return None
-        host = self._clean(_host(self._answer.location) or "")
+        host = self._clean(_host(self._response.headers.get("location")) or "")
         return UnexpectedRedirect(
             f"the API redirects{f' to {host}' if host else ''}, which is not followed, since the"
             " token would go with it or be lost; check base_url",
-            status_code=self._answer.status_code,
+            status_code=self._response.status_code,
             location=host,
         )
 
@@ -235,7 +234,7 @@ class _Reply:
         connected = self._truth("connected")
         if self._says(_ALREADY_CONNECTED) and connected is None:
             connected = True
-        elif not self._is_success() and self._answer.status_code != 400:
+        elif not self._is_success() and self._response.status_code != 400:
             return None
         elif self._says(_NOT_CONNECTED) and connected is None:
             connected = False
@@ -253,7 +252,7 @@ class _Reply:
         return device if device and device.phone else None
 
     def no_device(self) -> Device | None:
-        may_be_told = self._is_success() or self._answer.status_code == 400
+        may_be_told = self._is_success() or self._response.status_code == 400
         return Device() if may_be_told and self._says(_NOT_CONNECTED) else None
 
     def device(self) -> Device | None:
@@ -268,7 +267,7 @@ class _Reply:
         )
 
     def done(self) -> Literal[True] | None:
-        is_done = self._value("value") is True or not self._answer.content.strip()
+        is_done = self._value("value") is True or not self._response.content.strip()
         return True if is_done else None
 
     def refused_as_connected(self) -> ResponseError | None:
@@ -279,7 +278,7 @@ class _Reply:
     def refused(self) -> ResponseError | None:
         if self._is_success():
             return None
-        match self._answer.status_code:
+        match self._response.status_code:
             case 401 | 403 if self._is_page():
                 return self._blocked()
             case 401 | 403:
@@ -294,12 +293,12 @@ class _Reply:
                 return self.failed() or self.unexpected()
 
     def unreadable(self) -> ResponseError | None:
-        if self._answer.unreadable is None:
+        if self._response.unreadable is None:
             return None
-        return self._error(UnexpectedResponse, f"the API's answer {self._answer.unreadable}")
+        return self._error(UnexpectedResponse, f"the API's response {self._response.unreadable}")
 
     def picture_file(self) -> Picture | ResponseError | None:
-        return self._picture(self._answer.content) if media_type(self._answer.content) else None
+        return self._picture(self._response.content) if media_type(self._response.content) else None
 
     def page(self) -> ResponseError | None:
         return self._down() if self._is_page() else None
@@ -361,11 +360,11 @@ class _Reply:
         return self._error(
             UnexpectedResponse,
             "the API's response is neither the expected one nor a known error"
-            f" (HTTP {self._answer.status_code}, {len(self._answer.content)} bytes)",
+            f" (HTTP {self._response.status_code}, {len(self._response.content)} bytes)",
         )
 
     def _is_success(self) -> bool:
-        return 200 <= self._answer.status_code < 300
+        return 200 <= self._response.status_code < 300
 
     def _is_page(self) -> bool:
         return isinstance(self._body, str) and re.match(_PAGE, self._body) is not None
@@ -448,21 +447,21 @@ class _Reply:
             "too many requests: wait "
             + ("some minutes" if wait is None else f"{wait:.0f} s")
             + " before asking again",
-            status_code=self._answer.status_code,
+            status_code=self._response.status_code,
             detail=self._detail(),
             retry_after=wait,
         )
 
     def _down(self) -> ResponseError:
         return ServerError(
-            f"the gateway is down for now (HTTP {self._answer.status_code}): try again later",
-            status_code=self._answer.status_code,
+            f"the gateway is down for now (HTTP {self._response.status_code}): try again later",
+            status_code=self._response.status_code,
             detail=self._detail(),
             retry_after=self._retry_after(),
         )
 
     def _error(self, cls: type[ResponseError], message: str) -> ResponseError:
-        return cls(message, status_code=self._answer.status_code, detail=self._detail())
+        return cls(message, status_code=self._response.status_code, detail=self._detail())
 
     def _detail(self) -> str | None:
         return self._clean(*dict.fromkeys(self._sentences))
@@ -474,7 +473,7 @@ class _Reply:
 
     def _retry_after(self) -> float | None:
         """Read seconds or a date, as RFC 9110 allows."""
-        text = (self._answer.retry_after or "").strip()
+        text = self._response.headers.get("retry-after", "").strip()
         if re.fullmatch(r"[0-9]{1,15}", text):
             return float(text)
         try:
@@ -483,7 +482,7 @@ class _Reply:
             return None
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
-        return max(0.0, (moment - self._answer.asked_at).total_seconds())
+        return max(0.0, (moment - self._response.asked_at).total_seconds())
 
 
 def _parse(content: bytes) -> Json | bytes:

@@ -38,9 +38,9 @@ from plugchat_async._wire import (
     RESTART,
     RESTORE_SESSION,
     STATUS,
-    Answer,
     Code,
     Picture,
+    Response,
     Text,
     read_code,
     read_device,
@@ -74,12 +74,16 @@ PNG_BASE64 = base64.b64encode(PNG).decode()
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h9v9"/></svg>'
 
 
-def answer(status: int, body: Body, **headers: str) -> Answer:
-    """Make an answer; its label is left out, since labels lie and are never looked at."""
+def answer(status: int, body: Body, **headers: str) -> Response:
+    """Make a response; its label is left out, since labels lie and are never looked at.
+
+    Headers are given as `retry_after="7"`.
+    """
     if isinstance(body, dict):
         body = json.dumps(body)
     content = body.encode() if isinstance(body, str) else body
-    return Answer(status, content, asked_at=NOON, **headers)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(status, content, asked_at=NOON, headers=named)
 
 
 def keep(text: str) -> str:
@@ -614,7 +618,8 @@ def test_no_retry_after_is_none() -> None:
 )
 def test_a_redirect_tells_the_host_alone(location: str | None, host: str | None) -> None:
     """Path, query and user part may hold secrets."""
-    found = read_code(Answer(302, b"", asked_at=NOON, location=location), keep)
+    headers = {} if location is None else {"location": location}
+    found = read_code(Response(302, b"", asked_at=NOON, headers=headers), keep)
     assert isinstance(found, UnexpectedRedirect)
     assert found.location == host
     assert "secret" not in str(found)
@@ -633,7 +638,7 @@ def test_a_redirect_tells_the_host_alone(location: str | None, host: str | None)
 def test_a_redirect_is_cleaned_as_a_detail_is(unprintable: str) -> None:
     """A terminal or a log shows the host as it is written, and nothing else."""
     location = f"https://login{unprintable}.example/"
-    found = read_code(Answer(302, b"", asked_at=NOON, location=location), keep)
+    found = read(302, b"", location=location)
     assert isinstance(found, UnexpectedRedirect)
     assert found.location == "login .example"
     assert "to login .example, which" in str(found)
@@ -645,7 +650,7 @@ def test_a_redirect_is_cleaned_as_a_detail_is(unprintable: str) -> None:
 def test_a_redirect_to_a_host_that_repeats_a_secret_is_redacted() -> None:
     """Hosts are in lower case, whatever the secret is."""
     location = "https://the-token.login.example/"
-    found = read_code(Answer(302, b"", asked_at=NOON, location=location), lambda _: "[redacted]")
+    found = read_code(answer(302, b"", location=location), lambda _: "[redacted]")
     assert isinstance(found, UnexpectedRedirect)
     assert found.location == "[redacted]"
     assert "the-token" not in str(found)
@@ -653,7 +658,7 @@ def test_a_redirect_to_a_host_that_repeats_a_secret_is_redacted() -> None:
 
 def test_an_answer_shows_nothing_that_the_api_chose() -> None:
     """Its repr stands among the locals that an error reporter renders."""
-    came = Answer(200, b"secret", asked_at=NOON, retry_after="secret", location="secret")
+    came = answer(200, b"secret", retry_after="secret", location="secret")
     assert "secret" not in repr(came)
 
 
@@ -768,13 +773,13 @@ def test_a_sentence_is_read_up_to_a_thousand_characters() -> None:
 
 @pytest.mark.parametrize("read_answer", [read_code, read_status, read_device, read_done])
 def test_a_body_that_could_not_be_read_says_why(
-    read_answer: Callable[[Answer, Redact], object],
+    read_answer: Callable[[Response, Redact], object],
 ) -> None:
     """A body that was given up leaves its reason, unless the status says more."""
-    refused = read_answer(Answer(200, b"", asked_at=NOON, unreadable="is larger"), keep)
+    refused = read_answer(Response(200, b"", asked_at=NOON, unreadable="is larger"), keep)
     assert isinstance(refused, UnexpectedResponse)
     assert "is larger" in str(refused)
-    down = read_answer(Answer(503, b"", asked_at=NOON, unreadable="is larger"), keep)
+    down = read_answer(Response(503, b"", asked_at=NOON, unreadable="is larger"), keep)
     assert isinstance(down, ServerError)
 
 
@@ -1080,18 +1085,17 @@ bodies = (
 @given(
     status=st.integers(100, 999),
     body=bodies,
-    retry_after=st.none() | st.text(),
-    location=st.none() | st.text(),
+    headers=st.fixed_dictionaries({}, optional={"retry-after": st.text(), "location": st.text()}),
 )
-@example(status=200, body=b'"\\ud800"', retry_after=None, location=None)
-@example(status=200, body=b'{"value": "\\udc00x"}', retry_after=None, location=None)
-@example(status=302, body=b"", retry_after=None, location="//[")
-@example(status=429, body=b"", retry_after="Mon, 99 Foo 99999 99:99:99 +9999", location=None)
+@example(status=200, body=b'"\\ud800"', headers={})
+@example(status=200, body=b'{"value": "\\udc00x"}', headers={})
+@example(status=302, body=b"", headers={"location": "//["})
+@example(status=429, body=b"", headers={"retry-after": "Mon, 99 Foo 99999 99:99:99 +9999"})
 def test_whatever_arrives_is_a_value_or_an_error(
-    status: int, body: bytes, retry_after: str | None, location: str | None
+    status: int, body: bytes, headers: dict[str, str]
 ) -> None:
     """Nothing is raised; a code is only ever taken from a success."""
-    came = Answer(status, body, asked_at=NOON, retry_after=retry_after, location=location)
+    came = Response(status, body, asked_at=NOON, headers=headers)
     code = read_code(came, keep)
     assert isinstance(code, ResponseError) or 200 <= status < 300
     assert isinstance(read_status(came, keep), InstanceStatus | ResponseError)

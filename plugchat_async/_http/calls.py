@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import logging
+import math
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 import anyio
 
-from plugchat_async._errors import TRANSIENT, NetworkError, PlugChatError, RateLimited
+from plugchat_async._errors import (
+    TRANSIENT,
+    NetworkError,
+    PlugChatError,
+    RateLimited,
+    RequestTimeout,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +24,7 @@ if TYPE_CHECKING:
 
     from tenacity import RetryCallState
 
-    from plugchat_async._wire import Answer, Endpoint, Redact
+    from plugchat_async._wire import Endpoint, Redact, Response
 
     from .connection import Connection
     from .credentials import Credentials
@@ -29,6 +36,10 @@ T = TypeVar("T")
 # A code is valid for 20 s: a server that asks for a longer pause has refused this round.
 _MAX_PAUSE = 20.0
 
+_TOO_SLOW = (
+    "{path} took longer to respond than a code is valid, which is {within:g} s: the gateway is too"
+    " slow for now, so ask again later"
+)
 _MAY_HAVE_HAPPENED = "PlugChat may have done it all the same: ask status()"
 _SENDS_TWICE = (
     "aiohttp sends a GET again when its connection breaks, and this one must not be sent twice:"
@@ -56,7 +67,7 @@ class Call(NamedTuple, Generic[T]):
     endpoint: Endpoint
     base_url: str | None
     credentials: Credentials
-    read: Callable[[Answer, Redact], T | PlugChatError]
+    read: Callable[[Response, Redact], T | PlugChatError]
 
     @property
     def url(self) -> str:
@@ -94,8 +105,12 @@ class Calls:
         self._timeout = timeout
         self._retries = retries
 
-    async def make(self, call: Call[T]) -> Result[T]:
+    async def make(self, call: Call[T], *, within: float = math.inf) -> Result[T]:
         """Make a call, and again after a transient failure, over a fresh connection.
+
+        Args:
+            call: What to ask.
+            within: Seconds after which what an attempt has brought is worth nothing.
 
         Raises:
             PlugChatError: The last attempt did not bring what was asked for.
@@ -106,7 +121,10 @@ class Calls:
             number = attempt.retry_state.attempt_number
             with attempt:
                 async with self.connections.turn(fresh=number > 1) as connection:
-                    return await self._attempt(call, connection, number)
+                    result = await self._attempt(call, connection, number)
+                if result.ended - result.began >= within:
+                    raise RequestTimeout(_TOO_SLOW.format(path=call.endpoint.path, within=within))
+                return result
         raise AssertionError("tenacity raises what the last attempt did")
 
     async def make_once(self, call: Call[T]) -> Result[T]:
@@ -137,15 +155,15 @@ class Calls:
 
     async def _attempt(self, call: Call[T], connection: Connection, number: int) -> Result[T]:
         try:
-            answer = await connection.get(call.url, call.credentials, timeout=self._timeout)
+            response = await connection.get(call.url, call.credentials, timeout=self._timeout)
         except PlugChatError as error:
             _log(call, error.code, connection, number)
             raise
-        _log(call, str(answer.status_code), connection, number)
-        value = call.read(answer, call.credentials.redact)
+        _log(call, str(response.status_code), connection, number)
+        value = call.read(response, call.credentials.redact)
         if isinstance(value, PlugChatError):
             raise value
-        return Result(value, answer.asked_at, connection.began, connection.ended)
+        return Result(value, response.asked_at, connection.began, connection.ended)
 
 
 @cache

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import anyio
 
 from plugchat_async._errors import NetworkError, PlugChatError, RequestTimeout
-from plugchat_async._wire import Answer
+from plugchat_async._wire import Response
 
 from . import quirks
 from .body import UnreadableBody, read_body
@@ -74,7 +74,7 @@ class Connection(ABC):
         credentials: Credentials,
         *,
         timeout: float,  # noqa: ASYNC109 - its end is an error of ours
-    ) -> Answer:
+    ) -> Response:
         """Request a URL and read the whole response.
 
         Args:
@@ -92,10 +92,10 @@ class Connection(ABC):
         self.began = anyio.current_time()
         try:
             with anyio.CancelScope(deadline=self.began + timeout):
-                answer = await self._exchange(url, credentials.headers())
+                response = await self._exchange(url, credentials.headers())
                 self.ended = anyio.current_time()
                 self.is_usable = True
-                return answer
+                return response
         except PlugChatError:
             raise
         except Exception as error:  # transports are free to raise anything, and do
@@ -109,7 +109,7 @@ class Connection(ABC):
         self.has_failed = True
         raise _timed_out(url, timeout)
 
-    async def _exchange(self, url: str, headers: Mapping[str, str]) -> Answer:
+    async def _exchange(self, url: str, headers: Mapping[str, str]) -> Response:
         asked_at = datetime.now(UTC)
         response = await self._send(url, headers)
         try:
@@ -120,12 +120,11 @@ class Connection(ABC):
             if not response.is_closed:  # it is after a body that was read to the end
                 await close(response)
         await quirks.close_after_trailing_data(response)
-        return Answer(
+        return Response(
             status_code=response.status_code,
             content=content,
             asked_at=asked_at,
-            retry_after=response.headers.get("Retry-After"),
-            location=quirks.location(response),
+            headers=response.headers,
             unreadable=unreadable,
         )
 

@@ -7,7 +7,7 @@ import os
 from base64 import b64encode
 from hashlib import blake2b
 from html import escape
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, cast
 from urllib.parse import quote
 
 from . import quirks
@@ -76,7 +76,7 @@ class Credentials:
             link.__traceback__ = None
             links += [link.__cause__, link.__context__]
             if isinstance(link, BaseExceptionGroup):
-                links += link.exceptions
+                links += cast("tuple[BaseException, ...]", link.exceptions)
             elif isinstance(link, Exception):  # by its words a cancellation is told from another
                 quirks.drop_request(link)
                 link.args = tuple(self.redact(a) if isinstance(a, str) else a for a in link.args)

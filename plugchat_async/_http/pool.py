@@ -183,7 +183,10 @@ class _PooledConnection(Connection):
     async def _send(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
         if self._client is None:
             self._client = await self._clients.open()
-        return await self._client.send(self._clients.build_request(url, headers), stream=True)
+        request = self._clients.build_request(url, headers)
+        response = await self._client.send(request, stream=True)
+        quirks.put_location_back(response)
+        return response
 
 
 class _Clients:

@@ -82,10 +82,10 @@ async def set_location_aside(response: httpx.Response) -> None:
         response.extensions["location"] = response.headers.pop("Location")
 
 
-def location(response: httpx.Response) -> str | None:
-    """Return where a redirect points to."""
-    aside: str | None = response.extensions.get("location")
-    return aside or response.headers.get("Location")
+def put_location_back(response: httpx.Response) -> None:
+    """Undo `set_location_aside`, once httpx has handed the response over."""
+    if "location" in response.extensions:
+        response.headers["Location"] = response.extensions.pop("location")
 
 
 # A cookie that is set by PlugChat reaches other calls, or breaks them (httpx 0.28.1, aiohttp 3.14).
@@ -106,9 +106,14 @@ def forget_cookies(client: httpx.AsyncClient, response: httpx.Response) -> None:
 
 def forget_cookies_of_aiohttp(client: httpx.AsyncClient, url: httpx.URL) -> None:
     """Remove from the jar of aiohttp's session what it would send to a URL."""
-    jar = getattr(getattr(_aiohttp_transport(client, url), "client", None), "cookie_jar", None)
+    session = getattr(_aiohttp_transport(client, url), "client", None)
+    jar = getattr(session, "cookie_jar", None)
     if jar is not None:
-        jar.clear(lambda cookie: f".{url.host}".endswith(f".{cookie['domain'].lstrip('.')}"))
+
+        def is_sent(cookie: Mapping[str, str]) -> bool:
+            return f".{url.host}".endswith(f".{cookie['domain'].lstrip('.')}")
+
+        jar.clear(is_sent)
 
 
 # A GET is sent twice when the connection breaks, and no public name prevents it (aiohttp 3.14).
@@ -137,8 +142,8 @@ def _aiohttp_transport(client: httpx.AsyncClient, url: httpx.URL) -> object | No
 
 def drop_request(error: BaseException) -> None:
     """Remove the request from an exception of httpx or aiohttp."""
-    if hasattr(error, "_request"):
-        error._request = None
+    if "_request" in vars(error):
+        vars(error)["_request"] = None
     request_info: Any = getattr(error, "request_info", None)
     if request_info is not None:
         bare = request_info._replace(headers={})

@@ -52,10 +52,10 @@ class Access:
 
     def _check_base_url(self) -> None:
         try:
-            _arguments.read_base_url(self.base_url, allow_insecure_http=True)
+            _arguments.check_base_url(self.base_url, allow_insecure_http=True)
         except ValueError:
             raise Failure(texts().base_url_unusable, ExitCode.USAGE) from None
         try:
-            _arguments.read_base_url(self.base_url, allow_insecure_http=self.allow_insecure_http)
+            _arguments.check_base_url(self.base_url, allow_insecure_http=self.allow_insecure_http)
         except ValueError:
             raise Failure(texts().base_url_insecure, ExitCode.USAGE) from None

@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from plugchat_async import _arguments
+from plugchat_async import _arguments, _environment
 
 _WHERE = "Reaching PlugChat"
 
@@ -44,7 +44,7 @@ BaseURL: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="URL",
-        envvar=_arguments.BASE_URL_VARIABLE,
+        envvar=_environment.BASE_URL_VARIABLE,
         show_envvar=False,
         help="The address up to /api/whatsapp. Without it, PLUGCHAT_BASE_URL or PlugChat's own.",
         rich_help_panel=_WHERE,

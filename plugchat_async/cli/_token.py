@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from plugchat_async import _arguments
+from plugchat_async import _arguments, _environment
 
 from ._exit_codes import ExitCode
 from ._failures import Failure
@@ -74,7 +74,7 @@ def _unreadable(path: Path, reason: str) -> Failure:
 
 def _taken_from_environment() -> SecretStr | None:
     # A viewer or a browser that is opened needs none.
-    token = SecretStr(os.environ.pop(_arguments.TOKEN_VARIABLE, "").strip())
+    token = SecretStr(os.environ.pop(_environment.TOKEN_VARIABLE, "").strip())
     return token or None
 
 

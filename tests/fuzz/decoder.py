@@ -15,8 +15,8 @@ from plugchat_async import Device, InstanceStatus, QRCode, QRImage, ResponseErro
 from plugchat_async._http.credentials import Credentials
 from plugchat_async._image_formats import is_whole, media_type
 from plugchat_async._wire import (
-    Answer,
     Picture,
+    Response,
     Text,
     read_code,
     read_device,
@@ -52,15 +52,14 @@ def check(data: bytes) -> None:
     assert is_whole(answer.content) <= (media_type(answer.content) is not None)
 
 
-def _answer(data: bytes) -> Answer:
+def _answer(data: bytes) -> Response:
     head, _, body = data.partition(b"\n\n")
     status, retry_after, location, *_ = [*head.decode("latin-1").split("\n"), "", ""]
-    return Answer(
+    return Response(
         int(status) if re.fullmatch("[1-5][0-9][0-9]", status) else 200,
         body,
         asked_at=_NOON,
-        retry_after=retry_after or None,
-        location=location or None,
+        headers={"retry-after": retry_after, "location": location},
     )
 
 
