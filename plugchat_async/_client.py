@@ -61,8 +61,8 @@ class AsyncPlugChat:
         http_client: A user-supplied `AsyncClient` of httpx or httpx2, shared and never closed by
             us. Its pool, hooks, proxies, transports and headers apply; `max_connections` does not,
             nor do its `auth` and its cookies: the token alone identifies the caller.
-        name: Your own name for the instance, such as a tenant's id, for `repr()`. It is shown, so
-            it must not be a secret.
+        name: Your own name for the instance, such as a tenant's id. It is shown in `repr()` and in
+            the log, so it must not be a secret.
 
     Raises:
         ValueError: An argument is out of range, or there is no token.
@@ -370,7 +370,7 @@ class AsyncPlugChat:
         read: Callable[[_wire.Response, _wire.Redact], T | ResponseError],
     ) -> Call[T]:
         self._check_open()
-        return Call(endpoint, self._base_url, self._credentials, read)
+        return Call(endpoint, self._base_url, self._credentials, read, self._name)
 
     def _check_open(self) -> None:
         if self._is_closed or self._calls.connections.is_closed:

@@ -54,6 +54,8 @@ class BorrowedClient:
         """
         if self.is_closed:
             raise RuntimeError(CLOSED)
+        if self._client.is_closed:
+            raise RuntimeError("this http_client was closed by its owner: pass one that is open")
         if self._process is None:
             self._process = os.getpid()
         if self._process != os.getpid():

@@ -68,6 +68,7 @@ class Call(NamedTuple, Generic[T]):
     base_url: str | None
     credentials: Credentials
     read: Callable[[Response, Redact], T | PlugChatError]
+    name: str | None = None
 
     @property
     def url(self) -> str:
@@ -199,6 +200,12 @@ def _may_pass(error: BaseException) -> bool:
 def _log(call: Call[T], result: str, connection: Connection, number: int) -> None:
     if logger.isEnabledFor(logging.DEBUG):
         milliseconds = (anyio.current_time() - connection.began) * 1000
+        name = "" if call.name is None else f", {call.name}"
         logger.debug(
-            "GET %s: %s in %.0f ms, attempt %d", call.endpoint.path, result, milliseconds, number
+            "GET %s: %s in %.0f ms, attempt %d%s",
+            call.endpoint.path,
+            result,
+            milliseconds,
+            number,
+            name,
         )
