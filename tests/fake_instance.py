@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from plugchat_async import AlreadyConnected, InstanceStatus, Pairing, QRCode
+from plugchat_async._schedule import Fetched, Schedule
 
 if TYPE_CHECKING:
     from plugchat_async import PlugChatError
@@ -51,16 +52,16 @@ class FakeInstance:
         """The current second."""
         return round(anyio.current_time() - self.began, 3)
 
-    async def fetch_code(self, number: int, of: int) -> tuple[QRCode, float]:
-        """Return the code of a round, and when it was requested on the loop's clock."""
-        asked_at = anyio.current_time()
+    async def fetch_code(self, number: int, of: int) -> Fetched:
+        """Return the code of a round, and when its request began and ended."""
+        began = anyio.current_time()
         self.codes.append(self.now)
         await anyio.sleep(self.latency)
         if self.now >= self.scan_at:
             raise AlreadyConnected("connected", status_code=200)
         moment = datetime.now(UTC)
         code = QRCode(payload=f"code-{number}", fetched_at=moment, round=number, rounds=of)
-        return code, asked_at
+        return Fetched(code, began, anyio.current_time())
 
     async def ask_status(self) -> InstanceStatus:
         """Return the status."""
@@ -71,13 +72,13 @@ class FakeInstance:
         truth = self.now >= self.scan_at
         return InstanceStatus(connected=truth if self.status_lie is None else self.status_lie)
 
-    def pairing(self, *, status_interval: float | None = 2, max_rounds: int = 3) -> Pairing:
+    def pairing(
+        self, *, interval: float = 15, max_rounds: int = 3, status_interval: float | None = 2
+    ) -> Pairing:
         """Make a session that links its phone."""
         return Pairing(
             self.fetch_code,
             self.ask_status,
             self.ask_status,
-            interval=15,
-            max_rounds=max_rounds,
-            status_interval=status_interval,
+            Schedule(interval, max_rounds, status_interval),
         )

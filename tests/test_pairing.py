@@ -16,6 +16,7 @@ from plugchat_async import (
     QRCode,
     ServerError,
 )
+from plugchat_async._schedule import Fetched, Schedule
 from plugchat_async.sandbox import Sandbox
 
 from .fake_instance import FakeInstance
@@ -191,10 +192,10 @@ async def test_a_failure_raises_and_has_no_outcome(error: Exception) -> None:
     """The session is over, and says so to whoever goes on."""
     ask = FakeInstance().ask_status
 
-    async def fail(number: int, of: int) -> tuple[QRCode, float]:
+    async def fail(number: int, of: int) -> Fetched:
         raise error
 
-    pairing = Pairing(fail, ask, ask, interval=15, max_rounds=3, status_interval=2)
+    pairing = Pairing(fail, ask, ask, Schedule())
     with pytest.raises(type(error)):
         await pairing.wait()
     assert pairing.outcome is None
@@ -352,14 +353,14 @@ async def test_a_failure_in_the_moment_of_the_end_is_no_second_one() -> None:
     """The session is connected, and has exactly one outcome."""
     instance = FakeInstance(scan_at=10)
 
-    async def scan_and_fail(number: int, of: int) -> tuple[QRCode, float]:
+    async def scan_and_fail(number: int, of: int) -> Fetched:
         if number == 1:
             return await instance.fetch_code(number, of)
         assert await pairing.check()
         raise ServerError("down", status_code=500)
 
     ask = instance.ask_status
-    pairing = Pairing(scan_and_fail, ask, ask, interval=15, max_rounds=3, status_interval=None)
+    pairing = Pairing(scan_and_fail, ask, ask, Schedule(status_interval=None))
     assert await pairing.wait() is PairingOutcome.CONNECTED
 
 

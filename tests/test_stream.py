@@ -8,7 +8,8 @@ from typing import Any
 import anyio
 import pytest
 
-from plugchat_async import AlreadyConnected, AsyncPlugChat, QRCode, ServerError
+from plugchat_async import AlreadyConnected, AsyncPlugChat, ServerError
+from plugchat_async._schedule import Fetched, Schedule
 from plugchat_async._stream import rounds
 
 from .fake_instance import FakeInstance
@@ -25,7 +26,7 @@ def anyio_backend(virtual_time: tuple[str, dict[str, Any]]) -> tuple[str, dict[s
 async def test_nothing_is_sent_before_the_first_iteration() -> None:
     """Making a stream sends nothing, and the first code is fetched without a wait."""
     instance = FakeInstance()
-    stream = rounds(instance.fetch_code, interval=15, max_rounds=3)
+    stream = rounds(instance.fetch_code, Schedule())
     await anyio.sleep(5)
     assert instance.codes == []
     async with aclosing(stream):
@@ -37,25 +38,25 @@ async def test_nothing_is_sent_before_the_first_iteration() -> None:
 async def test_three_codes_then_the_last_one_lives_its_interval() -> None:
     """Three calls, 15 s apart, never a fourth; the stream ends 15 s after the third."""
     instance = FakeInstance()
-    codes = [code.payload async for code in rounds(instance.fetch_code, interval=15, max_rounds=3)]
+    codes = [code.payload async for code in rounds(instance.fetch_code, Schedule())]
     assert codes == ["code-1", "code-2", "code-3"]
     assert instance.codes == [0, 15, 30]
     assert instance.now == 45
 
 
 async def test_the_time_of_a_request_does_not_add_up() -> None:
-    """Rounds stay `interval` apart however long the API takes to answer."""
+    """Rounds stay `interval` apart; the last code is shown for `interval` seconds as well."""
     instance = FakeInstance(latency=4)
-    async for _ in rounds(instance.fetch_code, interval=15, max_rounds=4):
+    async for _ in rounds(instance.fetch_code, Schedule(max_rounds=4)):
         pass
     assert instance.codes == [0, 15, 30, 45]
-    assert instance.now == 60
+    assert instance.now == 64
 
 
 async def test_a_slow_consumer_gets_the_next_code_at_once_and_never_a_burst() -> None:
     """A code held for longer than the interval restarts the clock when the next is asked for."""
     instance = FakeInstance()
-    async for code in rounds(instance.fetch_code, interval=15, max_rounds=4):
+    async for code in rounds(instance.fetch_code, Schedule(max_rounds=4)):
         if code.round == 1:
             await anyio.sleep(50)
     assert instance.codes == [0, 50, 65, 80]
@@ -64,7 +65,7 @@ async def test_a_slow_consumer_gets_the_next_code_at_once_and_never_a_burst() ->
 async def test_a_slow_consumer_of_the_last_code_meets_the_end_at_once() -> None:
     """Nothing is left to wait for when the last code was held beyond its interval."""
     instance = FakeInstance()
-    async for _ in rounds(instance.fetch_code, interval=15, max_rounds=1):
+    async for _ in rounds(instance.fetch_code, Schedule(max_rounds=1)):
         await anyio.sleep(40)
     assert instance.now == 40
 
@@ -78,7 +79,7 @@ async def test_already_connected_tells_whether_a_code_of_the_stream_did_it(
     """In round 1 nobody scanned a code of this stream; later somebody did."""
     instance = FakeInstance(scan_at=scan_at)
     with pytest.raises(AlreadyConnected) as caught:
-        async for _ in rounds(instance.fetch_code, interval=15, max_rounds=3):
+        async for _ in rounds(instance.fetch_code, Schedule()):
             pass
     assert caught.value.after_scan is after_scan
     assert caught.value.round == len(instance.codes) == round_told
@@ -87,10 +88,10 @@ async def test_already_connected_tells_whether_a_code_of_the_stream_did_it(
 async def test_a_failure_that_persists_ends_the_stream() -> None:
     """What is raised within a round is raised to the consumer, and there is no round after it."""
 
-    async def fetch(number: int, of: int) -> tuple[QRCode, float]:
+    async def fetch(number: int, of: int) -> Fetched:
         raise ServerError("down", status_code=500)
 
-    stream = rounds(fetch, interval=15, max_rounds=3)
+    stream = rounds(fetch, Schedule())
     with pytest.raises(ServerError):
         await anext(stream)
     with pytest.raises(StopAsyncIteration):
@@ -101,7 +102,7 @@ async def test_a_failure_that_persists_ends_the_stream() -> None:
 async def test_leaving_early_is_prompt(leave_at: int, asked: list[float]) -> None:
     """Leaving the loop ends the stream with no further call."""
     instance = FakeInstance()
-    async with aclosing(rounds(instance.fetch_code, interval=15, max_rounds=3)) as stream:
+    async with aclosing(rounds(instance.fetch_code, Schedule())) as stream:
         async for code in stream:
             if code.round == leave_at:
                 break
@@ -113,7 +114,7 @@ async def test_cancellation_between_rounds_is_prompt() -> None:
     """A cancelled consumer is gone at once, and no call follows."""
     instance = FakeInstance()
     with anyio.move_on_after(20):
-        async for _ in rounds(instance.fetch_code, interval=15, max_rounds=3):
+        async for _ in rounds(instance.fetch_code, Schedule()):
             pass
     assert instance.now == 20
     await anyio.sleep(100)
@@ -123,7 +124,7 @@ async def test_cancellation_between_rounds_is_prompt() -> None:
 async def test_no_scope_is_held_while_the_consumer_has_the_code() -> None:
     """A consumer may open and leave its own scopes around each step of the stream."""
     instance = FakeInstance()
-    stream = rounds(instance.fetch_code, interval=15, max_rounds=2)
+    stream = rounds(instance.fetch_code, Schedule(max_rounds=2))
     with anyio.CancelScope():
         await anext(stream)
     with anyio.move_on_after(30) as scope:

@@ -24,6 +24,7 @@ from plugchat_async import (
     QRCode,
     ServerError,
 )
+from plugchat_async._schedule import Fetched, Schedule
 
 from .playing import SETTINGS, on_both_loops
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
 NEVER = 10**9
+VALID_FOR = 20_000
 
 
 class Setting(NamedTuple):
@@ -100,7 +102,7 @@ class Model:
             self._ask_for_code()
         else:
             self.is_stepping = True
-            self.due = max(self.asked_at + self.setting.interval, self.now)
+            self.due = max(self._shown_until(), self.now)
             if self.setting.status_interval is not None:
                 self.look_at = max(self.asked_at + self.setting.status_interval, self.now)
 
@@ -158,6 +160,14 @@ class Model:
                 if self._status_says_connected():
                     self._end_connected()
                 self._see(f"check {self._is_connected()}")
+
+    def _shown_until(self) -> int:
+        """Return when the code is over: a slow or a last one is shown for as long as others."""
+        takes, interval = self.setting.code_takes, self.setting.interval
+        is_last = self.round == self.setting.max_rounds
+        if is_last or takes > interval / 2:
+            return self.asked_at + min(takes + interval, VALID_FOR)
+        return self.asked_at + interval
 
     def _come_due(self) -> None:
         """Ask for the next code; after the last one, whether it was scanned in its last moment."""
@@ -249,9 +259,11 @@ class Player:
             self._fetch_code,
             self._ask_status,
             self._ask_status,
-            interval=setting.interval / 1000,
-            max_rounds=setting.max_rounds,
-            status_interval=setting.status_interval and setting.status_interval / 1000,
+            Schedule(
+                setting.interval / 1000,
+                setting.max_rounds,
+                setting.status_interval and setting.status_interval / 1000,
+            ),
         )
 
     async def advance(self, to: int) -> None:
@@ -299,15 +311,16 @@ class Player:
         except RuntimeError:
             self._see("check refused")
 
-    async def _fetch_code(self, number: int, of: int) -> tuple[QRCode, float]:
+    async def _fetch_code(self, number: int, of: int) -> Fetched:
         self._call(f"ask for code {number}")
-        asked_at = anyio.current_time()
+        began = anyio.current_time()
         await anyio.sleep(self._setting.code_takes / 1000)
         if self.world.is_linked:
             raise AlreadyConnected("linked", status_code=200)
         if self.world.codes_fail:
             raise ServerError("down", status_code=500)
-        return QRCode(payload="code", round=number, rounds=of), asked_at
+        code = QRCode(payload="code", round=number, rounds=of)
+        return Fetched(code, began, anyio.current_time())
 
     async def _ask_status(self) -> InstanceStatus:
         self._call("look")
@@ -333,7 +346,7 @@ SETTINGS_OF_A_SESSION = st.builds(
     interval=st.just(15_000),
     max_rounds=st.integers(1, 3),
     status_interval=st.sampled_from([2_000, 7_000, None]),
-    code_takes=st.sampled_from([0, 400, 5_100]),
+    code_takes=st.sampled_from([0, 400, 5_100, 8_300, 18_700]),
     status_takes=st.sampled_from([0, 300, 2_700, 30_000]),
 )
 
