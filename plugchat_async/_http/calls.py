@@ -122,10 +122,7 @@ class Calls:
             number = attempt.retry_state.attempt_number
             with attempt:
                 async with self.connections.turn(fresh=number > 1) as connection:
-                    result = await self._attempt(call, connection, number)
-                if result.ended - result.began >= within:
-                    raise RequestTimeout(_TOO_SLOW.format(path=call.endpoint.path, within=within))
-                return result
+                    return await self._attempt(call, connection, number, within)
         raise AssertionError("tenacity raises what the last attempt did")
 
     async def make_once(self, call: Call[T]) -> Result[T]:
@@ -154,16 +151,22 @@ class Calls:
                 raise
             raise type(error)(f"{error}. {_MAY_HAVE_HAPPENED}") from error.__cause__
 
-    async def _attempt(self, call: Call[T], connection: Connection, number: int) -> Result[T]:
+    async def _attempt(
+        self, call: Call[T], connection: Connection, number: int, within: float = math.inf
+    ) -> Result[T]:
         try:
             response = await connection.get(call.url, call.credentials, timeout=self._timeout)
         except PlugChatError as error:
             _log(call, error.code, connection, number)
+            if isinstance(error, RequestTimeout) and self._timeout >= within:
+                raise _too_slow(call, within) from error.__cause__
             raise
         _log(call, str(response.status_code), connection, number)
         value = call.read(response, call.credentials.redact)
         if isinstance(value, PlugChatError):
             raise value
+        if connection.ended - connection.began >= within:
+            raise _too_slow(call, within)
         return Result(value, response.asked_at, connection.began, connection.ended)
 
 
@@ -195,6 +198,10 @@ def _may_pass(error: BaseException) -> bool:
     if isinstance(error, RateLimited) and pause is None:
         return False  # WhatsApp's limit lasts for minutes, and every request prolongs it
     return isinstance(error, TRANSIENT) and (pause is None or pause <= _MAX_PAUSE)
+
+
+def _too_slow(call: Call[T], within: float) -> RequestTimeout:
+    return RequestTimeout(_TOO_SLOW.format(path=call.endpoint.path, within=within))
 
 
 def _log(call: Call[T], result: str, connection: Connection, number: int) -> None:
