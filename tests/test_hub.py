@@ -8,7 +8,6 @@ import weakref
 from typing import Any, TypeVar, cast
 
 import anyio
-import httpx
 import pytest
 from pydantic import TypeAdapter
 
@@ -357,21 +356,17 @@ async def test_a_client_that_breaks_ends_its_own_session_alone(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Other tenants go on; the server's log has the traceback."""
-
-    def bug(request: httpx.Request) -> httpx.Response:
-        raise KeyError("bug in a hook")
-
-    async with httpx.AsyncClient(transport=httpx.MockTransport(bug)) as brought:
-        broken = AsyncPlugChat("broken", http_client=brought)
-        async with (
-            PairingHub() as hub,
-            hub.watch(broken) as breaking,
-            hub.watch(sandbox.client()) as states,
-        ):
-            failed = await until(breaking, Failed)
-            assert failed.code == "internal_error"
-            assert failed.message == "the session broke: see the server's log"
-            await until(states, Expired)
+    broken = sandbox.client("broken")
+    async with (
+        PairingHub() as hub,
+        hub.watch(broken) as breaking,
+        hub.watch(sandbox.client()) as states,
+    ):
+        await broken.aclose()  # too early: it owns its connections
+        failed = await until(breaking, Failed)
+        assert failed.code == "internal_error"
+        assert failed.message == "the session broke: see the server's log"
+        await until(states, Expired)
     (record,) = (record for record in caplog.records if record.exc_info)
     assert record.getMessage() == "a pairing session broke"
 
