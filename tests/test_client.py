@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
 import httpx
@@ -18,13 +18,19 @@ from hypothesis import strategies as st
 from plugchat_async import (
     AlreadyConnected,
     AsyncPlugChat,
+    Device,
     InstanceStatus,
+    NetworkError,
     PlugChatError,
     QRCode,
     QRImage,
+    RateLimited,
+    ServerError,
     UnexpectedRedirect,
     UnexpectedResponse,
 )
+
+from .scripted_server import ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -36,6 +42,22 @@ pytestmark = pytest.mark.anyio
 TOKEN = "F3A9-the-token-of-a-tenant-7C21"
 CODE = {"value": "2@code"}
 
+Method: TypeAlias = "Callable[[AsyncPlugChat], Coroutine[Any, Any, object]]"
+
+# Each method that makes a call, and a body with which its endpoint responds.
+REPEATABLE: dict[Method, dict[str, Any]] = {
+    AsyncPlugChat.qr_code: CODE,
+    AsyncPlugChat.qr_code_image: CODE,
+    AsyncPlugChat.status: {"connected": False},
+    AsyncPlugChat.device: {"phone": "5511999990000"},
+}
+COMMANDS: dict[Method, dict[str, Any]] = {
+    AsyncPlugChat.disconnect: {"value": True},
+    AsyncPlugChat.restore_session: {"value": True},
+    AsyncPlugChat.restart: {"value": True},
+}
+BODIES = {**REPEATABLE, **COMMANDS}
+
 
 @pytest.fixture
 def router() -> Iterator[respx.MockRouter]:
@@ -45,31 +67,23 @@ def router() -> Iterator[respx.MockRouter]:
 
 
 @pytest.mark.parametrize(
-    ("method", "url", "body"),
+    ("method", "url"),
     [
-        (AsyncPlugChat.qr_code, "https://app.plugchat.com.br/api/whatsapp/qr-code", CODE),
-        (
-            AsyncPlugChat.qr_code_image,
-            "https://www.plugchat.com.br/api/whatsapp/qr-code/image",
-            CODE,
-        ),
-        (
-            AsyncPlugChat.status,
-            "https://app.plugchat.com.br/api/whatsapp/status",
-            {"connected": False},
-        ),
+        (AsyncPlugChat.qr_code, "https://app.plugchat.com.br/api/whatsapp/qr-code"),
+        (AsyncPlugChat.qr_code_image, "https://www.plugchat.com.br/api/whatsapp/qr-code/image"),
+        (AsyncPlugChat.status, "https://app.plugchat.com.br/api/whatsapp/status"),
+        (AsyncPlugChat.device, "https://app.plugchat.com.br/api/whatsapp/device"),
+        (AsyncPlugChat.disconnect, "https://app.plugchat.com.br/api/whatsapp/disconnect"),
+        (AsyncPlugChat.restore_session, "https://app.plugchat.com.br/api/whatsapp/restore-session"),
+        (AsyncPlugChat.restart, "https://app.plugchat.com.br/api/whatsapp/restart"),
     ],
 )
 @pytest.mark.parametrize("token", [TOKEN, "Bearer abc", "  padded\n"])
 async def test_each_method_asks_its_documented_endpoint_to_the_letter(
-    router: respx.MockRouter,
-    method: Callable[[AsyncPlugChat], Coroutine[Any, Any, object]],
-    url: str,
-    body: dict[str, Any],
-    token: str,
+    router: respx.MockRouter, method: Method, url: str, token: str
 ) -> None:
     """GET, the documented host, the raw token, no query and no body."""
-    route = router.get(url).respond(json=body)
+    route = router.get(url).respond(json=BODIES[method])
     async with AsyncPlugChat(token) as client:
         await method(client)
     (call,) = route.calls
@@ -80,16 +94,16 @@ async def test_each_method_asks_its_documented_endpoint_to_the_letter(
 
 async def test_base_url_and_headers_hold_for_every_endpoint(router: respx.MockRouter) -> None:
     """A sibling deployment, and the security header that some accounts need."""
-    base = "https://api.example/api/whatsapp"
-    for path, body in (("/qr-code", CODE), ("/qr-code/image", CODE), ("/status", {"connected": 1})):
-        router.get(base + path).respond(json=body)
+    route = router.get(url__startswith="https://api.example/api/whatsapp/")
+    route.side_effect = [httpx.Response(200, json=body) for body in BODIES.values()]
     async with AsyncPlugChat(
-        TOKEN, base_url=base + "/", headers={"Client-Token": "security-token"}
+        TOKEN,
+        base_url="https://api.example/api/whatsapp/",
+        headers={"Client-Token": "security-token"},
     ) as client:
-        await client.qr_code()
-        await client.qr_code_image()
-        await client.status()
-    assert len(router.calls) == 3
+        for method in BODIES:
+            await method(client)
+    assert len(router.calls) == len(BODIES)
     for call in router.calls:
         assert call.request.headers["Client-Token"] == "security-token"
 
@@ -222,6 +236,93 @@ async def test_a_transient_failure_is_no_round_of_the_stream(
     assert [call.endpoint for call in plugchat_sandbox.calls] == ["/qr-code"] * 3
 
 
+async def test_the_device_before_and_after_a_scan(
+    plugchat_sandbox: Sandbox, plugchat_client: AsyncPlugChat
+) -> None:
+    """Without a phone each attribute is None; the number stays out of the repr."""
+    assert await plugchat_client.device() == Device()
+    code = await plugchat_client.qr_code()
+    assert plugchat_sandbox.scan(code.payload, phone="5511988887777")
+    device = await plugchat_client.device()
+    assert (device.phone, device.model) == ("5511988887777", "SM-N975F")
+    assert "5511988887777" not in repr(device)
+
+
+async def test_disconnecting_unlinks_the_phone(
+    plugchat_sandbox: Sandbox, plugchat_client: AsyncPlugChat
+) -> None:
+    """The instance has codes again."""
+    plugchat_sandbox.scan((await plugchat_client.qr_code()).payload)
+    await plugchat_client.disconnect()
+    assert not (await plugchat_client.status()).connected
+    assert await plugchat_client.device() == Device()
+    assert plugchat_sandbox.scan((await plugchat_client.qr_code()).payload)
+
+
+async def test_a_lost_session_is_restored_without_a_scan(
+    plugchat_sandbox: Sandbox, plugchat_client: AsyncPlugChat
+) -> None:
+    """The status asks for it, and no longer does after it."""
+    plugchat_sandbox.scan((await plugchat_client.qr_code()).payload)
+    plugchat_sandbox.lose_session()
+    lost = await plugchat_client.status()
+    assert (lost.connected, lost.needs_restore) == (False, True)
+    await plugchat_client.restore_session()
+    restored = await plugchat_client.status()
+    assert (restored.connected, restored.needs_restore) == (True, False)
+
+
+async def test_a_session_without_a_phone_can_not_be_restored(
+    plugchat_client: AsyncPlugChat,
+) -> None:
+    """The response is not a confirmation."""
+    with pytest.raises(UnexpectedResponse):
+        await plugchat_client.restore_session()
+
+
+async def test_restarting_keeps_the_phone(
+    plugchat_sandbox: Sandbox, plugchat_client: AsyncPlugChat
+) -> None:
+    """A current code would be invalidated, a linked phone stays linked."""
+    code = await plugchat_client.qr_code()
+    await plugchat_client.restart()
+    assert not plugchat_sandbox.scan(code.payload)
+    plugchat_sandbox.scan((await plugchat_client.qr_code()).payload)
+    await plugchat_client.restart()
+    assert (await plugchat_client.status()).connected
+
+
+DOWN = (503, b"", {"Retry-After": "0"})
+
+
+@pytest.mark.parametrize("method", REPEATABLE)
+async def test_a_call_that_changes_nothing_is_retried(method: Method) -> None:
+    """A transient failure passes, and each further request is one more of `retries`."""
+    server = ScriptedServer(httpx, DOWN, DOWN, (200, json.dumps(REPEATABLE[method]).encode(), {}))
+    await method(server.client(retries=2))
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("method", COMMANDS)
+async def test_a_call_that_changes_something_is_sent_once(method: Method) -> None:
+    """Whatever `retries` is; without a response it may have been carried out."""
+    server = ScriptedServer(httpx, DOWN, httpx.ReadError("reset"))
+    with pytest.raises(ServerError):
+        await method(server.client(retries=2))
+    with pytest.raises(NetworkError, match=r"ask status\(\)"):
+        await method(server.client(retries=2))
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("method", BODIES)
+async def test_a_rate_limit_without_a_time_is_raised_immediately(method: Method) -> None:
+    """WhatsApp's limit lasts for minutes, and each further request prolongs it."""
+    server = ScriptedServer(httpx, (429, b"", {}))
+    with pytest.raises(RateLimited):
+        await method(server.client(retries=2))
+    assert len(server.requests) == 1
+
+
 @pytest.mark.parametrize("location", ["https://login.example/", "//[", "https://\x7f", "\u2100"])
 async def test_a_redirect_is_refused_wherever_it_points(location: str) -> None:
     """Also where its location is no URL, at which httpx would stumble."""
@@ -277,8 +378,10 @@ async def test_a_closed_client_says_so_at_every_call() -> None:
     stream = client.qr_stream()
     await client.aclose()
     await client.aclose()
-    calls = (client.qr_code, client.qr_code_image, client.status, stream.__anext__)
-    for call in (*calls, client.__aenter__):
+    for method in BODIES:
+        with pytest.raises(RuntimeError, match="closed"):
+            await method(client)
+    for call in (stream.__anext__, client.pairing().wait, client.__aenter__):
         with pytest.raises(RuntimeError, match="closed"):
             await call()
     with pytest.raises(RuntimeError, match="closed"):
@@ -324,6 +427,31 @@ async def test_the_repr_shows_the_base_url_and_no_token() -> None:
     )
 
 
+def test_a_client_has_the_name_it_was_given() -> None:
+    """It stands in the repr, to tell one tenant from another."""
+    client = AsyncPlugChat(TOKEN, name="acme")
+    assert client.name == "acme"
+    assert repr(client).endswith(", name='acme')")
+    assert client.for_token("second", name="other").name == "other"
+    assert "name='other'" in repr(client.for_token("second", name="other"))
+
+
+def test_a_client_for_another_token_has_no_name_unless_it_is_given_one() -> None:
+    """The name belongs to the instance, not to the connections."""
+    client = AsyncPlugChat(TOKEN, name="acme")
+    assert client.for_token("second").name is AsyncPlugChat(TOKEN).name is None
+    assert repr(client.for_token("second")) == repr(AsyncPlugChat(TOKEN))
+
+
+@pytest.mark.parametrize("name", [5, b"acme", ["acme"]])
+def test_a_name_of_another_type_is_refused(name: object) -> None:
+    """By the constructor, and for another token."""
+    with pytest.raises(TypeError, match="name must be a str, not "):
+        AsyncPlugChat(TOKEN, name=name)  # type: ignore[arg-type]  # on purpose
+    with pytest.raises(TypeError, match="name must be a str, not "):
+        AsyncPlugChat(TOKEN).for_token("second", name=name)  # type: ignore[arg-type]  # on purpose
+
+
 @given(
     status=st.integers(200, 599),
     headers=st.lists(
@@ -357,12 +485,14 @@ def test_whatever_the_api_answers_only_a_model_or_one_of_our_errors_comes_out(
         outcomes: list[object] = []
         async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http_client:
             client = AsyncPlugChat(TOKEN, http_client=http_client, retries=0)
-            for call in (client.qr_code, client.qr_code_image, client.status):
+            for method in BODIES:
                 try:
-                    outcomes.append(await call())
+                    outcomes.append(await method(client))
                 except PlugChatError as error:
                     outcomes.append(error)
         return outcomes
 
     for outcome in anyio.run(ask):
-        assert isinstance(outcome, QRCode | QRImage | InstanceStatus | PlugChatError)
+        assert outcome is None or isinstance(
+            outcome, QRCode | QRImage | InstanceStatus | Device | PlugChatError
+        )
