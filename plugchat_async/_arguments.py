@@ -54,7 +54,7 @@ def check_token(token: SecretStr) -> SecretStr:
     stripped = SecretStr(token.get_secret_value().strip())
     if not stripped:
         raise ValueError("token is empty: copy it from PlugChat's panel")
-    if _is_quoted(stripped.get_secret_value()):
+    if is_quoted(stripped.get_secret_value()):
         raise ValueError(f"token {_QUOTED}")
     if len(stripped) > _MAX_HEADER_VALUE:
         raise ValueError(
@@ -108,12 +108,14 @@ def check_base_url(base_url: str | None, *, allow_insecure_http: bool) -> str | 
         return None
     if not isinstance(base_url, str):
         raise TypeError(f"base_url must be a str, not {type(base_url).__name__}")
-    if _is_quoted(base_url.strip()):
+    if is_quoted(base_url):
         raise ValueError(f"base_url {_QUOTED}")
     return _check_url(base_url.strip(), allow_insecure_http=allow_insecure_http)
 
 
-def _is_quoted(text: str) -> bool:
+def is_quoted(text: str) -> bool:
+    """Return whether a token or a base URL is in quotation marks."""
+    text = text.strip()
     return len(text) > 1 and text[0] == text[-1] and text[0] in _QUOTATION_MARKS
 
 

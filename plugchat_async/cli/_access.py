@@ -54,7 +54,9 @@ class Access:
         try:
             _arguments.check_base_url(self.base_url, allow_insecure_http=True)
         except ValueError:
-            raise Failure(texts().base_url_unusable, ExitCode.USAGE) from None
+            is_quoted = _arguments.is_quoted(self.base_url or "")
+            sentences = texts().base_url_quoted if is_quoted else texts().base_url_unusable
+            raise Failure(sentences, ExitCode.USAGE) from None
         try:
             _arguments.check_base_url(self.base_url, allow_insecure_http=self.allow_insecure_http)
         except ValueError:

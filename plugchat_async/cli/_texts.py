@@ -31,11 +31,14 @@ class Texts:
     no_token: Sentences
     token_prompt: str
     token_unusable: Sentences
+    token_quoted: Sentences
     token_file_unreadable: Sentences
     no_text: str
     wrong_content: str
+    quoted: str
     file_is_readable_by_others: str
     base_url_unusable: Sentences
+    base_url_quoted: Sentences
     base_url_insecure: Sentences
     decoder_missing: Sentences
     environment_unusable: Sentences
@@ -165,16 +168,25 @@ ENGLISH = Texts(
         "The token is empty, too long, or has characters that no token has.",
         "Copy it again from PlugChat's panel.",
     ),
+    token_quoted=Sentences(
+        "The token is in quotation marks, which are sent as a part of it.",
+        "Remove them: docker --env-file keeps those of the file.",
+    ),
     token_file_unreadable=Sentences(
         "The token can't be read from {path}: {reason}.",
         "Name a text file that holds the token and nothing else.",
     ),
     no_text="it is not text in UTF-8",
     wrong_content="it is empty, too long, or has characters that no token has",
+    quoted="it is in quotation marks",
     file_is_readable_by_others="Other users can read {path}. Restrict it with: chmod 600 {path}",
     base_url_unusable=Sentences(
         "The base URL is not valid.",
         "It begins with https:// and ends in /api/whatsapp, without user, query or fragment.",
+    ),
+    base_url_quoted=Sentences(
+        "The base URL is in quotation marks, which are taken as a part of it.",
+        "Remove them: docker --env-file keeps those of the file.",
     ),
     base_url_insecure=Sentences(
         "The base URL is plain http to another machine: the token would travel in the clear.",
@@ -351,16 +363,25 @@ PORTUGUESE = Texts(
         "O token está vazio, é longo demais ou tem caracteres que nenhum token tem.",
         "Copie-o de novo do painel do PlugChat.",
     ),
+    token_quoted=Sentences(
+        "O token está entre aspas, que são enviadas como parte dele.",
+        "Remova as aspas: o docker --env-file mantém as do arquivo.",
+    ),
     token_file_unreadable=Sentences(
         "Não foi possível ler o token de {path}: {reason}.",
         "Indique um arquivo de texto que contenha só o token.",
     ),
     no_text="não é texto em UTF-8",
     wrong_content="está vazio, é longo demais ou tem caracteres que nenhum token tem",
+    quoted="está entre aspas",
     file_is_readable_by_others="Outros usuários podem ler {path}. Proteja-o com: chmod 600 {path}",
     base_url_unusable=Sentences(
         "A URL base não é válida.",
         "Ela começa com https:// e termina em /api/whatsapp, sem usuário, consulta ou fragmento.",
+    ),
+    base_url_quoted=Sentences(
+        "A URL base está entre aspas, que são consideradas parte dela.",
+        "Remova as aspas: o docker --env-file mantém as do arquivo.",
     ),
     base_url_insecure=Sentences(
         "A URL base usa http simples para outra máquina: o token trafegaria sem criptografia.",

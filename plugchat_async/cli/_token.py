@@ -46,9 +46,12 @@ def find_token(token_file: Path | None) -> SecretStr:
     try:
         return _arguments.check_token(token)
     except ValueError:
+        is_quoted = _arguments.is_quoted(token.get_secret_value())
         if token_file is not None:
-            raise _unreadable(token_file, texts().wrong_content) from None
-        raise Failure(texts().token_unusable, ExitCode.USAGE) from None
+            reason = texts().quoted if is_quoted else texts().wrong_content
+            raise _unreadable(token_file, reason) from None
+        sentences = texts().token_quoted if is_quoted else texts().token_unusable
+        raise Failure(sentences, ExitCode.USAGE) from None
 
 
 def _from_file(path: Path) -> SecretStr:

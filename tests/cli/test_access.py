@@ -38,6 +38,21 @@ def test_a_base_url_that_is_none(base_url: str) -> None:
     assert base_url not in f"{caught.value.happened} {caught.value.to_do}"
 
 
+@pytest.mark.parametrize("mark", ['"', "'"])
+@pytest.mark.parametrize(
+    ("language", "reason"), [("en_US", "in quotation marks"), ("pt_BR", "entre aspas")]
+)
+def test_a_base_url_in_quotation_marks_is_refused_with_that_reason(
+    monkeypatch: pytest.MonkeyPatch, mark: str, language: str, reason: str
+) -> None:
+    """Exit code 2, in the user's language."""
+    monkeypatch.setenv("LC_ALL", f"{language}.UTF-8")
+    with pytest.raises(Failure, match=reason) as caught:
+        access(f"{mark}https://chat.example/api/whatsapp{mark}").client()
+    assert caught.value.exit_code == 2
+    assert "chat.example" not in f"{caught.value.happened} {caught.value.to_do}"
+
+
 def test_plain_http_to_another_machine_has_to_be_allowed() -> None:
     """The sentence names the option."""
     with pytest.raises(Failure, match="in the clear") as caught:

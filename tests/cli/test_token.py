@@ -176,3 +176,26 @@ def test_what_can_be_no_token_is_refused_without_being_shown(
     assert caught.value.exit_code == 2
     assert str(token_file) in caught.value.happened
     assert not unusable or unusable not in f"{caught.value.happened} {caught.value.to_do}"
+
+
+@pytest.mark.parametrize("mark", ['"', "'"])
+@pytest.mark.parametrize(
+    ("language", "reason"), [("en_US", "in quotation marks"), ("pt_BR", "entre aspas")]
+)
+def test_a_token_in_quotation_marks_is_refused_with_that_reason(
+    monkeypatch: pytest.MonkeyPatch,
+    token_file: Path,
+    token: str,
+    mark: str,
+    language: str,
+    reason: str,
+) -> None:
+    """In the environment or in a file, without being shown."""
+    monkeypatch.setenv("LC_ALL", f"{language}.UTF-8")
+    token_file.write_text(f"{mark}{token}{mark}\n")
+    for file in (None, token_file):
+        monkeypatch.setenv("PLUGCHAT_TOKEN", f"{mark}{token}{mark}")
+        with pytest.raises(Failure, match=reason) as caught:
+            find_token(file)
+        assert caught.value.exit_code == 2
+        assert token not in f"{caught.value.happened} {caught.value.to_do}"
