@@ -123,6 +123,28 @@ def test_a_token_that_no_header_can_carry_is_refused(
         make(wrap(f"{TOKEN}{inside}x"))
 
 
+quotation_marks = pytest.mark.parametrize("mark", ['"', "'"])
+
+
+@make_client
+@quotation_marks
+@pytest.mark.parametrize("wrap", [str, SecretStr])
+def test_a_token_in_quotation_marks_is_refused_with_that_reason(
+    make: MakeClient, mark: str, wrap: type[str | SecretStr]
+) -> None:
+    """They are those of a file that `docker --env-file` has read, and no part of the token."""
+    with pytest.raises(ValueError, match=r"^token is in quotation marks.*remove") as caught:
+        make(wrap(f" {mark}{TOKEN}{mark}\n"))
+    assert TOKEN not in str(caught.value)
+
+
+@make_client
+@pytest.mark.parametrize("given", ["it's", "'tis", "the tenants'", '"', "'", "'mixed\""])
+def test_a_quotation_mark_of_a_token_is_kept(make: MakeClient, given: str) -> None:
+    """Only a pair around the whole token is a mistake."""
+    assert token_sent(make, given) == given
+
+
 @make_client
 def test_a_token_is_no_longer_than_a_header_can_be(make: MakeClient) -> None:
     """Somebody gave a file of another kind, and redacting it would take seconds."""
@@ -137,33 +159,6 @@ def test_a_token_of_another_type_is_refused(make: MakeClient, given: object) -> 
     """Bytes are not decoded by guess."""
     with pytest.raises(TypeError, match=r"token must be .*, not (bytes|int|list)"):
         make(given)  # type: ignore[arg-type]  # on purpose
-
-
-def test_the_environment_s_token_is_taken_where_none_is_given(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A given token goes first."""
-    monkeypatch.setenv("PLUGCHAT_TOKEN", f" {TOKEN}\n")
-    assert token_sent(AsyncPlugChat, None) == TOKEN
-    assert token_sent(AsyncPlugChat, "given") == "given"
-
-
-@pytest.mark.parametrize("environment", [{}, {"PLUGCHAT_TOKEN": ""}, {"PLUGCHAT_TOKEN": " \n"}])
-def test_no_token_anywhere_names_the_variable(
-    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The error says where a token could come from."""
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(ValueError, match="PLUGCHAT_TOKEN"):
-        AsyncPlugChat()
-
-
-def test_the_environment_s_token_is_checked_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has to fit into a header, too."""
-    monkeypatch.setenv("PLUGCHAT_TOKEN", "two\nlines")
-    with pytest.raises(ValueError, match="control characters"):
-        AsyncPlugChat()
 
 
 # The base URL
@@ -194,26 +189,6 @@ def test_a_base_url_is_kept_without_its_last_slash(given: str, kept: str) -> Non
 def test_without_a_base_url_the_documented_host_is_shown() -> None:
     """The default is what PlugChat documents."""
     assert base_url_of(AsyncPlugChat(TOKEN)) == DOCUMENTED
-
-
-def test_the_environment_s_base_url_is_taken_where_none_is_given(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A given one goes first; an empty variable is none."""
-    monkeypatch.setenv("PLUGCHAT_BASE_URL", " https://sibling.example/api/whatsapp/ ")
-    assert base_url_of(AsyncPlugChat(TOKEN)) == "https://sibling.example/api/whatsapp"
-    assert base_url_of(AsyncPlugChat(TOKEN, base_url="https://x.example")) == "https://x.example"
-    monkeypatch.setenv("PLUGCHAT_BASE_URL", " ")
-    assert base_url_of(AsyncPlugChat(TOKEN)) == DOCUMENTED
-
-
-def test_the_environment_s_base_url_is_checked_like_any_other(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A token does not travel in the clear because of a variable."""
-    monkeypatch.setenv("PLUGCHAT_BASE_URL", "http://sibling.example/api/whatsapp")
-    with pytest.raises(ValueError, match="plain http"):
-        AsyncPlugChat(TOKEN)
 
 
 @pytest.mark.parametrize(
@@ -259,6 +234,20 @@ def test_what_is_no_base_url_is_refused(given: str, reason: str) -> None:
     """A wrong address is found before a token is sent to it."""
     with pytest.raises(ValueError, match=reason):
         AsyncPlugChat(TOKEN, base_url=given)
+
+
+@quotation_marks
+def test_a_base_url_in_quotation_marks_is_refused_with_that_reason(mark: str) -> None:
+    """The reason is not that it fails to begin with https."""
+    with pytest.raises(ValueError, match=r"^base_url is in quotation marks.*remove") as caught:
+        AsyncPlugChat(TOKEN, base_url=f" {mark}https://api.example/api/whatsapp{mark}\n")
+    assert "api.example" not in str(caught.value)
+
+
+def test_an_apostrophe_of_a_base_url_is_kept() -> None:
+    """RFC 3986 allows it in a path."""
+    given = "https://api.example/o'brien's"
+    assert given in repr(AsyncPlugChat(TOKEN, base_url=given))
 
 
 @pytest.mark.parametrize("given", [b"https://api.example", httpx.URL("https://api.example"), 443])
@@ -480,6 +469,7 @@ def rendered_below_the_caller(error: BaseException) -> str:
         {"token": SecretStr(f"{TOKEN}é")},
         {"token": TOKEN.encode()},
         {"token": [TOKEN]},
+        {"token": f'"{TOKEN}"'},
         {"token": TOKEN, "base_url": "https://api.example?"},
         {"token": TOKEN, "base_url": "http://api.example"},
         {"token": TOKEN, "base_url": "https://api.example:x"},
@@ -502,7 +492,9 @@ def test_no_refusal_repeats_the_token(arguments: dict[str, Any]) -> None:
     assert TOKEN not in rendered_below_the_caller(caught.value)
 
 
-@pytest.mark.parametrize("given", [f"{TOKEN}\n!", SecretStr(f"{TOKEN}\x00x"), TOKEN.encode()])
+@pytest.mark.parametrize(
+    "given", [f"{TOKEN}\n!", SecretStr(f"{TOKEN}\x00x"), TOKEN.encode(), f"'{TOKEN}'"]
+)
 def test_no_refusal_of_another_token_repeats_it(given: object) -> None:
     """Nor does it repeat the token of the client that was asked."""
     client = AsyncPlugChat(TOKEN)
@@ -526,6 +518,7 @@ def test_no_refusal_of_the_environment_s_token_repeats_it(monkeypatch: pytest.Mo
         f"https://{TOKEN[:6]}@api.example",
         f"https://api.example?token={TOKEN}",
         f"https://api.example:{TOKEN}",
+        f"'https://api.example/{TOKEN}'",
         TOKEN,
     ],
 )
