@@ -78,9 +78,7 @@ def explain(error: Failure | PlugChatError | OSError) -> Failure:
             return Failure(texts().failures[error.code], ExitCode.ALREADY_CONNECTED)
         case UnexpectedResponse(), ImportError():
             return Failure(texts().decoder_missing, command=install_command("decode"))
-        case NetworkError(code="network_error"), (
-            OSError() | ValueError() | ImportError()
-        ) as reason:
+        case NetworkError(is_local=True), reason:
             return Failure(texts().environment_unusable, reason=str(reason).rstrip("."))
         case _:
             return Failure(texts().failures[error.code])

@@ -199,7 +199,7 @@ ENGLISH = Texts(
     ),
     environment_unusable=Sentences(
         "No connection can be made: {reason}.",
-        "Check the environment variables SSL_CERT_FILE, HTTPS_PROXY and ALL_PROXY.",
+        "Check the environment variables SSL_CERT_FILE, HTTPS_PROXY, ALL_PROXY and NO_PROXY.",
     ),
     output_wanted=Sentences(
         "An image can't be written to a terminal.",
@@ -394,7 +394,7 @@ PORTUGUESE = Texts(
     ),
     environment_unusable=Sentences(
         "Não é possível abrir uma conexão: {reason}.",
-        "Confira as variáveis de ambiente SSL_CERT_FILE, HTTPS_PROXY e ALL_PROXY.",
+        "Confira as variáveis de ambiente SSL_CERT_FILE, HTTPS_PROXY, ALL_PROXY e NO_PROXY.",
     ),
     output_wanted=Sentences(
         "Uma imagem não pode ser escrita em um terminal.",

@@ -81,17 +81,37 @@ def test_a_missing_decoder_is_what_to_install(capsys: pytest.CaptureFixture[str]
     assert f"(extra [decode]). Run: {install_command('decode')}, " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en_US", "Error: No connection can be made: NO_PROXY can't be parsed. Check "),
+        ("pt_BR", "Erro: Não é possível abrir uma conexão: NO_PROXY can't be parsed. Confira "),
+    ],
+)
 def test_an_environment_that_allows_no_connection_is_what_to_mend(
-    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], language: str, said: str
 ) -> None:
     """The reason is told, since neither the network nor the base URL is at fault."""
+    monkeypatch.setenv("LC_ALL", f"{language}.UTF-8")
     error = NetworkError("no connection")
-    error.__cause__ = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+    error.is_local = True
+    error.__cause__ = ValueError("NO_PROXY can't be parsed")
     assert exit_code(error) == 1
-    assert capsys.readouterr().err == (
-        "Error: No connection can be made: [Errno 2] No such file or directory. Check the"
-        " environment variables SSL_CERT_FILE, HTTPS_PROXY and ALL_PROXY. [network_error]\n"
-    )
+    err = capsys.readouterr().err
+    assert err.startswith(said)
+    assert all(name in err for name in ("SSL_CERT_FILE", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"))
+    assert err.endswith("[network_error]\n")
+
+
+@pytest.mark.parametrize("cause", [ConnectionResetError("reset"), ValueError("odd"), None])
+def test_a_failure_of_the_network_is_not_taken_for_one_of_the_environment(
+    capsys: pytest.CaptureFixture[str], cause: Exception | None
+) -> None:
+    """Whatever type of exception the transport has raised."""
+    error = NetworkError("no response")
+    error.__cause__ = cause
+    assert exit_code(error) == 1
+    assert capsys.readouterr().err.startswith("Error: PlugChat can't be reached. ")
 
 
 @pytest.mark.parametrize(
