@@ -165,7 +165,7 @@ class Calls:
         value = call.read(response, call.credentials.redact)
         if isinstance(value, PlugChatError):
             raise value
-        if connection.ended - connection.began >= within:
+        if connection.ended >= connection.began + within:
             raise _too_slow(call, within)
         return Result(value, response.asked_at, connection.began, connection.ended)
 
