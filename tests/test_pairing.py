@@ -123,6 +123,23 @@ async def test_the_time_of_a_code_call_does_not_add_up() -> None:
     assert instance.looks[:3] == [4, 6, 8]
 
 
+@pytest.mark.parametrize(
+    ("latency", "interval", "codes", "looks"),
+    [
+        (6, 10, [0, 16, 32], [6, 8, 10, 12, 14, 22, 24, 26, 28, 30, 38, 40, 42, 44, 46, 48]),
+        (18, 15, [0, 20, 40], [18, 38, 58, 60]),
+    ],
+)
+async def test_the_status_is_requested_while_a_slow_gateway_s_code_is_shown(
+    latency: float, interval: float, codes: list[float], looks: list[float]
+) -> None:
+    """From its arrival on, for as long as the code is shown, and once more after the last one."""
+    instance = FakeInstance(latency=latency)
+    assert await instance.pairing(interval=interval).wait() is PairingOutcome.EXPIRED
+    assert instance.codes == codes
+    assert instance.looks == looks
+
+
 async def test_a_look_in_the_moment_of_a_code_is_left_out() -> None:
     """The code call tells in its place; only after the last code there is none."""
     instance = FakeInstance()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 
-from plugchat_async import AlreadyConnected, AsyncPlugChat, ServerError
+from plugchat_async import AlreadyConnected, AsyncPlugChat, RateLimited, ServerError
 from plugchat_async._schedule import Fetched, Schedule
 from plugchat_async._stream import rounds
 
 from .fake_instance import FakeInstance
+from .scripted_server import ScriptedServer, StaticResponse
 
 pytestmark = pytest.mark.anyio
 
@@ -96,6 +98,28 @@ async def test_a_failure_that_persists_ends_the_stream() -> None:
         await anext(stream)
     with pytest.raises(StopAsyncIteration):
         await anext(stream)
+
+
+@pytest.mark.parametrize(
+    ("headers", "requested_at"),
+    [
+        pytest.param({"Retry-After": "7"}, [0, 7, 22], id="some seconds"),
+        pytest.param({"Retry-After": "20"}, [0, 20, 35], id="as long as a code is valid"),
+        pytest.param({"Retry-After": "21"}, [0], id="longer"),
+        pytest.param({}, [0], id="no time"),
+    ],
+)
+async def test_a_rate_limit_is_waited_for_within_its_round_if_it_names_a_short_time(
+    headers: dict[str, str], requested_at: list[float]
+) -> None:
+    """The next round follows the request that succeeded; any other limit ends the stream."""
+    response: StaticResponse = (200, b'{"value": "2@code"}', {})
+    server = ScriptedServer(httpx, (429, b"", headers), response, response)
+    began = anyio.current_time()
+    with pytest.raises(RateLimited) if len(requested_at) == 1 else nullcontext():
+        shown = [code.round async for code in server.client().qr_stream(max_rounds=2)]
+        assert shown == [1, 2]
+    assert [round(at - began, 3) for at in server.at] == requested_at
 
 
 @pytest.mark.parametrize(("leave_at", "asked"), [(1, [0]), (2, [0, 15]), (9, [0, 15, 30])])
