@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import sys
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -29,13 +30,13 @@ from plugchat_async import (
     UnexpectedRedirect,
     UnexpectedResponse,
 )
+from plugchat_async.sandbox import Sandbox
 
 from .scripted_server import ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
-    from plugchat_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.anyio
 
@@ -496,3 +497,17 @@ def test_whatever_the_api_answers_only_a_model_or_one_of_our_errors_comes_out(
         assert outcome is None or isinstance(
             outcome, QRCode | QRImage | InstanceStatus | Device | PlugChatError
         )
+
+
+@pytest.mark.anyio
+async def test_the_log_has_the_name_of_the_instance(caplog: pytest.LogCaptureFixture) -> None:
+    """A client without one is logged as before."""
+    caplog.set_level(logging.DEBUG, logger="plugchat_async")
+    http_client = httpx.AsyncClient(transport=httpx.ASGITransport(Sandbox()))
+    base_url = "http://sandbox.localhost/api/whatsapp"
+    client = AsyncPlugChat(TOKEN, base_url=base_url, http_client=http_client, name="acme")
+    await client.status()
+    await client.for_token("second").status()
+    named, unnamed = caplog.messages
+    assert named.endswith(" ms, attempt 1, acme")
+    assert unnamed.endswith(" ms, attempt 1")
