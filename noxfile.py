@@ -33,11 +33,18 @@ PERMISSIVE = (
 )
 # It gives the whole text of the BSD licence in place of a name.
 WITHOUT_A_NAME = "httpx-aiohttp"
-MUTATED = ("_wire", "_stream", "_pairing", "_hub", "_http")
+# Each with the tests that have to cover it by themselves.
+MUTATED = {
+    "_wire": "test_wire",
+    "_stream": "test_stream",
+    "_pairing": "test_pairing",
+    "_hub": "test_hub",
+    "_http/calls": "http/test_calls",
+}
 COSMIC_RAY = """
 [cosmic-ray]
 module-path = "plugchat_async/{module}.py"
-test-command = "python -m pytest --exitfirst --quiet tests/test{module}.py"
+test-command = "python -m pytest --exitfirst --quiet tests/{tests}.py"
 timeout = 60.0
 distributor.name = "local"
 [cosmic-ray.filters.operators-filter]
@@ -176,9 +183,10 @@ def mutation(session: nox.Session) -> None:
         shutil.copy(file, copy)
     with session.chdir(copy):
         session.run("mutmut", "run")
-        for module in MUTATED:
-            (copy / "cosmic-ray.toml").write_text(COSMIC_RAY.format(module=module), "utf-8")
-            names = ("cosmic-ray.toml", f"{module}.sqlite")
+        for module, tests in MUTATED.items():
+            settings = COSMIC_RAY.format(module=module, tests=tests)
+            (copy / "cosmic-ray.toml").write_text(settings, "utf-8")
+            names = ("cosmic-ray.toml", f"{module.replace('/', '.')}.sqlite")
             session.run("cosmic-ray", "init", *names)
             session.run("cr-filter-operators", *reversed(names))
             session.run("cosmic-ray", "exec", *names)
