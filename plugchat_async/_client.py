@@ -162,8 +162,8 @@ class AsyncPlugChat:
         Args:
             interval: Seconds from one code to the next, more than 0 and at most 20; the API's
                 documentation asks for 10 to 20.
-            max_rounds: How many codes to ask for at most, at least 1; the API's documentation
-                asks to stop after 3.
+            max_rounds: The most codes to request, at least 1; the API's documentation asks to stop
+                after 3.
 
         Returns:
             An asynchronous generator of codes. Iterating it raises what `qr_code()` does, and
@@ -184,7 +184,7 @@ class AsyncPlugChat:
             The state of the instance.
 
         Raises:
-            PlugChatError: The API gave no usable answer; transient failures have been retried.
+            PlugChatError: The API gave no usable response; transient failures have been retried.
             RuntimeError: The client was closed.
 
         Source: `GET https://app.plugchat.com.br/api/whatsapp/status`
@@ -257,16 +257,16 @@ class AsyncPlugChat:
     ) -> Pairing:
         """Make a session that shows codes until one is scanned, or none is left.
 
-        Beyond what `qr_stream()` does it asks `/status` between codes, so that a scan is seen
+        Beyond what `qr_stream()` does, it requests `/status` between codes, so that a scan is seen
         within about `status_interval` seconds, and a scan of the last code counts.
 
         Args:
             interval: Seconds from one code to the next, more than 0 and at most 20; the API's
                 documentation asks for 10 to 20.
-            max_rounds: How many codes to ask for at most, at least 1; the API's documentation
-                asks to stop after 3.
-            status_interval: Seconds from one look at `/status` to the next, more than 0; None
-                never looks.
+            max_rounds: The most codes to request, at least 1; the API's documentation asks to stop
+                after 3.
+            status_interval: Seconds from one request of `/status` to the next, more than 0; None
+                for none.
 
         Returns:
             The session: iterate it for the codes, then read its `outcome`. Nothing is sent before.
@@ -284,8 +284,8 @@ class AsyncPlugChat:
     def for_token(self, token: str | SecretStr, *, name: str | None = None) -> Self:
         """Make a client for another instance over the same connections.
 
-        It shares everything but the token: base URL, extra headers, time-outs, retries. Closing it
-        closes no connection; closing the client that it comes from does.
+        It shares everything but token and name: base URL, extra headers, time-outs, retries.
+        Closing it closes no connection; closing the client that it comes from does.
 
         Args:
             token: The other instance's token.
@@ -311,8 +311,8 @@ class AsyncPlugChat:
     def instance_key(self) -> bytes:
         """A digest of base URL and token: equal for two clients of one instance.
 
-        It names an instance in a dictionary or a log without showing its token, and differs from
-        one process to the next.
+        It identifies an instance in a dictionary or a log without showing its token, and differs
+        from one process to the next.
         """
         return self._credentials.digest(self._base_url or _wire.QR_CODE.documented_base_url)
 
