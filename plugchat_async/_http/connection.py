@@ -96,18 +96,19 @@ class Connection(ABC):
                 self.ended = anyio.current_time()
                 self.is_usable = True
                 return response
+            failure: NetworkError = _timed_out(url, timeout)
         except PlugChatError:
             raise
-        except Exception as error:  # transports are free to raise anything, and do
-            credentials.clean(error, but=handled)
-            self.has_failed = True
+        except Exception as error:  # noqa: BLE001 - transports are free to raise anything, and do
             is_late = isinstance(error, TimeoutError | self._library.TimeoutException)
-            raise _timed_out(url, timeout) if is_late else _failed(url, error) from error
+            failure = _timed_out(url, timeout) if is_late else _failed(url, error)
+            failure.__cause__ = credentials.clean(error, but=handled)
         except BaseException as error:  # a cancellation, or Ctrl-C on trio
             credentials.clean(error, but=handled)
             raise
         self.has_failed = True
-        raise _timed_out(url, timeout)
+        # Outside of the handler, so that what can't be cleaned is not the context.
+        raise failure
 
     async def _exchange(self, url: str, headers: Mapping[str, str]) -> Response:
         asked_at = datetime.now(UTC)

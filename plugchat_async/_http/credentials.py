@@ -7,10 +7,10 @@ import os
 from base64 import b64encode
 from hashlib import blake2b
 from html import escape
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote
 
-from . import quirks
+from .cleaning import Cleaner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,30 +58,18 @@ class Credentials:
         token = self._token.get_secret_value()
         return blake2b(f"{base_url}\n{token}".encode(), key=_DIGEST_KEY, digest_size=32).digest()
 
-    def clean(self, error: BaseException, *, but: BaseException | None) -> None:
+    def clean(self, error: BaseException, *, but: BaseException | None) -> BaseException:
         """Remove every secret from an exception of an HTTP library, and from those behind it.
 
         Args:
             error: The exception. The frames of its traceback, which have headers and body among
                 their locals, are dropped.
             but: An exception that was being handled before, which stays unchanged.
+
+        Returns:
+            The exception, or another one if it can't be changed.
         """
-        seen = {id(but), id(None)}
-        links: list[BaseException | None] = [error]
-        while links:
-            link = links.pop()
-            if link is None or id(link) in seen:
-                continue
-            seen.add(id(link))
-            link.__traceback__ = None
-            links += [link.__cause__, link.__context__]
-            if isinstance(link, BaseExceptionGroup):
-                links += cast("tuple[BaseException, ...]", link.exceptions)
-            elif isinstance(link, Exception):  # by its words a cancellation is told from another
-                quirks.drop_request(link)
-                link.args = tuple(self.redact(a) if isinstance(a, str) else a for a in link.args)
-            if isinstance(link, UnicodeEncodeError):
-                link.object = self.redact(link.object)
+        return Cleaner(self.redact, but=but).clean(error)
 
     def redact(self, text: str) -> str:
         """Replace each word that holds a secret, or a piece of one, or is long enough to be one."""

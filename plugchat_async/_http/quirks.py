@@ -134,18 +134,3 @@ def _aiohttp_transport(client: httpx.AsyncClient, url: httpx.URL) -> object | No
         return None
     transport: object = find_transport(url)
     return transport if isinstance(transport, aiohttp.AiohttpTransport) else None
-
-
-# An exception of the library has the request's headers, the token among them (httpx 0.28.1,
-# aiohttp 3.14): both document the attribute, so that nothing is reported.
-
-
-def drop_request(error: BaseException) -> None:
-    """Remove the request from an exception of httpx or aiohttp."""
-    if "_request" in vars(error):
-        vars(error)["_request"] = None
-    request_info: Any = getattr(error, "request_info", None)
-    if request_info is not None:
-        bare = request_info._replace(headers={})
-        vars(error)["request_info"] = bare
-        error.args = tuple(bare if each is request_info else each for each in error.args)
