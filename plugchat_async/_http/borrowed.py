@@ -83,19 +83,18 @@ class _BorrowedConnection(Connection):
 
     async def _send(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
         request = self._build_request(url, headers)
-        quirks.forget_cookies_of_aiohttp(self._client, request.url)
+        client = quirks.without_cookies(self._client)
+        quirks.forget_cookies_of_aiohttp(client, request.url)
         try:
             # The token alone identifies the caller: no `auth` of the client's goes along.
-            response = await self._client.send(
-                request, auth=None, stream=True, follow_redirects=False
-            )
+            return await client.send(request, auth=None, stream=True, follow_redirects=False)
         except self._library.HTTPStatusError as error:
             # httpx documents raise_for_status() in a hook: a response arrived, all the same.
             if error.request is not request:
                 raise
-            response = error.response
-        quirks.forget_cookies(self._client, response)
-        return response
+            return error.response
+        finally:
+            quirks.forget_cookies_of_aiohttp(client, request.url)
 
     def _build_request(self, url: str, headers: Mapping[str, str]) -> httpx.Request:
         all_headers = self._client.headers.copy()

@@ -10,7 +10,6 @@ import math
 import os
 from collections import deque
 from functools import cache
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -207,7 +206,7 @@ class _Clients:
                 verify=await run_reading(_read_ca_bundle),
                 limits=httpx.Limits(max_connections=1, keepalive_expiry=_MAX_IDLE_SECONDS),
                 # The connections serve many tenants: a cookie of one must not reach another.
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+                cookies=quirks.no_cookies(),
                 event_hooks={"response": [quirks.set_location_aside]},
                 trust_env=self._uses_proxies,
             )

@@ -8,8 +8,9 @@ for each, which also fails when it is needed no more.
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 from contextvars import ContextVar
+from copy import copy
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -91,17 +92,20 @@ def put_location_back(response: httpx.Response) -> None:
 # A cookie that is set by PlugChat reaches other calls, or breaks them (httpx 0.28.1, aiohttp 3.14).
 #
 # httpx extracts cookies from every response into the client's jar, where one that is not ASCII
-# makes each later request fail; aiohttp's session adds its own jar to every request. Both are
-# documented, and neither can be switched off for a request. Not reported.
+# makes each later request fail, and a redirect that has it; aiohttp's session adds its own jar to
+# every request. Both are documented, and neither can be switched off for a request. Not reported.
 
 
-def forget_cookies(client: httpx.AsyncClient, response: httpx.Response) -> None:
-    """Remove from a client's jar what a response has put there."""
-    if "Set-Cookie" not in response.headers:
-        return
-    for cookie in response.cookies.jar:
-        with suppress(KeyError):
-            client.cookies.jar.clear(cookie.domain, cookie.path, cookie.name)
+def without_cookies(client: httpx.AsyncClient) -> httpx.AsyncClient:
+    """Copy a client, with all that it has but its jar: the copy's takes and gives no cookie."""
+    client = copy(client)
+    client.cookies = no_cookies()
+    return client
+
+
+def no_cookies() -> CookieJar:
+    """Make a jar that stays empty."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
 
 def forget_cookies_of_aiohttp(client: httpx.AsyncClient, url: httpx.URL) -> None:
