@@ -180,7 +180,7 @@ groups = st.recursive(
 class Failing:
     """A transport, a body and hooks that raise an exception at one place."""
 
-    def __init__(self, library: ModuleType, place: str, error: Exception) -> None:
+    def __init__(self, library: ModuleType, place: str, error: BaseException) -> None:
         self._library = library
         self._place = place
         self._error = error
@@ -263,6 +263,40 @@ async def test_whatever_is_raised_becomes_an_error_without_secrets(
     cause = caught.value.__cause__
     assert cause is error or type(cause) in {Exception, ExceptionGroup}  # what can't be changed
     check_is_clean(caught.value)
+
+
+@pytest.mark.parametrize("cls", [Stubborn, Touchy])
+async def test_an_exception_that_can_t_be_cleaned_is_replaced(cls: type[Exception]) -> None:
+    """Its class is named, and nothing else is left of it."""
+    http_client = Failing(httpx, "request", make(cls)).http_client()
+    with pytest.raises(NetworkError) as caught:
+        await AsyncPlugChat(TOKEN, retries=0, http_client=http_client).status()
+    assert cls.__name__ in f"{caught.value.__cause__}"
+    check_is_clean(caught.value)
+
+
+async def test_an_exception_that_is_being_handled_stays_unchanged() -> None:
+    """It is the caller's own, and becomes the context of ours."""
+    http_client = Failing(httpx, "request", OSError(TOKEN)).http_client()
+    handled = ValueError(f"see {TOKEN}")
+    with pytest.raises(NetworkError):
+        try:
+            raise handled
+        except ValueError:
+            await AsyncPlugChat(TOKEN, retries=0, http_client=http_client).disconnect()
+    assert handled.args == (f"see {TOKEN}",)
+    assert handled.__traceback__ is not None
+
+
+async def test_what_ends_a_program_goes_through_unchanged() -> None:
+    """An exception that is not an `Exception` leaves as itself; those beside it are cleaned."""
+    interrupted = KeyboardInterrupt("by the operator")
+    group = BaseExceptionGroup("stopped", [interrupted, OSError(TOKEN)])
+    http_client = Failing(httpx, "request", group).http_client()
+    with pytest.raises(BaseExceptionGroup) as caught:
+        await AsyncPlugChat(TOKEN, retries=0, http_client=http_client).status()
+    assert caught.value is group
+    assert [each.args for each in group.exceptions] == [("by the operator",), ("[redacted]",)]
 
 
 def check_is_clean(error: BaseException) -> None:
