@@ -1,0 +1,232 @@
+"""Calls that change something are sent once, whatever becomes of the connection."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, TypeAlias
+
+import aiohttp
+import httpx
+import pytest
+from anyio.abc import SocketAttribute, SocketStream
+from httpx_aiohttp import AiohttpTransport, HttpxAiohttpClient
+from yarl import URL
+
+from plugchat_async import (
+    AsyncPlugChat,
+    NetworkError,
+    PlugChatError,
+    RateLimited,
+    RequestTimeout,
+    ServerError,
+)
+from tests.http_clients import HTTP_CLIENTS
+from tests.raw_server import serve_raw
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.http_clients import HttpClient, MakeHttpClient
+
+pytestmark = pytest.mark.anyio
+
+TOKEN = "f3a9-the-token-of-a-tenant"
+
+# The CA bundle takes longer to read than a test to run.
+TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+Behaviour: TypeAlias = Callable[[SocketStream], Awaitable[None]]
+
+SENDING: dict[str, Callable[[AsyncPlugChat], Awaitable[None]]] = {
+    "disconnect": AsyncPlugChat.disconnect,
+    "restore-session": AsyncPlugChat.restore_session,
+    "restart": AsyncPlugChat.restart,
+}
+
+CONNECTED = b'HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n{"connected": true}'
+DONE = b'HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{"value": true}'
+
+
+async def close(connection: SocketStream) -> None:
+    """Close a connection without a response."""
+    await connection.aclose()
+
+
+async def reset(connection: SocketStream) -> None:
+    """Reset a connection."""
+    raw = connection.extra(SocketAttribute.raw_socket)
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    await connection.aclose()
+
+
+async def stall(connection: SocketStream) -> None:
+    """Send nothing."""
+
+
+def sending(response: bytes, *, then_close: bool = False) -> Behaviour:
+    """Send some bytes, and perhaps close the connection."""
+
+    async def send(connection: SocketStream) -> None:
+        await connection.send(response)
+        if then_close:
+            await connection.aclose()
+
+    return send
+
+
+BEHAVIOURS: dict[str, tuple[Behaviour, type[PlugChatError]]] = {
+    "closes": (close, NetworkError),
+    "resets": (reset, NetworkError),
+    "stalls": (stall, RequestTimeout),
+    "half a head": (sending(b"HTTP/1.1 200", then_close=True), NetworkError),
+    "half a body": (sending(DONE[:-5], then_close=True), NetworkError),
+    "stalls in the body": (sending(DONE[:-5]), RequestTimeout),
+    "500": (sending(b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"), ServerError),
+    "429": (
+        sending(b"HTTP/1.1 429 Slow down\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"),
+        RateLimited,
+    ),
+}
+
+
+@pytest.mark.parametrize(("behaviour", "error"), BEHAVIOURS.values(), ids=BEHAVIOURS)
+@pytest.mark.parametrize("make_http_client", HTTP_CLIENTS.values(), ids=HTTP_CLIENTS)
+@pytest.mark.parametrize("is_kept_alive", [False, True], ids=["a new connection", "a kept one"])
+async def test_it_is_sent_once(
+    is_kept_alive: bool,
+    make_http_client: MakeHttpClient,
+    behaviour: Behaviour,
+    error: type[PlugChatError],
+) -> None:
+    """Nothing sends it again; if there was no response, the error says what may have happened."""
+    heads: list[bytes] = []
+
+    async def respond(connection: SocketStream) -> None:
+        is_status = heads[-1].startswith(b"GET /api/whatsapp/status ")
+        await (sending(CONNECTED) if is_status else behaviour)(connection)
+
+    timeout = 0.3 if error is RequestTimeout else 10
+    async with serve_raw(respond, heads=heads) as base_url, AsyncExitStack() as stack:
+        http_client: HttpClient | None = None
+        if make_http_client is not None:
+            http_client = make_http_client()
+            stack.push_async_callback(http_client.aclose)
+        client = AsyncPlugChat(
+            TOKEN, base_url=base_url, timeout=timeout, retries=3, http_client=http_client
+        )
+        async with client:
+            if is_kept_alive:
+                await client.status()
+            with pytest.raises(error) as caught:
+                await client.disconnect()
+    assert sum(b"/disconnect" in head for head in heads) == 1
+    assert ("may have done it all the same: ask status()" in str(caught.value)) == issubclass(
+        error, NetworkError
+    )
+    assert type(caught.value) is error
+
+
+@pytest.mark.parametrize("name", SENDING)
+async def test_our_own_pool_sends_it_over_a_fresh_connection(name: str) -> None:
+    """A kept connection may be dead, and then nobody knows whether it arrived."""
+    connections: list[SocketStream] = []
+
+    async def respond(connection: SocketStream) -> None:
+        connections.append(connection)
+        await connection.send(CONNECTED if len(connections) < 3 else DONE)
+
+    async with serve_raw(respond) as base_url, AsyncPlugChat(TOKEN, base_url=base_url) as client:
+        await client.status()
+        await client.status()
+        await SENDING[name](client)
+    first, second, third = map(id, connections)
+    assert first == second != third
+
+
+# aiohttp
+
+
+def mounted() -> httpx.AsyncClient:
+    """Make a client with aiohttp's transport for some addresses."""
+    return httpx.AsyncClient(verify=TLS, mounts={"all://127.0.0.1": AiohttpTransport(verify=TLS)})
+
+
+AIOHTTP_CLIENTS: dict[str, Callable[[], httpx.AsyncClient]] = {
+    "HttpxAiohttpClient": lambda: HttpxAiohttpClient(verify=TLS),
+    "transport=": lambda: httpx.AsyncClient(transport=AiohttpTransport(verify=TLS)),
+    "mounts=": mounted,
+}
+
+on_asyncio = pytest.mark.parametrize("anyio_backend", ["asyncio"])
+
+
+@on_asyncio
+@pytest.mark.parametrize("make_http_client", AIOHTTP_CLIENTS.values(), ids=AIOHTTP_CLIENTS)
+@pytest.mark.parametrize("name", SENDING)
+async def test_over_aiohttp_it_is_not_sent(
+    name: str, make_http_client: Callable[[], httpx.AsyncClient]
+) -> None:
+    """It would be sent again when a kept connection breaks; `status()` may be."""
+    heads: list[bytes] = []
+    async with (
+        serve_raw(sending(CONNECTED), heads=heads) as base_url,
+        make_http_client() as http_client,
+        AsyncPlugChat(TOKEN, base_url=base_url, http_client=http_client) as client,
+    ):
+        with pytest.raises(RuntimeError, match="without http_client="):
+            await SENDING[name](client)
+        assert heads == []
+        assert (await client.status()).connected
+
+
+@on_asyncio
+async def test_a_mount_of_aiohttp_for_others_does_not_matter() -> None:
+    """The transport that PlugChat's address has is asked."""
+    mounts = {"all://elsewhere.test": AiohttpTransport(verify=TLS)}
+    async with (
+        serve_raw(sending(DONE)) as base_url,
+        httpx.AsyncClient(verify=TLS, mounts=mounts) as http_client,
+    ):
+        await AsyncPlugChat(TOKEN, base_url=base_url, http_client=http_client).disconnect()
+
+
+@on_asyncio
+async def test_cookies_of_other_hosts_stay_in_the_jar_of_a_session() -> None:
+    """Those that it would send to PlugChat are not sent, and removed."""
+    heads: list[bytes] = []
+    async with (
+        serve_raw(sending(CONNECTED), heads=heads) as base_url,
+        aiohttp.ClientSession() as session,
+        httpx.AsyncClient(transport=AiohttpTransport(verify=TLS, client=session)) as http_client,
+    ):
+        session.cookie_jar.update_cookies({"own": "1"}, URL("http://elsewhere.test"))
+        session.cookie_jar.update_cookies({"own": "1"}, URL("http://localhost"))
+        named = base_url.replace("127.0.0.1", "localhost")  # addresses have no cookies
+        await AsyncPlugChat(TOKEN, base_url=named, http_client=http_client).status()
+        assert [cookie["domain"] for cookie in session.cookie_jar] == ["elsewhere.test"]
+    assert b"cookie" not in heads[0].lower()
+
+
+@on_asyncio
+@pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
+async def test_a_session_that_authenticates_by_itself_sends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a login in the environment aiohttp refuses the token, instead of replacing it."""
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login user password of-netrc")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    heads: list[bytes] = []
+    async with (
+        serve_raw(sending(CONNECTED), heads=heads) as base_url,
+        aiohttp.ClientSession(trust_env=True) as session,
+        httpx.AsyncClient(transport=AiohttpTransport(verify=TLS, client=session)) as http_client,
+    ):
+        client = AsyncPlugChat(TOKEN, base_url=base_url, retries=0, http_client=http_client)
+        with pytest.raises(NetworkError) as caught:
+            await client.status()
+    assert "AUTHORIZATION" in str(caught.value.__cause__)
+    assert heads == []
