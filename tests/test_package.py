@@ -16,27 +16,6 @@ import plugchat_async
 PACKAGE = Path(plugchat_async.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-# The house, from the ground up: a module imports from the floors below its own.
-FLOORS = [
-    {
-        "_version",
-        "_errors",
-        "_extras",
-        "_image_formats",
-        "_render",
-        "_arguments",
-        "_threads",
-    },
-    {"_image_reader"},
-    {"_models"},
-    {"_pairing_state"},
-    {"_wire"},
-    {"_http"},
-    {"_pairing", "_stream"},
-    {"_client"},
-    {"_hub"},
-]
-
 
 @pytest.mark.parametrize(
     "name",
@@ -94,21 +73,3 @@ def test_time_and_tasks_go_through_anyio(path: Path) -> None:
         if isinstance(node, ast.ImportFrom)
     }
     assert imported.isdisjoint({"asyncio", "trio"})
-
-
-def test_imports_point_down_the_house() -> None:
-    """A module of the core imports only from floors below it; no circle."""
-    below: set[str] = set()
-    for floor in FLOORS:
-        for name in floor - {"_http"}:
-            tree = ast.parse((PACKAGE / f"{name}.py").read_text("utf-8"))
-            used = {
-                target.partition(".")[0]
-                for node in tree.body
-                if isinstance(node, ast.ImportFrom) and node.level == 1
-                for target in ([node.module] if node.module else [each.name for each in node.names])
-            }
-            assert used <= below, f"{name} imports {used - below}"
-        below |= floor
-    core = {path.stem for path in PACKAGE.glob("_*.py")} - {"__init__", "__main__"}
-    assert below - {"_http"} == core

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -52,15 +53,7 @@ PAIRING = [
     Message(1, 0, "the loop ends: CONNECTED"),
 ]
 
-FLOORS = [
-    ("faces", "cli · fastapi · testing", "how people meet it"),
-    ("sessions", "_hub", "one poller, many watchers"),
-    ("calls", "_client", "an endpoint, a method"),
-    ("rounds", "_pairing · _stream", "when the next code is due"),
-    ("exchange", "_http · _body · _connections", "how a call is made"),
-    ("", "_wire", "what to ask, what an answer means"),
-    ("values", "_models · _render · _errors", "what comes back"),
-]
+LAYERS = runpy.run_path(str(HERE.parents[1] / "tests" / "layers.py"))["LAYERS"]
 
 
 def sequence() -> str:
@@ -84,18 +77,18 @@ def sequence() -> str:
     return svg(places[-1] + 90, bottom + 16, parts, "A pairing, from the first code to the scan")
 
 
-def floors() -> str:
-    """Draw the floors of the package: imports run downwards only."""
+def layers() -> str:
+    """Draw the layers of the package: imports run downwards only."""
     parts: list[str] = []
-    for number, (floor, modules, what) in enumerate(FLOORS):
+    for number, layer in enumerate(LAYERS):
         y = 20 + 58 * number
         parts += [
-            text(20, y + 28, floor, anchor="start", kind="small"),
-            box(110, y, 300, 46),
-            text(260, y + 28, modules),
-            text(430, y + 28, what, anchor="start", kind="small"),
+            text(20, y + 28, layer.name, anchor="start", kind="small"),
+            box(110, y, 490, 46),
+            text(355, y + 28, " · ".join(layer.modules)),
+            text(620, y + 28, layer.knows, anchor="start", kind="small"),
         ]
-    return svg(700, 20 + 58 * len(FLOORS) + 10, parts, "The floors of the package, from the top")
+    return svg(900, 20 + 58 * len(LAYERS) + 10, parts, "The layers of the package, from the top")
 
 
 def states() -> str:
@@ -174,7 +167,7 @@ def svg(width: float, height: float, parts: list[str], title: str) -> str:
     )
 
 
-DIAGRAMS = {"pairing.svg": sequence, "floors.svg": floors, "hub-states.svg": states}
+DIAGRAMS = {"pairing.svg": sequence, "layers.svg": layers, "hub-states.svg": states}
 
 if __name__ == "__main__":
     for name, draw in DIAGRAMS.items():

@@ -138,7 +138,7 @@ def test_every_error_code_is_explained() -> None:
         assert ordered is None or ordered[1] in ANSWERS
 
 
-@pytest.mark.parametrize("diagram", ["floors.svg", "hub-states.svg", "pairing.svg"])
+@pytest.mark.parametrize("diagram", ["hub-states.svg", "layers.svg", "pairing.svg"])
 def test_each_diagram_is_what_its_script_draws(diagram: str) -> None:
     """Whoever changes the script runs it."""
     diagrams = runpy.run_path(str(ROOT / "docs" / "images" / "make_diagrams.py"))["DIAGRAMS"]
