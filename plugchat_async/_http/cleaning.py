@@ -63,8 +63,8 @@ class Cleaner:
             cleaned = self._clean_group(cast("BaseExceptionGroup[BaseException]", error))
         if isinstance(error, Exception):  # by its words a cancellation is told from another
             self._clean_attributes(error)
-            if cleaned is error and not self._is_clean(error):
-                cleaned = Exception(f"{type(error).__name__}, which can't be cleaned of secrets")
+            if cleaned is error:
+                cleaned = self._replace_if_needed(error)
         self._cleaned[identity] = error, cleaned
         return cleaned
 
@@ -114,12 +114,15 @@ class Cleaner:
         redacted = self._redact(text)
         return text if redacted.split() == text.split() else redacted
 
-    def _is_clean(self, error: Exception) -> bool:
+    def _replace_if_needed(self, error: Exception) -> Exception:
+        """Return an exception, or one with its redacted text if it still shows a secret."""
+        name = type(error).__name__
         try:
             text = str(error)
         except Exception:  # noqa: BLE001 - the class may count on an attribute that was dropped
-            return False
-        return self._clean_text(text) == text
+            return Exception(name)
+        redacted = self._clean_text(text)
+        return error if redacted == text else Exception(f"{name}: {redacted}")
 
 
 def _is(one: object, other: object) -> bool:
