@@ -1,7 +1,7 @@
 """Workarounds for faults of the HTTP libraries, each by itself.
 
 Each says what happens without it, the version in which that was seen, and where it is reported.
-Those that read private names do nothing if the names change; `tests/http/test_quirks.py` has a test
+Those that read private names do nothing if the names change; `tests/http` has a test
 for each, which also fails when it is needed no more.
 """
 

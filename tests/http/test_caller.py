@@ -249,6 +249,17 @@ async def test_a_cookie_is_not_kept_either_if_a_hook_fails(
     assert server.sent("Cookie") == [[], [], []]
 
 
+async def test_httpx_keeps_cookies_by_itself(client_class: type[httpx.AsyncClient]) -> None:
+    """While this holds, a client's jar has to be kept away."""
+    async with (
+        serving(response("Set-Cookie: session=1; Path=/")) as server,
+        client_class(verify=TLS) as http_client,
+    ):
+        for _ in range(2):
+            await http_client.get(server.base_url)
+    assert server.sent("Cookie") == [[], ["session=1"]]
+
+
 def library_of(client_class: type) -> ModuleType:
     """Return httpx or httpx2."""
     return httpx if issubclass(client_class, httpx.AsyncClient) else httpx2

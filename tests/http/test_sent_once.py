@@ -184,6 +184,24 @@ async def test_over_aiohttp_it_is_not_sent(
 
 
 @on_asyncio
+async def test_aiohttp_sends_a_request_again_by_itself() -> None:
+    """While this holds, nothing that changes something may be sent over it."""
+    heads: list[bytes] = []
+
+    async def respond(connection: SocketStream) -> None:
+        await (sending(CONNECTED) if len(heads) == 1 else close)(connection)
+
+    async with (
+        serve_raw(respond, heads=heads) as base_url,
+        HttpxAiohttpClient(verify=TLS) as http_client,
+    ):
+        await http_client.get(base_url)
+        with pytest.raises(httpx.TransportError):
+            await http_client.get(f"{base_url}/disconnect")
+    assert sum(b"/disconnect" in head for head in heads) == 2
+
+
+@on_asyncio
 async def test_a_mount_of_aiohttp_for_others_does_not_matter() -> None:
     """The transport that PlugChat's address has is asked."""
     mounts = {"all://elsewhere.test": AiohttpTransport(verify=TLS)}
