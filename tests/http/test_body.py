@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from plugchat_async._http.body import LARGEST_BODY, UnreadableBody, read_body
+from plugchat_async._http.body import MAX_BODY, UnreadableBody, read_body
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
 pytestmark = pytest.mark.anyio
 
@@ -43,7 +43,7 @@ async def test_a_body_is_joined_from_its_chunks() -> None:
 
 async def test_a_body_of_just_the_largest_size_is_read() -> None:
     """1 MiB is allowed, and one byte more is not."""
-    assert LARGEST_BODY == MEBIBYTE
+    assert MAX_BODY == MEBIBYTE
     assert len(await read_body(response(bytes(MEBIBYTE - 1), b"x"))) == MEBIBYTE
     with pytest.raises(UnreadableBody, match="larger than 1 MiB"):
         await read_body(response(bytes(MEBIBYTE), b"x"))
@@ -96,7 +96,7 @@ async def test_a_bomb_is_inflated_no_further_than_the_limit(compress: object) ->
     "body", [gzip.compress(b"2@code")[:-4], b"2@code"], ids=["truncated", "not compressed"]
 )
 async def test_broken_compression_is_refused(body: bytes) -> None:
-    """A body that breaks off, or was never compressed, is no code."""
+    """A body that breaks off, or was never compressed, is not a code."""
     with pytest.raises(UnreadableBody, match="breaks off"):
         await read_body(response(body, encoding="gzip"))
 
@@ -128,3 +128,43 @@ async def test_a_body_that_a_hook_has_closed_is_empty() -> None:
     closed = response(b"2@code")
     await closed.aclose()
     assert await read_body(closed) == b""
+
+
+# Bodies of several members
+
+
+@pytest.mark.parametrize("parts", [(b"2@", b"code"), (b"", b"2@code"), (b"2@code", b"", b"")])
+async def test_all_members_of_a_gzip_body_are_read(parts: tuple[bytes, ...]) -> None:
+    """A server may compress a body piece by piece (RFC 1952, section 2.2)."""
+    raw = b"".join(map(gzip.compress, parts))
+    assert await read_body(response(raw, encoding="gzip")) == b"2@code"
+
+
+async def test_the_limit_is_for_all_members_together() -> None:
+    """Each of them alone is small enough."""
+    half = gzip.compress(bytes(MEBIBYTE // 2))
+    assert len(await read_body(response(half * 2, encoding="gzip"))) == MEBIBYTE
+    with pytest.raises(UnreadableBody, match="larger than 1 MiB"):
+        await read_body(response(half * 2 + gzip.compress(b"x"), encoding="gzip"))
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zlib.compress], ids=["gzip", "zlib"])
+@pytest.mark.parametrize(
+    "surplus",
+    [b"x", b"more than a header has", gzip.compress(b"x")[:-1], zlib.compress(b"x")],
+    ids=["a byte", "text", "a broken member", "zlib"],
+)
+async def test_anything_else_behind_compressed_data_is_refused(
+    compress: Callable[[bytes], bytes], surplus: bytes
+) -> None:
+    """The body would be one that the sender did not mean."""
+    with pytest.raises(UnreadableBody, match="breaks off"):
+        await read_body(response(compress(b"2@code") + surplus, encoding="gzip"))
+
+
+async def test_a_body_of_thousands_of_tiny_members_is_refused() -> None:
+    """Each costs as much time as a large one, in which the event loop does nothing else."""
+    empty = gzip.compress(b"")
+    assert await read_body(response(empty * 999 + gzip.compress(b"2@code"), encoding="gzip"))
+    with pytest.raises(UnreadableBody, match="breaks off"):
+        await read_body(response(empty * (MEBIBYTE // len(empty)), encoding="gzip"))

@@ -69,10 +69,10 @@ DOWN: StaticResponse = (500, b"", {})
         (503, b"<html></html>", {}),
         (200, b"<html></html>", {}),
         (200, b'{"value": null}', {}),
-        (429, b"", {}),
+        (429, b"", {"Retry-After": "0"}),
     ],
 )
-async def test_a_transient_answer_is_followed_by_further_attempts(
+async def test_a_transient_response_is_followed_by_further_attempts(
     family: ModuleType, failure: Scripted
 ) -> None:
     """Server errors, rate limits and missing codes pass, as a rule."""
@@ -94,7 +94,7 @@ async def test_a_network_failure_is_followed_by_further_attempts(
     assert isinstance(caught.value.__cause__, getattr(family, name))
     assert type(caught.value) is NetworkError
     message = str(caught.value)
-    assert message.startswith(f"no answer from /qr-code, {name}: ")
+    assert message.startswith(f"no response from /qr-code at app.plugchat.com.br, {name}: ")
     assert message.endswith("check the network and base_url")
 
 

@@ -66,7 +66,7 @@ def test_no_repr_shows_a_secret() -> None:
 @pytest.mark.parametrize("copy_deeply", [pickle.dumps, copy.deepcopy])
 def test_a_client_is_not_pickled(copy_deeply: Callable[[AsyncPlugChat], object]) -> None:
     """The token would stand in clear in a file or a queue."""
-    with pytest.raises(TypeError, match="a client holds a token: make it anew"):
+    with pytest.raises(TypeError, match="a client has a token: make a new one"):
         copy_deeply(AsyncPlugChat(TOKEN))
 
 
