@@ -34,6 +34,7 @@ def _interruptible() -> None:
 _MAY_BLOCK = (
     # What an extra brings is imported at its first use, once a process.
     ("<frozen importlib._bootstrap>", "_find_and_load"),
+    ("<frozen importlib._bootstrap>", "_lock_unlock_module"),
     # It writes a file of some kilobytes for the one person at the terminal, alone in its loop.
     ("plugchat_async/cli/_picture.py", "show"),
     # It reads the page's files once, when a router is made: before there is anybody to wait.

@@ -1,309 +1,427 @@
-"""Turns are first come, first served; the connection used last is used first."""
+"""Our own connections: turns, event loops, threads, processes, and what becomes of idle ones."""
 
 from __future__ import annotations
 
-import ssl
+import asyncio
+import gc
+import logging
+import subprocess
+import sys
+import threading
 import time
-from typing import TYPE_CHECKING
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpx
-import httpx2
 import pytest
+from anyio.from_thread import start_blocking_portal
 
-from plugchat_async import AsyncPlugChat, NetworkError
-from plugchat_async._http import pool as connections
-from plugchat_async._http.pool import BorrowedClient, Pool, close_after_failed_handshake
+from plugchat_async import AsyncPlugChat, RequestTimeout
+from plugchat_async._http import pool
+from tests.eventually import eventually
+from tests.journeys.clock import jump, jumping
+from tests.threaded_server import serve_in_threads
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-    from types import ModuleType
+    import ssl
+    from collections.abc import Callable, Generator
 
-    from plugchat_async._http.pool import Connections
+    from tests.threaded_server import ThreadedServer
 
-pytestmark = pytest.mark.anyio
-
-
-async def test_an_idle_connection_is_reused_last_used_first() -> None:
-    """The warmest connection is the likeliest to live."""
-    pool = Pool(3)
-    first, second = await pool.acquire(), await pool.acquire()
-    await pool.release(first, is_usable=True)
-    await pool.release(second, is_usable=True)
-    assert await pool.acquire() is second
-    assert await pool.acquire() is first
-    await pool.release(first, is_usable=True)
-    await pool.aclose()
+TIMEOUT = 10.0
+MAX_IDLE = 60.0
+LONGEST_PAUSE = 1.0
 
 
-async def test_a_connection_whose_exchange_failed_is_not_used_again() -> None:
-    """Its place may be taken for good, behind a proxy for example."""
-    pool = Pool(1)
-    failed = await pool.acquire()
-    await pool.release(failed, is_usable=False)
-    assert failed.is_closed
-    assert await pool.acquire() is not failed
-    await pool.aclose()
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """Run a test on both event loops, with clocks that can be moved forward."""
+    return jumping(request.param)
 
 
-async def test_what_was_idle_for_too_long_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing else would notice that the server has closed it."""
-    pool = Pool(2)
-    idle, warm = await pool.acquire(), await pool.acquire()
-    await pool.release(idle, is_usable=True)
-    await anyio.sleep(0.02)
-    monkeypatch.setattr(connections, "_IDLE_SECONDS", 0.01)
-    await pool.release(warm, is_usable=True)
-    assert (idle.is_closed, warm.is_closed) == (True, False)
-    assert await pool.acquire() is warm
-    await pool.aclose()
+@pytest.fixture
+def server() -> Generator[ThreadedServer]:
+    """Serve codes in which the caller's token is."""
+    with serve_in_threads() as server:
+        yield server
 
 
-async def test_the_certificates_are_read_once_for_all_first_calls(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Not by each of them, side by side."""
-    connections._tls_context.cache_clear()
-    read, create = [], httpx.create_ssl_context
-
-    def create_slowly() -> ssl.SSLContext:
-        read.append(create)
-        time.sleep(0.02)
-        return create()
-
-    monkeypatch.setattr(httpx, "create_ssl_context", create_slowly)
-    pool = Pool(10)
-    async with anyio.create_task_group() as tasks:
-        for _ in range(10):
-            tasks.start_soon(pool.acquire)
-    assert len(read) == 1
-    await pool.aclose()
+def loops_of(client: AsyncPlugChat) -> list[object]:
+    """Return the event loops whose connections a client has: no public name tells of them."""
+    connections = client._calls.connections
+    assert isinstance(connections, pool.Pool)
+    return [loop for _, loop in connections._by_loop]
 
 
-async def test_each_client_of_the_pool_has_one_connection_and_keeps_no_cookie() -> None:
-    """What one tenant's answer sets must not travel with another tenant's request."""
-    pool = Pool(1)
-    client = await pool.acquire()
-    request = httpx.Request("GET", "https://api.example/")
-    client.cookies.extract_cookies(
-        httpx.Response(200, headers={"Set-Cookie": "tenant=one; Path=/"}, request=request)
-    )
-    assert dict(client.cookies) == {}
-    assert not client.follow_redirects
-    assert client.headers["User-Agent"].startswith("plugchat-async/")
-    await pool.release(client, is_usable=True)
-    await pool.aclose()
-    assert client.is_closed
+async def call_all(*clients: AsyncPlugChat) -> None:
+    """Make a call with each client at the same time."""
+    async with anyio.create_task_group() as calls:
+        for client in clients:
+            calls.start_soon(client.qr_code)
 
 
-URL = "https://api.example/api/whatsapp/qr-code"
+# Turns
 
 
-@pytest.fixture(params=["own pool", "httpx", "httpx2"])
-async def connections_of_each_kind(request: pytest.FixtureRequest) -> AsyncGenerator[Connections]:
-    """Give our own pool, and clients of both families that were brought along."""
-    if request.param == "own pool":
-        pool = Pool(1)
-        yield pool
-        await pool.aclose()
-    else:
-        family = {"httpx": httpx, "httpx2": httpx2}[request.param]
-        async with family.AsyncClient(timeout=3) as client:
-            yield BorrowedClient(client)
-
-
-@pytest.mark.parametrize("origin", ["https://api.example", "http://localhost"])
-async def test_a_request_asks_for_a_plain_answer_within_the_deadline_of_the_call(
-    connections_of_each_kind: Connections, origin: str
-) -> None:
-    """No compression, no time-outs of the http library's; a TLS handshake is watched."""
-    client = await connections_of_each_kind.acquire()
-    for token in ("one", "another"):
-        headers = {"Authorization": token, "User-Agent": "mine"}
-        request = connections_of_each_kind.build_request(client, f"{origin}/qr-code", headers)
-        assert (request.method, str(request.url)) == ("GET", f"{origin}/qr-code")
-        assert request.headers["Host"] == request.url.host
-        assert request.headers["Authorization"] == token
-        assert request.headers.get_list("User-Agent") == ["mine"]
-        assert request.headers["Accept-Encoding"] == "identity"
-        assert set(request.extensions["timeout"].values()) == {None}
-        assert ("trace" in request.extensions) is origin.startswith("https")
-    await connections_of_each_kind.release(client, is_usable=True)
-
-
-async def test_a_request_s_header_is_not_the_next_one_s(
-    connections_of_each_kind: Connections,
-) -> None:
-    """What is kept of a request holds nothing of its tenant."""
-    client = await connections_of_each_kind.acquire()
-    connections_of_each_kind.build_request(client, URL, {"Authorization": "one", "X-One": "1"})
-    request = connections_of_each_kind.build_request(client, URL, {"Authorization": "another"})
-    assert "X-One" not in request.headers
-    assert request.headers.get_list("Authorization") == ["another"]
-    await connections_of_each_kind.release(client, is_usable=True)
-
-
-@pytest.mark.parametrize("family", [httpx, httpx2])
-async def test_a_client_brought_along_adds_what_it_has_to_each_request(family: ModuleType) -> None:
-    """Its headers, cookies and parameters as they are at that moment."""
-    async with family.AsyncClient(params={"a": "1"}) as client:
-        connections = BorrowedClient(client)
-        connections.build_request(client, URL, {})
-        client.params = {"b": "2"}
-        client.headers["X-Name"] = "later"
-        client.cookies.set("name", "value")
-        request = connections.build_request(client, URL, {})
-    assert str(request.url) == f"{URL}?b=2"
-    assert request.headers["X-Name"] == "later"
-    assert request.headers["Cookie"] == "name=value"
-
-
-async def test_calls_beyond_the_pool_wait_their_turn_first_come_first_served() -> None:
-    """No more clients than `max_connections` are lent, and nobody overtakes."""
-    pool = Pool(1)
+@pytest.mark.anyio
+async def test_calls_beyond_the_maximum_are_made_first_come_first_served() -> None:
+    """Nobody overtakes."""
+    connections = pool.Pool(1)
     served: list[int] = []
 
     async def call(number: int) -> None:
-        client = await pool.acquire()
-        served.append(number)
-        await anyio.lowlevel.checkpoint()
-        await pool.release(client, is_usable=True)
+        async with connections.turn():
+            served.append(number)
+            await anyio.lowlevel.checkpoint()
 
-    client = await pool.acquire()
     async with anyio.create_task_group() as calls:
-        for number in range(5):
-            calls.start_soon(call, number)
-            await anyio.wait_all_tasks_blocked()
-        assert served == []
-        await pool.release(client, is_usable=True)
+        async with connections.turn():
+            for number in range(5):
+                calls.start_soon(call, number)
+                await anyio.wait_all_tasks_blocked()
+            assert served == []
     assert served == [0, 1, 2, 3, 4]
-    await pool.aclose()
+    await connections.aclose()
 
 
-async def test_a_call_cancelled_while_it_waits_leaves_its_turn_to_others() -> None:
+@pytest.mark.anyio
+async def test_a_call_that_is_cancelled_while_it_waits_leaves_its_turn_to_others() -> None:
     """No turn is lost with a caller who went away."""
-    pool = Pool(1)
-    client = await pool.acquire()
-    with anyio.move_on_after(0.01) as scope:
-        await pool.acquire()
+    connections = pool.Pool(1)
+    async with connections.turn():
+        with anyio.move_on_after(0.01) as scope:
+            async with connections.turn():
+                pytest.fail("a second turn")
     assert scope.cancelled_caught
-    await pool.release(client, is_usable=True)
-    with anyio.fail_after(1):
-        await pool.release(await pool.acquire(), is_usable=True)
-    await pool.aclose()
+    with anyio.fail_after(60):
+        async with connections.turn():
+            pass
+    await connections.aclose()
 
 
-@pytest.mark.parametrize(
-    ("variable", "value", "reason"),
-    [
-        ("SSL_CERT_FILE", "/nowhere/ca.pem", "No such file"),
-        ("HTTPS_PROXY", "gopher://user:password@proxy.example", "Unknown scheme"),
-        ("HTTPS_PROXY", "http://user:pass/password@proxy.example:8080", "a proxy's URL is not"),
-    ],
-)
-async def test_an_environment_that_allows_no_connection_is_a_network_error(
-    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, reason: str
+@pytest.mark.anyio
+async def test_a_call_that_is_cancelled_later_leaves_its_turn_and_its_connection(
+    server: ThreadedServer,
 ) -> None:
-    """The reason is told, and which variables to check; the next call works once they are right."""
-    connections._tls_context.cache_clear()
-    pool = Pool(1)
-    with monkeypatch.context() as environment:
-        environment.setenv(variable, value)
-        with pytest.raises(NetworkError, match=rf"{reason}.*: check .*{variable}") as caught:
-            await pool.acquire()
-    assert "password" not in str(caught.value)
-    await pool.release(await pool.acquire(), is_usable=True)
-    await pool.aclose()
+    """The next call has a fresh connection, and the old one is closed before."""
+    server.together = threading.Barrier(2)
+    async with AsyncPlugChat("token", base_url=server.base_url, max_connections=1) as client:
+        async with anyio.create_task_group() as calls:
+            calls.start_soon(client.qr_code)
+            await eventually(lambda: server.requests)
+            calls.cancel_scope.cancel()
+        server.together.abort()
+        server.together = threading.Barrier(1)
+        await client.qr_code()
+    assert len(set(server.requests)) == 2
+    assert server.max_open == 1
 
 
-async def test_closing_lets_a_call_finish_and_closes_its_connection_then() -> None:
-    """What is in use is not torn away; what waits is told."""
-    pool = Pool(1)
-    client = await pool.acquire()
-    errors: list[str] = []
+@pytest.mark.anyio
+async def test_an_idle_connection_is_used_again_the_last_one_first(server: ThreadedServer) -> None:
+    """The warmest connection is the likeliest to work."""
+    async with AsyncPlugChat("token", base_url=server.base_url) as client:
+        server.together = threading.Barrier(3)
+        await call_all(client, client, client)
+        server.together = threading.Barrier(1)
+        await client.qr_code()
+        await client.qr_code()
+    assert len(set(server.requests)) == 3
+    assert len(set(server.requests[3:])) == 1
+
+
+@pytest.mark.anyio
+async def test_closing_lets_a_call_finish_and_closes_its_connection_then(
+    server: ThreadedServer,
+) -> None:
+    """What is in use is not torn away; a call that waits is refused."""
+    server.together = threading.Barrier(2)
+    client = AsyncPlugChat("token", base_url=server.base_url, max_connections=1)
+    payloads: list[str] = []
+
+    async def call() -> None:
+        payloads.append((await client.qr_code()).payload)
 
     async def wait() -> None:
-        with pytest.raises(RuntimeError) as caught:
-            await pool.acquire()
-        errors.append(str(caught.value))
+        with pytest.raises(RuntimeError, match=r"closed by aclose\(\)"):
+            await client.qr_code()
 
-    async with anyio.create_task_group() as waiting:
-        waiting.start_soon(wait)
+    async with anyio.create_task_group() as calls:
+        calls.start_soon(call)
+        await eventually(lambda: server.requests)
+        calls.start_soon(wait)
         await anyio.wait_all_tasks_blocked()
-        await pool.aclose()
-        assert not client.is_closed
-        await pool.release(client, is_usable=True)
-    assert client.is_closed
-    assert errors == [connections.CLOSED]
-
-
-async def test_closing_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A peer that never lets go costs a second, and no more."""
-    client = httpx.AsyncClient()
-    monkeypatch.setattr(client, "aclose", anyio.sleep_forever)
-    with anyio.fail_after(5):
-        await connections.close(client)
-
-
-@pytest.mark.parametrize("family", [httpx, httpx2], ids=["httpx", "httpx2"])
-async def test_a_client_brought_along_is_lent_and_never_closed(family: ModuleType) -> None:
-    """Its owner closes it; a subclass is a client of its family, too."""
-
-    class Own(family.AsyncClient):  # type: ignore[misc, name-defined]  # either family's
-        pass
-
-    for client in (family.AsyncClient(), Own()):
-        brought = BorrowedClient(client)
-        assert await brought.acquire() is client
-        await brought.release(client, is_usable=True)
-        await brought.aclose()
-        assert not client.is_closed
-        with pytest.raises(RuntimeError, match="closed"):
-            await brought.acquire()
         await client.aclose()
+        assert server.open_connections == 1
+        await anyio.to_thread.run_sync(server.together.wait)
+    assert payloads == ["2@token"]
+    assert server.open_connections == 0
+    assert loops_of(client) == []
 
 
-@pytest.mark.parametrize(
-    "other", [httpx.Client(), object(), "https://api.example", httpx.AsyncClient]
-)
-async def test_anything_else_brought_along_is_refused_at_once(other: object) -> None:
-    """A synchronous client would fail at the first call; it is refused before."""
-    with pytest.raises(TypeError, match="AsyncClient of httpx or httpx2"):
-        AsyncPlugChat("token", http_client=other)  # type: ignore[arg-type]  # on purpose
+# Idle connections
 
 
-class Stream:
-    """A socket whose TLS handshake is under way."""
-
-    is_closed = False
-
-    async def aclose(self) -> None:
-        """Note it."""
-        self.is_closed = True
-
-
-@pytest.mark.parametrize(
-    ("event", "closed"),
-    [
-        ("connection.start_tls.failed", True),
-        ("connection.start_tls.started", False),
-        ("http11.receive_response_headers.failed", False),
-    ],
-)
-async def test_a_socket_is_closed_when_its_handshake_fails(event: str, closed: bool) -> None:
-    """A cancelled one, too, which httpcore leaves open."""
-    stream = Stream()
-    await close_after_failed_handshake("connection.connect_tcp.complete", {"return_value": stream})
-    with anyio.CancelScope() as giving_up:
-        giving_up.cancel()
-        await close_after_failed_handshake(event, {})
-    assert stream.is_closed is closed
+@pytest.mark.anyio
+async def test_what_was_idle_for_too_long_is_closed_by_the_next_call(
+    server: ThreadedServer,
+) -> None:
+    """After a burst of 60 calls all connections but one go with the next call."""
+    server.together = threading.Barrier(60)
+    async with AsyncPlugChat("token", base_url=server.base_url) as client:
+        await call_all(*[client] * 60)
+        assert server.open_connections == 60
+        server.together = threading.Barrier(1)
+        jump(MAX_IDLE)
+        await client.qr_code()
+        assert server.open_connections == 1
 
 
-async def test_a_socket_is_the_connection_s_after_the_handshake() -> None:
-    """A later handshake, over a connection that was made in another way, does not close it."""
-    stream = Stream()
-    await close_after_failed_handshake("connection.connect_tcp.complete", {"return_value": stream})
-    await close_after_failed_handshake("connection.start_tls.complete", {"return_value": stream})
-    await close_after_failed_handshake("connection.start_tls.failed", {})
-    assert not stream.is_closed
+@pytest.mark.anyio
+async def test_a_relay_that_swallows_idle_connections_costs_one_attempt(
+    server: ThreadedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The second attempt uses a fresh connection, and the calls after it need only one."""
+    caplog.set_level(logging.DEBUG, logger="plugchat_async")
+    server.together = threading.Barrier(10)
+    async with AsyncPlugChat(
+        "token", base_url=server.base_url, timeout=TIMEOUT, max_connections=10
+    ) as client:
+        await call_all(*[client] * 10)
+        server.together = threading.Barrier(1)
+        server.swallow()
+        async with anyio.create_task_group() as calls:
+            calls.start_soon(client.qr_code)
+            await eventually(lambda: len(server.requests) == 11)
+            jump(TIMEOUT)
+            await eventually(lambda: "request_timeout" in caplog.text)
+            await anyio.sleep(0.01)  # for the pause to begin, which is real if it begins later
+            jump(LONGEST_PAUSE)
+        for _ in range(3):
+            await client.qr_code()
+    assert len(server.requests) == 10 + 2 + 3
+    fresh = server.requests[11]
+    assert fresh not in server.requests[:11]
+    assert server.requests[11:] == [fresh] * 4
+    assert server.max_open <= 10
+
+
+@pytest.mark.anyio
+async def test_no_more_connections_are_open_than_the_maximum_after_a_failure(
+    server: ThreadedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A call that waits for its turn opens a connection after the one that failed is closed."""
+    async with AsyncPlugChat(
+        "token", base_url=server.base_url, timeout=TIMEOUT, retries=0, max_connections=1
+    ) as client:
+        await client.qr_code()
+        server.swallow()
+        async with anyio.create_task_group() as calls:
+            calls.start_soon(fail, client)
+            await eventually(lambda: len(server.requests) == 2)
+            calls.start_soon(client.qr_code)
+            await anyio.wait_all_tasks_blocked()
+            jump(TIMEOUT)
+    assert len(server.requests) == 3
+    assert server.max_open == 1
+
+
+async def fail(client: AsyncPlugChat) -> None:
+    """Make a call that has no response."""
+    with pytest.raises(RequestTimeout):
+        await client.qr_code()
+
+
+# The CA bundle
+
+
+@pytest.fixture
+def _ca_bundle_unread() -> Generator[None]:
+    pool._read_ca_bundle.cache_clear()
+    yield
+    pool._read_ca_bundle.cache_clear()
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("_ca_bundle_unread")
+async def test_the_ca_bundle_is_read_once_for_all_first_calls(
+    server: ThreadedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not by each of them, side by side."""
+    reads: list[ssl.SSLContext] = []
+    monkeypatch.setattr(httpx, "create_ssl_context", slowly(httpx.create_ssl_context, reads))
+    async with AsyncPlugChat("token", base_url=server.base_url) as client:
+        await call_all(*[client] * 10)
+    assert len(reads) == 1
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("_ca_bundle_unread")
+async def test_reading_the_ca_bundle_is_within_the_timeout(
+    server: ThreadedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file system that stalls holds no call up, and the next one is made when it works again."""
+    works, create = threading.Event(), httpx.create_ssl_context
+
+    def read() -> ssl.SSLContext:
+        works.wait()
+        return create()
+
+    monkeypatch.setattr(httpx, "create_ssl_context", read)
+    async with AsyncPlugChat("token", base_url=server.base_url, timeout=0.05, retries=0) as client:
+        with pytest.raises(RequestTimeout, match="from /qr-code at 127"):
+            await client.qr_code()
+        works.set()
+        await eventually(lambda: pool._read_ca_bundle.cache_info().currsize)
+    assert server.requests == []
+
+
+@pytest.mark.usefixtures("_ca_bundle_unread")
+@pytest.mark.parametrize("other", ["asyncio", "trio"])
+@pytest.mark.parametrize("one", ["asyncio", "trio"])
+def test_two_threads_make_their_first_calls_at_the_same_moment(
+    server: ThreadedServer, monkeypatch: pytest.MonkeyPatch, one: str, other: str
+) -> None:
+    """Each over the connections of its own event loop, however slow the CA bundle is read."""
+    monkeypatch.setattr(httpx, "create_ssl_context", slowly(httpx.create_ssl_context, []))
+    client = AsyncPlugChat("token", base_url=server.base_url)
+    together = threading.Barrier(2)
+    payloads: list[str] = []
+
+    def call(backend: str) -> None:
+        together.wait()
+        payloads.append(anyio.run(client.qr_code, backend=backend).payload)
+
+    threads = [threading.Thread(target=call, args=[each]) for each in (one, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert payloads == ["2@token"] * 2
+    assert loops_of(client) == []
+
+
+def slowly(
+    create: Callable[[], ssl.SSLContext], reads: list[ssl.SSLContext]
+) -> Callable[[], ssl.SSLContext]:
+    """Return a function that takes longer than others need to come, and records what it made."""
+
+    def read() -> ssl.SSLContext:
+        time.sleep(0.05)
+        reads.append(create())
+        return reads[-1]
+
+    return read
+
+
+# Event loops, one after the other
+
+
+@pytest.mark.parametrize("first", ["asyncio", "trio"])
+@pytest.mark.parametrize("second", ["asyncio", "trio"])
+def test_a_client_serves_one_event_loop_after_another(
+    server: ThreadedServer, first: str, second: str
+) -> None:
+    """Its connections are closed with their event loop: none is left open, nor warned of."""
+    client = AsyncPlugChat("token", base_url=server.base_url)
+    for backend in (first, second):
+        assert anyio.run(client.qr_code, backend=backend).payload == "2@token"
+        assert loops_of(client) == []
+        assert server.open_connections == 0
+    assert len(set(server.requests)) == 2
+    gc.collect()
+
+
+def loops_left(client: AsyncPlugChat, *, shut_down: bool) -> int:
+    """Make calls in ten event loops, and return how many of them memory keeps."""
+    loops: list[weakref.ref[asyncio.AbstractEventLoop]] = []
+    for _ in range(10):
+        loop = asyncio.new_event_loop()
+        loops.append(weakref.ref(loop))
+        loop.run_until_complete(client.qr_code())
+        if shut_down:
+            loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+    del loop
+    gc.collect()
+    return sum(each() is not None for each in loops)
+
+
+def test_event_loops_leave_no_memory(server: ThreadedServer) -> None:
+    """However many there are."""
+    client = AsyncPlugChat("token", base_url=server.base_url)
+    assert loops_left(client, shut_down=True) == 0
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_event_loops_that_close_no_generators_are_dropped_by_the_next_one(
+    server: ThreadedServer,
+) -> None:
+    """`loop.close()` without `shutdown_asyncgens()` leaves them open, of which asyncio warns."""
+    client = AsyncPlugChat("token", base_url=server.base_url)
+    assert loops_left(client, shut_down=False) == 1
+    assert loops_left(client, shut_down=True) == 0
+    assert server.open_connections == 0
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_client_is_closed_in_another_event_loop(server: ThreadedServer, backend: str) -> None:
+    """After the one in which it was used has ended, closing has nothing left to do."""
+    client = AsyncPlugChat("token", base_url=server.base_url)
+    anyio.run(client.qr_code, backend=backend)
+    anyio.run(client.aclose, backend=backend)
+    with pytest.raises(RuntimeError, match="closed"):
+        anyio.run(client.qr_code, backend=backend)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_client_is_closed_while_another_event_loop_uses_it(
+    server: ThreadedServer, backend: str
+) -> None:
+    """There it makes no further call, and its connections are closed when that loop ends."""
+    client = AsyncPlugChat("token", base_url=server.base_url)
+    with start_blocking_portal(backend) as portal:
+        portal.call(client.qr_code)
+        anyio.run(client.aclose, backend=backend)
+        with pytest.raises(RuntimeError, match="closed"):
+            portal.call(client.qr_code)
+    assert server.open_connections == 0
+    assert loops_of(client) == []
+
+
+# Forked processes
+
+PROGRAM = Path(__file__).with_name("forking.py")
+
+
+@pytest.mark.parametrize("fork", ["os.fork", "multiprocessing"])
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_forked_process_has_connections_of_its_own(
+    server: ThreadedServer, backend: str, fork: str
+) -> None:
+    """Two children never use those of the parent, which go on, nor read each other's codes."""
+    run_forking(server, backend, fork, "own")
+    ports = server.requests
+    assert len(ports) == 1 + 2 * 20 + 1
+    assert ports[0] == ports[-1]
+    assert len(set(ports)) == 3
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_forked_process_refuses_a_user_supplied_client_that_was_used(
+    server: ThreadedServer, backend: str
+) -> None:
+    """Its pool has the parent's connections; the error says what to do."""
+    output = run_forking(server, backend, "os.fork", "httpx")
+    assert output.count("make it, and the client, in each process") == 2
+    assert len(server.requests) == 2
+
+
+def run_forking(server: ThreadedServer, backend: str, fork: str, http_client: str) -> str:
+    """Run the program that forks, which fails if a process reads another's code."""
+    command = [sys.executable, "-X", "dev", PROGRAM, server.base_url, backend, fork, http_client]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
