@@ -111,11 +111,11 @@ def start(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> Genera
     monkeypatch.setattr(socket, "getaddrinfo", resolver.getaddrinfo)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.authority))
     # Read once a process, whatever the environment becomes.
-    pool._tls_context.cache_clear()
+    pool._read_ca_bundle.cache_clear()
     yield lambda fault, portal: FaultyServer(
         fault, certificates, resolver, partial(portal.call, jump)
     )
-    pool._tls_context.cache_clear()
+    pool._read_ca_bundle.cache_clear()
 
 
 @pytest.fixture
