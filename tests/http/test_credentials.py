@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import traceback
 from base64 import b64encode, urlsafe_b64encode
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -212,3 +213,25 @@ def test_whatever_the_token_no_piece_of_it_is_left(token: str, before: str, afte
     for spelling in (token, quote(token, safe="")):
         hidden = credentials(token).redact(f"Client-Token {before}{spelling}{after} not allowed")
         assert hidden == "Client-Token [redacted] not allowed"
+
+
+# What is removed from exceptions
+
+
+def test_every_exception_behind_one_is_cleaned() -> None:
+    """Those of a group, and the text that could not be encoded."""
+    encoding = UnicodeEncodeError("ascii", f"ä {TOKEN}", 0, 1, "not in ASCII")
+    group = BaseExceptionGroup("", [OSError(TOKEN), encoding])
+    error = ValueError(TOKEN)
+    error.__context__ = group
+    credentials().clean(error, but=None)
+    assert encoding.object == "ä [redacted]"
+    assert TOKEN not in "".join(traceback.format_exception(error))
+
+
+def test_an_exception_that_was_handled_before_stays_unchanged() -> None:
+    """It is the caller's."""
+    handled, error = KeyError(TOKEN), ValueError(TOKEN)
+    error.__context__ = handled
+    credentials().clean(error, but=handled)
+    assert (handled.args, error.args) == ((TOKEN,), ("[redacted]",))
