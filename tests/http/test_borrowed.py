@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import httpx
 import httpx2
 import pytest
 
-from plugchat_async import AsyncPlugChat
+from plugchat_async import AsyncPlugChat, NetworkError
 from tests.scripted_server import TOKEN, ScriptedServer
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from tests.scripted_server import StaticResponse
+    from tests.scripted_server import Response, StaticResponse
 
 pytestmark = pytest.mark.anyio
 
@@ -123,3 +124,28 @@ async def test_anything_else_is_refused_immediately(other: object) -> None:
     """A synchronous client would fail at the first call; it is refused before."""
     with pytest.raises(TypeError, match="AsyncClient of httpx or httpx2"):
         AsyncPlugChat("token", http_client=other)  # type: ignore[arg-type]  # on purpose
+
+
+async def test_after_a_fork_it_is_refused(
+    family: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`test_pool` forks; here the process only seems to be another."""
+    client = ScriptedServer(family, CODE, CODE).client()
+    await client.qr_code()
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    with pytest.raises(RuntimeError, match="make it, and the client, in each process"):
+        await client.qr_code()
+
+
+async def test_a_hook_that_raises_for_another_request_s_status_makes_a_call_fail(
+    family: ModuleType,
+) -> None:
+    """No response to the call arrived by it."""
+
+    async def log_in(response: Response) -> None:
+        request = family.Request("GET", "https://login.example")
+        family.Response(401, request=request).raise_for_status()
+
+    client = ScriptedServer(family, CODE).client(hook=log_in, retries=0)
+    with pytest.raises(NetworkError, match="HTTPStatusError"):
+        await client.qr_code()

@@ -447,6 +447,45 @@ async def test_the_debug_line_tells_how_long_an_attempt_took(
     assert "GET /qr-code: 200 in 1500 ms, attempt 2" in caplog.messages
 
 
+@pytest.mark.parametrize("method", ["disconnect", "restore_session", "restart"])
+@pytest.mark.parametrize(
+    ("failure", "error"),
+    [(OSError("gone"), NetworkError), (anyio.sleep_forever, RequestTimeout), (DOWN, ServerError)],
+    ids=["network", "timeout", "down"],
+)
+async def test_a_call_that_changes_something_is_sent_once(
+    family: ModuleType, method: str, failure: Scripted, error: type[PlugChatError]
+) -> None:
+    """If no response arrived, the message says that it may have happened, and what to ask."""
+    server = ScriptedServer(family, failure)
+    with pytest.raises(error) as caught:
+        await getattr(server.client(), method)()
+    assert type(caught.value) is error
+    may_have_happened = "it all the same: ask status()" in str(caught.value)
+    assert may_have_happened is (failure is not DOWN)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(("seconds", "is_shown"), [(19, True), (21, False)])
+async def test_a_code_that_has_expired_on_its_way_is_a_timeout(
+    family: ModuleType, seconds: float, is_shown: bool
+) -> None:
+    """The gateway is too slow, so that a longer `timeout` is not advised."""
+
+    async def respond() -> Response:
+        await anyio.sleep(seconds)
+        response: Response = family.Response(200, content=CODE[1])
+        return response
+
+    client = ScriptedServer(family, respond).client(timeout=60, retries=0)
+    if is_shown:
+        assert (await client.qr_code()).payload == "2@code"
+        return
+    with pytest.raises(RequestTimeout, match="longer to respond than a code is valid") as caught:
+        await client.qr_code()
+    assert "timeout" not in str(caught.value)
+
+
 async def test_cancelling_a_call_is_no_error_of_its_own(family: ModuleType) -> None:
     """A caller's scope ends the call at once, with nothing raised in its place."""
     server = ScriptedServer(family, anyio.sleep_forever)

@@ -18,7 +18,7 @@ import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from plugchat_async import AsyncPlugChat, RequestTimeout
+from plugchat_async import AsyncPlugChat, RequestTimeout, UnexpectedResponse
 from plugchat_async._http import pool
 from tests.eventually import eventually
 from tests.journeys.clock import jump, jumping
@@ -206,6 +206,20 @@ async def test_a_relay_that_swallows_idle_connections_costs_one_attempt(
     assert fresh not in server.requests[:11]
     assert server.requests[11:] == [fresh] * 4
     assert server.max_open <= 10
+
+
+@pytest.mark.anyio
+async def test_a_fresh_connection_is_opened_instead_of_an_idle_one(server: ThreadedServer) -> None:
+    """What changes something is sent over one that no relay can have swallowed."""
+    server.together = threading.Barrier(2)
+    async with AsyncPlugChat("token", base_url=server.base_url, max_connections=2) as client:
+        await call_all(client, client)
+        server.together = threading.Barrier(1)
+        server.swallow()
+        with pytest.raises(UnexpectedResponse):
+            await client.restart()
+    assert server.requests[2] not in server.requests[:2]
+    assert server.max_open == 2
 
 
 @pytest.mark.anyio
@@ -421,7 +435,16 @@ def test_a_forked_process_refuses_a_user_supplied_client_that_was_used(
 
 def run_forking(server: ThreadedServer, backend: str, fork: str, http_client: str) -> str:
     """Run the program that forks, which fails if a process reads another's code."""
-    command = [sys.executable, "-X", "dev", PROGRAM, server.base_url, backend, fork, http_client]
+    command = [
+        sys.executable,
+        "-X",
+        "dev",
+        str(PROGRAM),
+        server.base_url,
+        backend,
+        fork,
+        http_client,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
