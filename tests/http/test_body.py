@@ -56,7 +56,7 @@ async def test_chunks_beyond_the_limit_are_dropped_until_the_transport_waits() -
 
 
 async def test_a_chunk_alone_may_be_too_large() -> None:
-    """A transport that hands over everything at once is bounded, too."""
+    """A transport that hands over everything in one chunk is bounded, too."""
     with pytest.raises(UnreadableBody, match="larger than 1 MiB"):
         await read_body(response(bytes(MEBIBYTE + 1)))
 

@@ -94,7 +94,7 @@ async def test_a_network_failure_is_followed_by_further_attempts(
 
 @pytest.mark.parametrize("name", ["RemoteProtocolError", "ReadTimeout"])
 async def test_a_cause_quotes_no_token(family: ModuleType, name: str) -> None:
-    """What the http library says of a broken answer is kept, but for what is secret."""
+    """The HTTP library's words about a broken response are kept, without the secrets."""
     server = ScriptedServer(family, getattr(family, name)(f"illegal line: b'{TOKEN}'"))
     with pytest.raises(NetworkError) as caught:
         await server.client(retries=0).qr_code()
@@ -129,7 +129,7 @@ async def test_nothing_that_led_to_a_failure_quotes_a_token(family: ModuleType) 
 async def test_what_the_caller_is_handling_stays_as_it_is(
     family: ModuleType, fail: Callable[[ModuleType], Scripted]
 ) -> None:
-    """It becomes a context of what the call raises, and has frames and words of its own."""
+    """It becomes a context of what the call raises, and keeps its frames and its words."""
     server = ScriptedServer(family, fail(family))
     with pytest.raises((NetworkError, TimeoutError)) as caught:
         try:
@@ -214,13 +214,13 @@ async def raise_for_status(response: Response) -> None:
 
 
 async def read_and_raise_for_status(response: Response) -> None:
-    """Read the answer first, as a hook does that logs it."""
+    """Read the response first, as a hook does that logs it."""
     await response.aread()
     response.raise_for_status()
 
 
 @pytest.mark.parametrize(
-    ("answer", "expected"),
+    ("response", "expected"),
     [
         ((401, b"", {}), AuthenticationError),
         ((302, b"", {"Location": "https://api.example/login"}), UnexpectedRedirect),
@@ -231,14 +231,14 @@ async def read_and_raise_for_status(response: Response) -> None:
 async def test_a_hook_that_raises_for_a_status_changes_no_meaning(
     family: ModuleType,
     hook: Hook,
-    answer: StaticResponse,
+    response: StaticResponse,
     expected: type[ResponseError],
 ) -> None:
-    """The answer is read as without the hook."""
-    server = ScriptedServer(family, answer)
+    """The response is read as without the hook."""
+    server = ScriptedServer(family, response)
     with pytest.raises(expected) as caught:
         await server.client(hook=hook).qr_code()
-    assert caught.value.status_code == answer[0]
+    assert caught.value.status_code == response[0]
 
 
 @pytest.mark.parametrize("hook", [raise_for_status, read_and_raise_for_status])
@@ -258,7 +258,7 @@ async def test_what_a_hook_has_read_counts(family: ModuleType) -> None:
 
 
 async def test_a_timeout_of_the_http_library_is_a_request_timeout(family: ModuleType) -> None:
-    """A client brought along may have time-outs of its own, such as for its pool."""
+    """A user-supplied client may have time-outs, such as for its pool."""
     server = ScriptedServer(family, family.PoolTimeout("full"))
     with pytest.raises(RequestTimeout):
         await server.client(retries=0).qr_code()
@@ -328,10 +328,10 @@ async def test_a_retry_after_may_be_a_date(family: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("before", [[], [DOWN]])
-async def test_a_longer_retry_after_is_raised_at_once(
+async def test_a_longer_retry_after_is_raised_immediately(
     family: ModuleType, before: list[Scripted]
 ) -> None:
-    """The round's code would be dead before; the caller decides what to do."""
+    """The round's code would have expired before; the caller decides what to do."""
     server = ScriptedServer(family, *before, (429, b"", {"Retry-After": "21"}))
     with pytest.raises(RateLimited) as caught:
         await server.client(retries=5).qr_code()
@@ -339,7 +339,7 @@ async def test_a_longer_retry_after_is_raised_at_once(
 
 
 async def test_the_deadline_is_for_each_attempt(family: ModuleType) -> None:
-    """A server that never answers costs `timeout` for each attempt."""
+    """A server that never responds costs `timeout` for each attempt."""
     server = ScriptedServer(family, anyio.sleep_forever, anyio.sleep_forever)
     began = anyio.current_time()
     with pytest.raises(RequestTimeout, match=r"within 4 s: .* longer timeout$"):
@@ -383,7 +383,7 @@ async def test_a_body_too_large_is_an_unexpected_response(family: ModuleType) ->
         await server.client().qr_code()
 
 
-async def test_a_body_that_is_given_up_is_closed_at_once(family: ModuleType) -> None:
+async def test_a_body_that_is_given_up_is_closed_immediately(family: ModuleType) -> None:
     """Its rest is not read, and its connection is free before the error arrives."""
     closed: list[bool] = []
     given: list[int] = []
@@ -486,8 +486,8 @@ async def test_a_code_that_has_expired_on_its_way_is_a_timeout(
     assert "timeout" not in str(caught.value)
 
 
-async def test_cancelling_a_call_is_no_error_of_its_own(family: ModuleType) -> None:
-    """A caller's scope ends the call at once, with nothing raised in its place."""
+async def test_cancelling_a_call_raises_nothing_else(family: ModuleType) -> None:
+    """A caller's scope ends the call immediately, and nothing else is raised."""
     server = ScriptedServer(family, anyio.sleep_forever)
     with anyio.move_on_after(3) as scope:
         await server.client(timeout=10).qr_code()
@@ -495,7 +495,7 @@ async def test_cancelling_a_call_is_no_error_of_its_own(family: ModuleType) -> N
 
 
 @pytest.mark.parametrize(
-    "answers",
+    "responses",
     [
         lambda family: [family.ConnectError("boom")],
         lambda family: [anyio.sleep_forever],
@@ -507,14 +507,14 @@ async def test_cancelling_a_call_is_no_error_of_its_own(family: ModuleType) -> N
     ids=["network", "timeout", "echo", "piece", "code", "redirect"],
 )
 async def test_no_secret_is_in_an_error_or_its_traceback(
-    family: ModuleType, answers: Callable[[ModuleType], list[Scripted]]
+    family: ModuleType, responses: Callable[[ModuleType], list[Scripted]]
 ) -> None:
     """Nor in the locals of any frame that a traceback would render."""
-    client = ScriptedServer(family, *answers(family)).client(retries=0)
+    client = ScriptedServer(family, *responses(family)).client(retries=0)
     with pytest.raises(PlugChatError) as caught:
         await client.qr_code()
     frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-    # The frame of this test holds the answers; the SDK's begin below it.
+    # The frame of this test has the responses; the SDK's begin below it.
     del frames.stack[0]
     rendered = "".join(frames.format()) + repr(caught.value) + repr(vars(caught.value))
     assert "plugchat_async" in rendered

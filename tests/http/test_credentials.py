@@ -25,7 +25,7 @@ CLIENT_TOKEN = "Fa1c7Be9D-secondary"
 
 
 def credentials(token: str = TOKEN, **headers: str) -> Credentials:
-    """Keep a token and extra headers, given as `Client_Token="..."`."""
+    """Make credentials out of a token and extra headers, given as `Client_Token="..."`."""
     extra = {name.replace("_", "-"): SecretStr(value) for name, value in headers.items()}
     return Credentials(SecretStr(token), extra)
 
@@ -34,7 +34,7 @@ def credentials(token: str = TOKEN, **headers: str) -> Credentials:
 
 
 @pytest.mark.parametrize("token", [TOKEN, f"Bearer {TOKEN}", "t"])
-def test_the_token_is_sent_as_it_is(token: str) -> None:
+def test_the_token_is_sent_unchanged(token: str) -> None:
     """No scheme is put in front, and one that is there is kept, once."""
     assert credentials(token).headers() == {"Authorization": token}
 
@@ -174,7 +174,7 @@ def test_an_extra_header_s_value_is_a_secret(word: str) -> None:
 
 
 def test_a_short_extra_header_hides_no_honest_word() -> None:
-    """A language or a version is no secret."""
+    """A language or a version is not a secret."""
     kept = credentials(Accept_Language="pt", X_Version="in 1").redact("Instance not in pt, in en")
     assert kept == "Instance not in pt, in en"
 
@@ -197,7 +197,7 @@ def test_a_long_unbroken_word_is_taken_for_a_secret(length: int, word: str) -> N
         "",
     ],
 )
-def test_honest_sentences_stay_as_they_are(sentence: str) -> None:
+def test_honest_sentences_stay_unchanged(sentence: str) -> None:
     """What the API says in words reaches the reader unharmed."""
     assert credentials(Client_Token=CLIENT_TOKEN).redact(sentence) == sentence
 
@@ -209,7 +209,7 @@ tokens = st.text(alphabet="QXZqxz0123456789-._~+/=&%@!", min_size=8, max_size=60
 @settings(max_examples=50)
 @given(token=tokens, before=st.sampled_from(["", "'", "token="]), after=st.sampled_from(["", "'."]))
 def test_whatever_the_token_no_piece_of_it_is_left(token: str, before: str, after: str) -> None:
-    """Spelled as it is or URL-quoted, a token leaves no trace in the sentence."""
+    """Unchanged or URL-quoted, a token leaves no trace in the sentence."""
     for spelling in (token, quote(token, safe="")):
         hidden = credentials(token).redact(f"Client-Token {before}{spelling}{after} not allowed")
         assert hidden == "Client-Token [redacted] not allowed"
