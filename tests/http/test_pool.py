@@ -22,11 +22,14 @@ from plugchat_async import AsyncPlugChat, RequestTimeout, UnexpectedResponse
 from plugchat_async._http import pool
 from tests.eventually import eventually
 from tests.journeys.clock import jump, jumping
+from tests.raw_server import serve_raw
 from tests.threaded_server import serve_in_threads
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Generator
+
+    from anyio.abc import SocketStream
 
     from tests.threaded_server import ThreadedServer
 
@@ -159,6 +162,42 @@ async def test_closing_lets_a_call_finish_and_closes_its_connection_then(
     assert payloads == ["2@token"]
     assert server.open_connections == 0
     assert loops_of(client) == []
+
+
+# Requests
+
+
+@pytest.mark.anyio
+async def test_a_request_has_its_own_headers_and_nothing_of_the_one_before() -> None:
+    """Each of them once; an extra header replaces ours, but for the one against compression."""
+
+    async def answer(connection: SocketStream) -> None:
+        await connection.send(b'HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{"value":"2@code"}')
+
+    heads: list[bytes] = []
+    extra = {"User-Agent": "mine", "Accept-Encoding": "br", "Client-Token": "second"}
+    async with serve_raw(answer, heads=heads) as base_url:
+        async with AsyncPlugChat("one", base_url=base_url) as client:
+            await client.qr_code()
+            await client.for_token("another").qr_code()
+        async with AsyncPlugChat("one", base_url=base_url, headers=extra) as client:
+            await client.qr_code()
+    common = {"host", "accept", "connection", "accept-encoding", "user-agent", "authorization"}
+    ours, others, theirs = map(headers_of, heads)
+    assert ours.keys() == others.keys() == common
+    assert theirs.keys() == common | {"client-token"}
+    assert [each["authorization"] for each in (ours, others, theirs)] == ["one", "another", "one"]
+    assert {each["accept-encoding"] for each in (ours, others, theirs)} == {"identity"}
+    assert ours["user-agent"].startswith("plugchat-async/")
+    assert theirs["user-agent"] == "mine"
+
+
+def headers_of(head: bytes) -> dict[str, str]:
+    """Return the headers of a request, each of which it has once."""
+    lines = [line.partition(": ") for line in head.decode().split("\r\n")[1:] if line]
+    headers = {name.lower(): value for name, _, value in lines}
+    assert len(headers) == len(lines)
+    return headers
 
 
 # Idle connections
