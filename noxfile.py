@@ -106,7 +106,7 @@ def coverage(session: nox.Session) -> None:
     folder.mkdir()
     session.env["COVERAGE_FILE"] = str(folder / "data")
     program = str(Path(session.bin) / "pytest")
-    session.run("coverage", "run", program, "--numprocesses=0", *session.posargs)
+    session.run("coverage", "run", program, *session.posargs)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
 

@@ -40,6 +40,16 @@ async def test_a_user_supplied_client_is_never_closed(family: ModuleType) -> Non
     await http_client.aclose()
 
 
+async def test_a_client_that_its_owner_has_closed_is_refused(family: ModuleType) -> None:
+    """By the name of the argument, and before anything is sent."""
+    server = ScriptedServer(family, CODE)
+    http_client = server.http_client()
+    await http_client.aclose()
+    with pytest.raises(RuntimeError, match="http_client was closed by its owner"):
+        await AsyncPlugChat(TOKEN, http_client=http_client).qr_code()
+    assert server.requests == []
+
+
 async def test_a_call_that_began_before_the_client_was_closed_makes_no_further_attempt(
     family: ModuleType,
 ) -> None:

@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 TENANTS = {"first": "token-of-the-first-3f7c", "second": "token-of-the-second-9b1d"}
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
-pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore::ResourceWarning")]
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.journey,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
 
 
 @pytest.fixture(autouse=True)

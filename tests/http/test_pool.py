@@ -449,6 +449,7 @@ def test_a_client_is_closed_while_another_event_loop_uses_it(
 PROGRAM = Path(__file__).with_name("forking.py")
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize("fork", ["os.fork", "multiprocessing"])
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_forked_process_has_connections_of_its_own(
@@ -462,6 +463,7 @@ def test_a_forked_process_has_connections_of_its_own(
     assert len(set(ports)) == 3
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_forked_process_refuses_a_user_supplied_client_that_was_used(
     server: ThreadedServer, backend: str

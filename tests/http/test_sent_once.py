@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from tests.http_clients import HttpClient, MakeHttpClient
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.journey]
 
 TOKEN = "f3a9-the-token-of-a-tenant"
 
