@@ -142,7 +142,7 @@ def docs(session: nox.Session) -> None:
 def journeys(session: nox.Session) -> None:
     """Drive whole programs: the command, a terminal (tmux), a browser (Chromium), bots."""
     install_wheel(session, "journeys")
-    run_pytest(session, "-m", "bots or browser or journey or tmux")
+    run_pytest(session, "-m", "(bots or browser or journey or tmux) and not soak")
 
 
 @nox.session(python=PYTHONS[0])

@@ -99,6 +99,6 @@ def test_where_the_code_is_and_how_long_it_lives(capsys: pytest.CaptureFixture[s
     """On standard error, with the time of day."""
     say_saved(Path("code.png"), QRCode(payload="2@code"))
     assert re.fullmatch(
-        r"Saved to code\.png\. It can be scanned for 20 s: until \d\d:\d\d:\d\d\.\n",
+        r"Saved to code\.png\. It can be scanned for \d\d s: until \d\d:\d\d:\d\d\.\n",
         capsys.readouterr().err,
     )

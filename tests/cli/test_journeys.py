@@ -109,4 +109,4 @@ def test_a_script_that_is_ended_takes_its_picture_along(
         assert pair.stderr is not None
         assert "Traceback" not in pair.stderr.read()
     assert list(tmp_path.iterdir()) == []
-    assert len(sandbox.calls) == 1
+    assert codes_requested(sandbox) == 1

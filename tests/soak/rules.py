@@ -61,6 +61,9 @@ ERRORS = {
 TRANSIENT = {"qr_not_ready", "rate_limited", "request_timeout", "server_error"}
 """What the client tries again, before it gives up."""
 
+WITHOUT_A_TIME = "rate_limited"
+"""A rate limit that does not say how long it lasts: no attempt follows it."""
+
 _ERROR_OF = {name: error for error, names in ERRORS.items() for name in names}
 
 
@@ -149,12 +152,16 @@ def _agrees_with_its_answers(session: Session) -> Iterator[str]:
     if session.outcome == "cancelled" and session.script.way == "pairing" and not stopped:
         yield "was cancelled, and nobody had left it"
     if session.error is not None:
-        attempts = _last_attempts(events)
+        answers = _last_answers(events)
+        attempts = [_ERROR_OF.get(answer, answer) for answer in answers]
         allowed = 1 + session.script.retries if session.error in TRANSIENT else 1
+        is_final = answers[-1:] == [WITHOUT_A_TIME]
         if not attempts or attempts[-1] != session.error:
             yield f"failed by {session.error}, after the answers {attempts}"
-        elif session.error in TRANSIENT and len(attempts) != allowed:
+        elif session.error in TRANSIENT and len(attempts) != allowed and not is_final:
             yield f"failed by {session.error} after {len(attempts)} attempts, not {allowed}"
+        if WITHOUT_A_TIME in answers[:-1]:
+            yield "made an attempt after a rate limit without a time"
 
 
 def _asks_nothing_after_its_end(session: Session) -> Iterator[str]:
@@ -234,14 +241,14 @@ def _looked_after_the_last_code(session: Session) -> bool:
     return asked[-1].at >= codes[-1] + session.script.interval - TOLERANCE
 
 
-def _last_attempts(events: list[Event]) -> list[str]:
-    """Name what the calls for the last code ended with, one error for each attempt."""
-    attempts: list[str] = []
+def _last_answers(events: list[Event]) -> list[str]:
+    """Return the answers to the calls for the last code, one for each attempt."""
+    answers: list[str] = []
     for event in events:
         if _is_code(event):
-            attempts = []
+            answers = []
         elif event.subject == "/qr-code" and event.what == "answered":
-            attempts.append(_ERROR_OF.get(event.detail, event.detail))
+            answers.append(event.detail)
         elif event.subject == "/qr-code" and event.what == "unanswered":
-            attempts.append("request_timeout")
-    return attempts
+            answers.append("request_timeout")
+    return answers

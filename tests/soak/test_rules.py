@@ -178,6 +178,7 @@ def test_no_other_outcome_agrees_with_the_story(name: str, told: str | None) -> 
         ("failed for long", without(2, 2), "failed by server_error after 2 attempts, not 3"),
         ("failed for long", put(0, call(0, "/qr-code", "html_page")), "after 4 attempts, not 3"),
         ("failed", put(2, call(1, "/qr-code", "redirect")), "after the answers ['auth"),
+        ("failed for long", put(0, call(0, "/qr-code", "rate_limited")), "after a rate limit"),
         ("expired", after_the_end([(41, "asked", "/status")]), "asked /status at 41, after its"),
         ("connected", put(-1, [(5, "asked", "/status")]), "asked /status at 5, after its end"),
         ("left", put(-1, look(5.6)), "asked /status at 5.6, after its end"),
