@@ -387,8 +387,11 @@ def test_a_client_serves_one_event_loop_after_another(
     gc.collect()
 
 
-def loops_left(client: AsyncPlugChat, *, shut_down: bool) -> int:
-    """Make calls in ten event loops, and return how many of them memory keeps."""
+def loops_left(client: AsyncPlugChat, *, shut_down: bool, at_most: int = 0) -> int:
+    """Make calls in ten event loops, and return how many of them memory keeps.
+
+    A worker thread, which read the CA bundle, keeps its loop until it has ended.
+    """
     loops: list[weakref.ref[asyncio.AbstractEventLoop]] = []
     for _ in range(10):
         loop = asyncio.new_event_loop()
@@ -398,6 +401,14 @@ def loops_left(client: AsyncPlugChat, *, shut_down: bool) -> int:
             loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
     del loop
+    deadline = time.monotonic() + 60
+    while (left := kept(loops)) > at_most and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return left
+
+
+def kept(loops: list[weakref.ref[asyncio.AbstractEventLoop]]) -> int:
+    """Count those that no garbage collection frees."""
     gc.collect()
     return sum(each() is not None for each in loops)
 
@@ -414,7 +425,7 @@ def test_event_loops_that_close_no_generators_are_dropped_by_the_next_one(
 ) -> None:
     """`loop.close()` without `shutdown_asyncgens()` leaves them open, of which asyncio warns."""
     client = AsyncPlugChat("token", base_url=server.base_url)
-    assert loops_left(client, shut_down=False) == 1
+    assert loops_left(client, shut_down=False, at_most=1) == 1
     assert loops_left(client, shut_down=True) == 0
     assert server.open_connections == 0
 
