@@ -43,11 +43,15 @@ class BorrowedClient:
         self._process: int | None = None
 
     @asynccontextmanager
-    async def turn(self, *, fresh: bool = False) -> AsyncGenerator[Connection]:  # noqa: ARG002
+    async def turn(
+        self,
+        *,
+        fresh: bool = False,  # noqa: ARG002 - which connection is used is up to the client's pool
+    ) -> AsyncGenerator[Connection]:
         """Lend the client immediately: its own pool makes calls wait.
 
         Args:
-            fresh: Ignored: which connection is used is up to the client's pool.
+            fresh: Ignored.
 
         Raises:
             RuntimeError: It was closed, or a parent process has used it.

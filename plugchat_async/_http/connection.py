@@ -144,6 +144,6 @@ def _failed(url: str, error: Exception) -> NetworkError:
 
 
 def _place(url: str) -> str:
-    """Name the endpoint and its host, so that a base URL which was forgotten shows."""
+    """Return the endpoint and its host, so that a forgotten base URL shows."""
     parts = urlsplit(url)
     return f"/{parts.path.rpartition('/api/whatsapp/')[2].lstrip('/')} at {parts.netloc}"
