@@ -14,6 +14,7 @@ from ._http.credentials import Credentials
 from ._http.pool import Pool
 from ._models import CODE_LIFETIME, QRCode, QRImage
 from ._pairing import Pairing
+from ._requests import Requests
 from ._schedule import (
     DEFAULT_INTERVAL,
     DEFAULT_MAX_ROUNDS,
@@ -278,8 +279,7 @@ class AsyncPlugChat:
         Source: `GET https://app.plugchat.com.br/api/whatsapp/qr-code` and
         `GET https://app.plugchat.com.br/api/whatsapp/status`
         """
-        schedule = Schedule(interval, max_rounds, status_interval)
-        return Pairing(self._fetch_code, self._status_once, self.status, schedule)
+        return Pairing(requests_of(self), Schedule(interval, max_rounds, status_interval))
 
     def for_token(self, token: str | SecretStr, *, name: str | None = None) -> Self:
         """Make a client for another instance over the same connections.
@@ -375,6 +375,11 @@ class AsyncPlugChat:
     def _check_open(self) -> None:
         if self._is_closed or self._calls.connections.is_closed:
             raise RuntimeError(CLOSED)
+
+
+def requests_of(client: AsyncPlugChat) -> Requests:
+    """Return the requests from which sessions are made."""
+    return Requests(client._fetch_code, client._status_once, client.status)
 
 
 async def _read_picture(picture: _wire.Picture) -> str:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Self
 
 import anyio
 
-from ._errors import AlreadyConnected, PlugChatError
+from ._errors import AlreadyConnected
+from ._rounds import Do, Rounds
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from types import TracebackType
 
-    from ._models import InstanceStatus, QRCode
-    from ._schedule import Fetched, Schedule
+    from ._models import QRCode
+    from ._requests import Requests
+    from ._schedule import Schedule
 
 _ITERATED_ALREADY = "this session is being iterated already, by another task"
 
@@ -40,19 +42,11 @@ class Pairing:
     is iterated, needs no separate task, and never restarts.
     """
 
-    def __init__(
-        self,
-        fetch_code: Callable[[int, int], Awaitable[Fetched]],
-        status_once: Callable[[], Awaitable[InstanceStatus]],
-        status: Callable[[], Awaitable[InstanceStatus]],
-        schedule: Schedule,
-    ) -> None:
-        self._fetch_code = fetch_code
-        self._status_once = status_once
-        self._status = status
+    def __init__(self, requests: Requests, schedule: Schedule) -> None:
+        self._requests = requests
         self._schedule = schedule
+        self._rounds = Rounds(schedule)
         self._outcome: PairingOutcome | None = None
-        self._fetched: Fetched | None = None
         self._is_over = False
         self._step: anyio.CancelScope | None = None
         self._is_waited_for = False
@@ -65,7 +59,8 @@ class Pairing:
     @property
     def qr(self) -> QRCode | None:
         """The code on show; None before the first one and after the end."""
-        return None if self._is_over or self._fetched is None else self._fetched.code
+        fetched = self._rounds.fetched
+        return None if self._is_over or fetched is None else fetched.code
 
     async def check(self) -> bool:
         """Ask now whether the phone is linked, for a button "I have scanned it".
@@ -78,7 +73,7 @@ class Pairing:
         Raises:
             RuntimeError: The client was closed.
         """
-        if not self._is_over and await self._is_connected(self._status_once):
+        if not self._is_over and await self._requests.is_connected(Do.REQUEST_STATUS):
             self._end_connected()
             self._wake()
         return self._outcome in {PairingOutcome.CONNECTED, PairingOutcome.ALREADY_CONNECTED}
@@ -157,59 +152,28 @@ class Pairing:
 
     async def _advance(self) -> None:
         """Wait until the next code is due, and fetch it, unless the session ends before."""
-        number = 1
-        if self._fetched is not None:
-            number = self._fetched.code.round + 1
-            if await self._is_scanned_while_shown(self._fetched):
-                return self._end_connected()
-        if number > self._schedule.max_rounds:
-            return await self._end_unscanned()
-        try:
-            self._fetched = await self._fetch_code(number, self._schedule.max_rounds)
-        except AlreadyConnected:
-            return self._end_connected()
-        return None
-
-    async def _is_scanned_while_shown(self, fetched: Fetched) -> bool:
-        """Ask `/status` every `status_interval` seconds until the code gives way to the next."""
-        due = self._schedule.shown_until(fetched)
-        interval = self._schedule.status_interval
-        if interval is None:
-            await anyio.sleep_until(due)
-            return False
-        # A slow response, or a consumer that held the code for long, has let that time pass.
-        ask_at = max(fetched.began + interval, anyio.current_time())
-        while ask_at < due:
-            await anyio.sleep_until(ask_at)
+        while True:
+            step = self._rounds.next(anyio.current_time())
+            await anyio.sleep_until(step.at)
+            if step.do is Do.END:
+                return self._end(PairingOutcome.EXPIRED)
+            if step.do is Do.REQUEST_CODE:
+                return await self._fetch_code()
             # A slow response must not make the next code late, nor count beyond it.
-            with anyio.CancelScope(deadline=due):
-                if await self._is_connected(self._status_once):
-                    return True
-            ask_at = max(ask_at + interval, anyio.current_time())
-        await anyio.sleep_until(due)
-        return False
+            with anyio.CancelScope(deadline=step.until):
+                if await self._requests.is_connected(step.do):
+                    return self._end_connected()
+            self._rounds.status_requested(step)
 
-    async def _end_unscanned(self) -> None:
-        """Ask once more: the last code may have been scanned in its last moment."""
-        is_connected = False
-        if self._schedule.status_interval is not None:
-            # No later look makes up for one that fails, and no code call follows that would tell.
-            with anyio.move_on_after(self._schedule.interval):
-                is_connected = await self._is_connected(self._status)
-        if is_connected:
-            self._end_connected()
-        else:
-            self._end(PairingOutcome.EXPIRED)
-
-    async def _is_connected(self, ask: Callable[[], Awaitable[InstanceStatus]]) -> bool:
-        """Ask `/status`, which some deployments lack: then the next code call tells."""
+    async def _fetch_code(self) -> None:
+        number, of = self._rounds.next_round, self._schedule.max_rounds
         try:
-            return (await ask()).connected
-        except PlugChatError:
-            return False
+            self._rounds.show(await self._requests.fetch_code(number, of))
+        except AlreadyConnected:
+            self._end_connected()
 
     def _end_connected(self) -> None:
-        before_any_code = self._fetched is None
+        before_any_code = self._rounds.fetched is None
         self._end(PairingOutcome.ALREADY_CONNECTED if before_any_code else PairingOutcome.CONNECTED)
 
     def _wake(self) -> None:

@@ -23,6 +23,11 @@ class Fetched(NamedTuple):
     began: float
     ended: float
 
+    @property
+    def expires(self) -> float:
+        """When the code expires, by the same clock."""
+        return self.began + CODE_LIFETIME.total_seconds()
+
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
@@ -60,4 +65,4 @@ class Schedule:
         is_slow = ended - began > self.interval / 2
         if not is_slow and code.round < self.max_rounds:
             return began + self.interval
-        return min(ended + self.interval, began + CODE_LIFETIME.total_seconds())
+        return min(ended + self.interval, fetched.expires)

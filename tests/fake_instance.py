@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from plugchat_async import AlreadyConnected, InstanceStatus, Pairing, QRCode
+from plugchat_async._requests import Requests
 from plugchat_async._schedule import Fetched, Schedule
 
 if TYPE_CHECKING:
@@ -76,9 +77,5 @@ class FakeInstance:
         self, *, interval: float = 15, max_rounds: int = 3, status_interval: float | None = 2
     ) -> Pairing:
         """Make a session that links its phone."""
-        return Pairing(
-            self.fetch_code,
-            self.ask_status,
-            self.ask_status,
-            Schedule(interval, max_rounds, status_interval),
-        )
+        requests = Requests(self.fetch_code, self.ask_status, self.ask_status)
+        return Pairing(requests, Schedule(interval, max_rounds, status_interval))

@@ -19,7 +19,7 @@ LAYERS = [
     Layer("names", ("__init__",), "what people import"),
     Layer("sessions", ("_hub", "_pairing_state"), "one poller, many watchers"),
     Layer("calls", ("_client",), "an endpoint, a method"),
-    Layer("rounds", ("_pairing", "_stream", "_schedule"), "when the next code is due"),
+    Layer("rounds", ("_pairing", "_requests", "_rounds", "_stream", "_schedule"), "when the next code is due"),
     Layer("exchange", ("_http",), "deadlines, attempts, connections, secrets"),
     Layer("protocol", ("_wire",), "what to ask, what a response means"),
     Layer(

@@ -16,6 +16,7 @@ from plugchat_async import (
     QRCode,
     ServerError,
 )
+from plugchat_async._requests import Requests
 from plugchat_async._schedule import Fetched, Schedule
 from plugchat_async.sandbox import Sandbox
 
@@ -212,7 +213,7 @@ async def test_a_failure_raises_and_has_no_outcome(error: Exception) -> None:
     async def fail(number: int, of: int) -> Fetched:
         raise error
 
-    pairing = Pairing(fail, ask, ask, Schedule())
+    pairing = Pairing(Requests(fail, ask, ask), Schedule())
     with pytest.raises(type(error)):
         await pairing.wait()
     assert pairing.outcome is None
@@ -377,7 +378,8 @@ async def test_a_failure_in_the_moment_of_the_end_is_no_second_one() -> None:
         raise ServerError("down", status_code=500)
 
     ask = instance.ask_status
-    pairing = Pairing(scan_and_fail, ask, ask, Schedule(status_interval=None))
+    requests = Requests(scan_and_fail, ask, ask)
+    pairing = Pairing(requests, Schedule(status_interval=None))
     assert await pairing.wait() is PairingOutcome.CONNECTED
 
 

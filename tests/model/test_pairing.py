@@ -24,6 +24,7 @@ from plugchat_async import (
     QRCode,
     ServerError,
 )
+from plugchat_async._requests import Requests
 from plugchat_async._schedule import Fetched, Schedule
 
 from .playing import SETTINGS, on_both_loops
@@ -256,9 +257,7 @@ class Player:
         self.world = World()
         self.seen: list[tuple[int, str]] = []
         self._pairing = Pairing(
-            self._fetch_code,
-            self._ask_status,
-            self._ask_status,
+            Requests(self._fetch_code, self._ask_status, self._ask_status),
             Schedule(
                 setting.interval / 1000,
                 setting.max_rounds,

@@ -1,0 +1,93 @@
+"""What a session requests next, and when. Pure: times come from outside."""
+
+from __future__ import annotations
+
+import math
+from enum import Enum, auto
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from ._schedule import Fetched, Schedule
+
+
+class Do(Enum):
+    """What a session does next."""
+
+    REQUEST_CODE = auto()
+    REQUEST_STATUS = auto()
+    """Request `/status` once: a later request makes up for one that fails."""
+    REQUEST_LAST_STATUS = auto()
+    """Request `/status`, with retries: nothing that follows would show a scan."""
+    END = auto()
+    """End without a scan."""
+
+
+class Step(NamedTuple):
+    """What to do next, from when on and until when, by the event loop's clock in seconds."""
+
+    do: Do
+    at: float
+    until: float = math.inf
+
+
+class Rounds:
+    """Progress of a session through its rounds.
+
+    Args:
+        schedule: When the rounds begin, and how many there are.
+
+    Attributes:
+        fetched: The code of the current round; None before the first.
+    """
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.fetched: Fetched | None = None
+        self._schedule = schedule
+        self._shown_until = math.inf
+        self._status_at = math.inf
+        self._is_last_status_known = False
+
+    @property
+    def next_round(self) -> int:
+        """The 1-based number of the next round."""
+        return 1 if self.fetched is None else self.fetched.code.round + 1
+
+    def show(self, fetched: Fetched) -> None:
+        """Begin a round with its code."""
+        interval = self._schedule.status_interval
+        self.fetched = fetched
+        self._shown_until = self._schedule.shown_until(fetched)
+        self._status_at = math.inf if interval is None else fetched.began + interval
+        self._is_last_status_known = interval is None
+
+    def keep_showing(self) -> None:
+        """Show the current code for as long as it is valid."""
+        if self.fetched is not None:
+            self._shown_until = max(self._shown_until, self.fetched.expires)
+
+    def status_requested(self, step: Step) -> None:
+        """Note that `/status` was requested, whatever came of it."""
+        if self._schedule.status_interval is not None:
+            self._status_at = step.at + self._schedule.status_interval
+        self._is_last_status_known |= step.do is Do.REQUEST_LAST_STATUS
+
+    def next(self, now: float) -> Step:
+        """Return the next step of a session that goes from round to round."""
+        if self.fetched is None:
+            return Step(Do.REQUEST_CODE, now)
+        if self.next_round > self._schedule.max_rounds:
+            return self.next_status(now, until=self._shown_until)
+        status = self._next_regular_status(now, until=self._shown_until)
+        return status or Step(Do.REQUEST_CODE, self._shown_until)
+
+    def next_status(self, now: float, *, until: float) -> Step:
+        """Return the next step of a session that requests no code any more, and ends then."""
+        if self._is_last_status_known:
+            return Step(Do.END, until)
+        last = Step(Do.REQUEST_LAST_STATUS, until, max(until, now) + self._schedule.interval)
+        return self._next_regular_status(now, until=until) or last
+
+    def _next_regular_status(self, now: float, *, until: float) -> Step | None:
+        # A slow response, or a consumer that held the code for long, has let that time pass.
+        at = max(self._status_at, now)
+        return Step(Do.REQUEST_STATUS, at, until) if at < until else None
