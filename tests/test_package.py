@@ -61,7 +61,7 @@ def test_importing_the_package_leaves_the_rest_to_its_first_use() -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_time_and_tasks_go_through_anyio(path: Path) -> None:
-    """No module uses asyncio or trio of itself, so that both serve."""
+    """No module uses asyncio or trio directly, so that both serve."""
     imported = {
         alias.name.partition(".")[0]
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
@@ -72,4 +72,6 @@ def test_time_and_tasks_go_through_anyio(path: Path) -> None:
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.ImportFrom)
     }
-    assert imported.isdisjoint({"asyncio", "trio"})
+    # anyio has no task that outlives the one that starts it.
+    allowed = {"trio"} if path.stem == "_background" else set()
+    assert imported & {"asyncio", "trio"} == allowed
