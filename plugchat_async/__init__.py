@@ -20,7 +20,15 @@ from ._errors import (
 from ._hub import PairingHub, TooManyWatchers, Watcher
 from ._models import Device, InstanceStatus, QRCode, QRImage
 from ._pairing import Pairing, PairingOutcome
-from ._pairing_state import Connected, Expired, Failed, PairingState, ShowingCode, Starting
+from ._pairing_state import (
+    Connected,
+    Expired,
+    Failed,
+    PairingEnd,
+    PairingState,
+    ShowingCode,
+    Starting,
+)
 from ._version import __version__
 
 __all__ = [
@@ -35,6 +43,7 @@ __all__ = [
     "InstanceStatus",
     "NetworkError",
     "Pairing",
+    "PairingEnd",
     "PairingHub",
     "PairingOutcome",
     "PairingState",

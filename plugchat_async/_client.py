@@ -379,7 +379,9 @@ class AsyncPlugChat:
 
 def requests_of(client: AsyncPlugChat) -> Requests:
     """Return the requests from which sessions are made."""
-    return Requests(client._fetch_code, client._status_once, client.status)
+    # A friend of the class: the requests are the package's own, and public on no client.
+    code, status = client._fetch_code, client._status_once  # pyright: ignore[reportPrivateUsage]
+    return Requests(code, status, client.status)
 
 
 async def _read_picture(picture: _wire.Picture) -> str:

@@ -7,28 +7,25 @@ browser are enough. The hub runs one session for an instance, whoever watches.
 from __future__ import annotations
 
 import copy
-import logging
-import math
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
-import anyio
-
 from . import _arguments
-from ._errors import PlugChatError
-from ._pairing import PairingOutcome
-from ._pairing_state import Connected, Expired, Failed, ShowingCode, Starting
+from ._background import BackgroundTasks
+from ._end_hook import EndHook
+from ._poller import Poller
 from ._schedule import DEFAULT_INTERVAL, DEFAULT_MAX_ROUNDS, DEFAULT_STATUS_INTERVAL, Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from anyio.abc import TaskGroup
-
     from ._client import AsyncPlugChat
+    from ._end_hook import OnEnd
     from ._pairing_state import PairingState
 
-logger = logging.getLogger("plugchat_async")
+# Seconds for the clean-up of requests under way.
+_CLOSING_TIME = 2.0
 
 _CLOSED = "this hub is closed, or was never entered: use it as `async with PairingHub() as hub`"
 
@@ -44,9 +41,13 @@ class PairingHub:
         interval: Seconds from one code to the next, more than 0 and at most 20.
         max_rounds: How many codes a session asks for at most, at least 1.
         status_interval: Seconds from one look at `/status` to the next; None never looks.
-        linger: Seconds for which a session outlives its last watcher, 0 or more, so that a page
-            that is loaded again spends no code.
+        linger: Seconds from the last watcher's leaving until no more code is requested, 0 or
+            more, so that a reload requests no new code. `/status` is still requested until 10 s
+            after the current code has expired, unless `status_interval` is None.
         max_watchers: How many watchers one instance may have, at least 1; None for no limit.
+        on_end: Called with the client and a `PairingEnd`, once for each session, whether anybody
+            watches or not, before a watcher is told; a plain or an async function.
+        on_end_timeout: Seconds for one call of `on_end`, more than 0.
 
     Raises:
         ValueError: An argument is out of range.
@@ -61,21 +62,28 @@ class PairingHub:
         status_interval: float | None = DEFAULT_STATUS_INTERVAL,
         linger: float = 2.0,
         max_watchers: int | None = None,
+        on_end: OnEnd | None = None,
+        on_end_timeout: float = 10.0,
     ) -> None:
         self._schedule = Schedule(interval, max_rounds, status_interval)
         self._linger = _arguments.check_seconds("linger", linger, may_be_zero=True)
         if max_watchers is not None:
             max_watchers = _arguments.check_count("max_watchers", max_watchers, at_least=1)
         self._max_watchers = max_watchers
-        self._sessions: dict[bytes, _Session] = {}
-        self._tasks: TaskGroup | None = None
+        if on_end is not None and not callable(on_end):
+            raise TypeError(f"on_end must be callable, not {type(on_end).__name__}")
+        self._on_end = on_end
+        self._on_end_timeout = _arguments.check_seconds("on_end_timeout", on_end_timeout)
+        self._pollers: dict[bytes, Poller] = {}
+        self._tasks: BackgroundTasks | None = None
 
     async def __aenter__(self) -> Self:
-        if self._tasks is not None:
+        if self._is_open:
             raise RuntimeError("this hub is open already: enter it once, and share it")
-        tasks = anyio.create_task_group()
-        await tasks.__aenter__()
-        self._tasks = tasks
+        self._pollers = {}
+        self._hook = EndHook(self._on_end, self._on_end_timeout)
+        self._tasks = BackgroundTasks()
+        await self._tasks.open()
         return self
 
     async def __aexit__(
@@ -85,12 +93,15 @@ class PairingHub:
         traceback: TracebackType | None,
     ) -> None:
         tasks, self._tasks = self._running_tasks(), None
-        for session in self._sessions.values():
-            session.close()
-        self._sessions.clear()
-        tasks.cancel_scope.cancel()
-        # The task group is not told of an exception of the user's, which it would wrap in a group.
-        await tasks.__aexit__(None, None, None)
+        self._hook.hurry()
+        for poller in self._pollers.values():
+            poller.close()
+        self._pollers.clear()
+        await tasks.close(within=self._on_end_timeout + _CLOSING_TIME)
+
+    def __repr__(self) -> str:
+        watchers = sum(len(poller.clients) for poller in self._pollers.values())
+        return f"<{type(self).__name__}: {len(self._pollers)} sessions, {watchers} watchers>"
 
     def watch(self, client: AsyncPlugChat) -> Watcher:
         """Watch the session of a client's instance, and start it if nobody does yet.
@@ -110,104 +121,89 @@ class PairingHub:
             TooManyWatchers: On entering, the instance has `max_watchers` already.
         """
         self._running_tasks()
-        return Watcher(self._join, copy.copy(client), linger=self._linger)
+        return Watcher(self._join, copy.copy(client))
 
-    def state(self, client: AsyncPlugChat) -> PairingState | None:
-        """Look at the present state without watching: it starts nothing, and does not count.
+    async def state(self, client: AsyncPlugChat) -> PairingState | None:
+        """Return the current state without watching: it starts nothing, and does not count.
 
         Args:
             client: A client for the instance.
 
         Returns:
-            What a watcher would see at once; None where there is no session.
+            What a watcher who comes now would see; None if there is no session.
 
         Raises:
             RuntimeError: The hub is closed.
         """
         self._running_tasks()
-        session = self._sessions.get(client.instance_key)
-        return None if session is None or session.was_left else session.state
+        poller = self._pollers.get(client.instance_key)
+        return None if poller is None or poller.is_over else poller.present
 
-    def restart(self, client: AsyncPlugChat) -> None:
-        """Start a session anew after it has ended; before that, do nothing.
+    async def restart(self, client: AsyncPlugChat) -> None:
+        """Start another session after one has ended; before that, do nothing.
+
+        It does nothing before the `retry_at` of a `Failed` session, either.
 
         Args:
-            client: A client for the instance.
+            client: A client for the instance, which may be closed afterwards.
 
         Raises:
             RuntimeError: The hub is closed.
         """
-        tasks = self._running_tasks()
-        session = self._sessions.get(client.instance_key)
-        if session is None or not session.is_over:
-            return
-        if session.clients:
-            session.begin_again()
-            # Who watches holds a client open for as long; who restarts may close it at once.
-            tasks.start_soon(self._run, session, session.clients[-1])
-        else:
-            del self._sessions[client.instance_key]
+        self._running_tasks()
+        poller = self._pollers.get(client.instance_key)
+        if poller is not None:
+            poller.restart()
 
-    def _join(self, client: AsyncPlugChat) -> _Session:
+    def _join(self, client: AsyncPlugChat) -> Poller:
         tasks = self._running_tasks()
-        session = self._sessions.get(client.instance_key)
-        if session is None or session.was_left:
-            session = self._sessions[client.instance_key] = _Session()
-            tasks.start_soon(self._run, session, client)
-        if self._max_watchers is not None and len(session.clients) >= self._max_watchers:
+        key = client.instance_key
+        poller = self._pollers.get(key)
+        if poller is None or poller.is_over:
+            poller = self._pollers[key] = Poller(self._schedule, self._linger, self._hook)
+            poller.join(client)
+            tasks.start_soon(partial(self._run, key, poller))
+            return poller
+        if self._max_watchers is not None and len(poller.clients) >= self._max_watchers:
             raise TooManyWatchers(
                 f"this instance has {self._max_watchers} watchers already, which is the hub's limit"
             )
-        session.join(client)
-        return session
+        poller.join(client)
+        return poller
 
-    async def _run(self, session: _Session, client: AsyncPlugChat) -> None:
-        with session.scope:
-            state = await self._pair(session, client)
-            if not session.was_left:  # what nobody waited for any more must not come back
-                session.end(state)
-        if session.was_left and self._sessions.get(client.instance_key) is session:
-            del self._sessions[client.instance_key]
+    async def _run(self, key: bytes, poller: Poller) -> None:
+        await poller.run()
+        if self._pollers.get(key) is poller:
+            del self._pollers[key]
 
-    async def _pair(self, session: _Session, client: AsyncPlugChat) -> PairingState:
-        try:
-            pairing = client.pairing(
-                interval=self._schedule.interval,
-                max_rounds=self._schedule.max_rounds,
-                status_interval=self._schedule.status_interval,
-            )
-            outcome = await pairing.wait(lambda code: session.show(ShowingCode(qr=code)))
-        except PlugChatError as error:
-            return Failed(code=error.code, message=str(error))
-        except Exception:  # one tenant's broken client must not end the sessions of all others
-            logger.exception("a pairing session broke")
-            return Failed(code="internal_error", message="the session broke: see the server's log")
-        if outcome is PairingOutcome.EXPIRED:
-            return Expired()
-        return Connected(already=outcome is PairingOutcome.ALREADY_CONNECTED)
+    @property
+    def _is_open(self) -> bool:
+        return self._tasks is not None and self._tasks.is_open
 
-    def _running_tasks(self) -> TaskGroup:
-        if self._tasks is None:
+    def _running_tasks(self) -> BackgroundTasks:
+        if self._tasks is None or not self._tasks.is_open:
             raise RuntimeError(_CLOSED)
         return self._tasks
 
 
 class Watcher:
-    """See the states of one session: context manager and iterator in one."""
+    """View of the sessions of one instance: context manager and iterator in one.
 
-    def __init__(
-        self, join: Callable[[AsyncPlugChat], _Session], client: AsyncPlugChat, *, linger: float
-    ) -> None:
+    Attributes:
+        version: Identifier of the state last seen, the same for all watchers, and different for
+            each state of each session; empty before the first.
+    """
+
+    def __init__(self, join: Callable[[AsyncPlugChat], Poller], client: AsyncPlugChat) -> None:
+        self.version = ""
         self._join = join
         self._client = client
-        self._linger = linger
-        self._session: _Session | None = None
-        self._seen: PairingState | None = None
+        self._poller: Poller | None = None
 
     async def __aenter__(self) -> Self:
-        if self._session is not None:
+        if self._poller is not None:
             raise RuntimeError("this watcher was entered already: call hub.watch() for another one")
-        self._session, self._seen = self._join(self._client), None
+        self._poller, self.version = self._join(self._client), ""
         return self
 
     async def __aexit__(
@@ -216,68 +212,20 @@ class Watcher:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._session is not None:
-            self._session.leave(self._client, self._linger)
-            self._session = None
+        if self._poller is not None:
+            self._poller.leave(self._client)
+            self._poller = None
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> PairingState:
-        session = self._session
-        if session is None:
+        poller = self._poller
+        if poller is None:
             raise RuntimeError("enter the watcher first: `async with hub.watch(client) as states`")
-        while session.state is self._seen and not session.is_closed:
-            await session.changed.wait()
-        if session.is_closed:
+        while poller.version == self.version and not poller.is_closed:
+            await poller.changed.wait()
+        if poller.is_closed:
             raise StopAsyncIteration
-        self._seen = session.state
-        return self._seen
-
-
-class _Session:
-    """The state of one instance, for all who watch it."""
-
-    def __init__(self) -> None:
-        self.clients: list[AsyncPlugChat] = []
-        self.is_over = False
-        self.scope = anyio.CancelScope()
-        self.is_closed = False
-        self.state: PairingState = Starting()
-        self.changed = anyio.Event()
-
-    @property
-    def was_left(self) -> bool:
-        """Whether it lingered for long enough after its last watcher."""
-        return not self.is_over and self.scope.cancel_called
-
-    def begin_again(self) -> None:
-        self.is_over = False
-        self.scope = anyio.CancelScope()
-        self.show(Starting())
-
-    def show(self, state: PairingState) -> None:
-        self.state = state
-        self._wake()
-
-    def end(self, state: PairingState) -> None:
-        self.is_over = True
-        self.show(state)
-
-    def close(self) -> None:
-        self.is_closed = True
-        self._wake()
-
-    def join(self, client: AsyncPlugChat) -> None:
-        self.clients.append(client)
-        self.scope.deadline = math.inf
-
-    def leave(self, client: AsyncPlugChat, linger: float) -> None:
-        self.clients.remove(client)
-        if not self.clients:
-            self.scope.deadline = anyio.current_time() + linger
-
-    def _wake(self) -> None:
-        # Each change has an event of its own: who is late finds the state, and keeps no queue.
-        self.changed.set()
-        self.changed = anyio.Event()
+        self.version = poller.version
+        return poller.state

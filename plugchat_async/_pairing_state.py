@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from ._models import QRCode
+from ._pairing import PairingOutcome
 
 
 class _State(BaseModel, frozen=True, hide_input_in_errors=True):
@@ -53,13 +54,35 @@ class Failed(_State, frozen=True):
     Attributes:
         code: The stable word of the error, as `PlugChatError.code`.
         message: What happened and what to do, in English.
+        retry_at: From when on the API accepts the next request, in UTC; None if it did not say.
     """
 
     kind: Literal["failed"] = "failed"
     code: str
     message: str
+    retry_at: AwareDatetime | None = None
 
 
 PairingState: TypeAlias = Annotated[
     Starting | ShowingCode | Connected | Expired | Failed, Field(discriminator="kind")
 ]
+
+
+class PairingEnd(BaseModel, frozen=True, hide_input_in_errors=True):
+    """End of a session, as `on_end` is told.
+
+    Attributes:
+        name: The name of the client; None if it has none.
+        outcome: How the session ended; None if it failed.
+        error_code: The stable error code of a failure, as `PlugChatError.code`; None without one.
+        codes: How many codes it showed.
+        started_at: When it began, in UTC.
+        ended_at: When it ended, in UTC.
+    """
+
+    name: str | None
+    outcome: PairingOutcome | None
+    error_code: str | None
+    codes: int
+    started_at: AwareDatetime
+    ended_at: AwareDatetime

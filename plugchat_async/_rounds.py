@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Do(Enum):
-    """What a session does next."""
+    """What whoever runs a session does next."""
 
     REQUEST_CODE = auto()
     REQUEST_STATUS = auto()
@@ -20,6 +20,10 @@ class Do(Enum):
     """Request `/status`, with retries: nothing that follows would show a scan."""
     END = auto()
     """End without a scan."""
+    REPORT = auto()
+    """Tell the app how it ended."""
+    PASS_TIME = auto()
+    """Move on from a phase whose time is over."""
 
 
 class Step(NamedTuple):

@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from plugchat_async import AsyncPlugChat, PairingEnd
+
     from .http_clients import HttpClient
 
 
@@ -16,6 +20,8 @@ class HubArguments(TypedDict, total=False):
     status_interval: float | None
     linger: float
     max_watchers: int | None
+    on_end: Callable[[AsyncPlugChat, PairingEnd], Awaitable[object] | object] | None
+    on_end_timeout: float
 
 
 class ClientArguments(TypedDict, total=False):

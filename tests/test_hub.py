@@ -5,9 +5,12 @@ from __future__ import annotations
 import gc
 import tracemalloc
 import weakref
-from typing import Any, TypeVar, cast
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, TypeVar
 
 import anyio
+import httpx
 import pytest
 from pydantic import TypeAdapter
 
@@ -16,6 +19,7 @@ from plugchat_async import (
     Connected,
     Expired,
     Failed,
+    PairingEnd,
     PairingHub,
     PairingOutcome,
     PairingState,
@@ -143,7 +147,7 @@ async def test_a_slow_watcher_sees_that_another_session_ended_like_the_one_befor
     """Two endings may be equal, and are two all the same."""
     async with PairingHub() as hub, hub.watch(sandbox.client()) as states:
         await until(states, Expired)
-        hub.restart(sandbox.client())
+        await hub.restart(sandbox.client())
         await anyio.sleep(60)
         with anyio.fail_after(1):
             assert await anext(states) == Expired()
@@ -158,31 +162,134 @@ async def test_a_session_goes_on_while_anybody_watches(sandbox: Sandbox) -> None
     assert codes_requested(sandbox) == 3
 
 
-async def test_the_session_ends_when_the_last_watcher_is_gone_for_long_enough(
+async def test_a_session_goes_on_within_its_linger(sandbox: Sandbox) -> None:
+    """A page that reloads keeps the pace of its codes."""
+    async with PairingHub(interval=5) as hub:
+        async with hub.watch(sandbox.client()) as states:
+            await until(states, ShowingCode)
+            await anyio.sleep(4)
+        await anyio.sleep(1.5)
+        assert requested_at(sandbox, "/qr-code") == [0, 5]
+
+
+async def test_after_the_linger_no_code_is_requested_and_the_status_still_is(
     sandbox: Sandbox,
 ) -> None:
-    """A second watcher keeps it alive; after the linger nothing is asked any more."""
-    async with PairingHub(linger=2) as hub:
-        async with hub.watch(sandbox.client()) as first, hub.watch(sandbox.client()):
-            await until(first, ShowingCode)
-        await anyio.sleep(1.9)
-        asked = len(sandbox.calls)
+    """Until the code has expired, and 10 s more; the last time at the very end."""
+    async with PairingHub() as hub:
+        async with hub.watch(sandbox.client()) as states:
+            await until(states, ShowingCode)
         await anyio.sleep(100)
-        assert len(sandbox.calls) <= asked + 1
-        assert codes_requested(sandbox) == 1
+        assert await hub.state(sandbox.client()) is None
+    assert requested_at(sandbox, "/qr-code") == [0]
+    assert requested_at(sandbox, "/status") == [*range(2, 30, 2), 30]
 
 
-@pytest.mark.parametrize(("away", "codes"), [(1.9, 1), (2.1, 2)])
-async def test_a_session_lingers_for_two_seconds_by_default(
-    sandbox: Sandbox, away: float, codes: int
+async def test_without_status_a_session_ends_after_its_linger(sandbox: Sandbox) -> None:
+    """There is no grace, since nothing would show a scan."""
+    endings: list[PairingEnd] = []
+    hub = PairingHub(status_interval=None, on_end=lambda _, ending: endings.append(ending))
+    async with hub:
+        async with hub.watch(sandbox.client()) as states:
+            await until(states, ShowingCode)
+        await anyio.sleep(1.9)
+        assert endings == []
+        await anyio.sleep(0.2)
+        assert [ending.outcome for ending in endings] == [PairingOutcome.CANCELLED]
+        assert await hub.state(sandbox.client()) is None
+    assert requested_at(sandbox, "/status") == []
+
+
+async def test_a_session_that_is_left_before_its_first_code_ends_after_its_linger() -> None:
+    """The request for the code is given up: nobody would see it."""
+
+    async def keep_waiting(_request: httpx.Request) -> httpx.Response:
+        await anyio.sleep(9)
+        return httpx.Response(200, json={"value": "a code"})
+
+    async with (
+        httpx.AsyncClient(transport=httpx.MockTransport(keep_waiting)) as http_client,
+        PairingHub(linger=2) as hub,
+    ):
+        client = AsyncPlugChat("token", http_client=http_client)
+        async with hub.watch(client):
+            await anyio.sleep(1)
+        await anyio.sleep(1)
+        async with hub.watch(client):
+            await anyio.sleep(3)
+        await anyio.sleep(1.9)
+        assert await hub.state(client) == Starting()
+        await anyio.sleep(0.2)
+        assert await hub.state(client) is None
+
+
+@pytest.mark.parametrize("scanned_at", range(1, 20))
+async def test_a_scan_after_the_page_was_closed_is_reported(
+    sandbox: Sandbox, scanned_at: int
 ) -> None:
-    """A page needs less to be loaded again; whoever comes later finds a new code."""
+    """As long as the code is valid: switching to WhatsApp drops the page of a phone."""
+    endings: list[PairingEnd] = []
+    async with PairingHub(on_end=lambda _, ending: endings.append(ending)) as hub:
+        async with hub.watch(sandbox.client()) as states:
+            shown = await until(states, ShowingCode)
+        await anyio.sleep(scanned_at)
+        assert sandbox.scan(shown.qr.payload)
+        await anyio.sleep(60)
+    (ending,) = endings
+    assert (ending.outcome, ending.codes) == (PairingOutcome.CONNECTED, 1)
+
+
+@pytest.mark.parametrize("away", [3, 14, 18])
+async def test_a_watcher_who_returns_sees_the_code_while_it_is_valid(
+    sandbox: Sandbox, away: float
+) -> None:
+    """Also beyond its interval: whoever returns may be scanning it. Then comes the next round."""
+    async with PairingHub() as hub:
+        async with hub.watch(sandbox.client()) as states:
+            shown = await until(states, ShowingCode)
+        await anyio.sleep(away)
+        async with hub.watch(sandbox.client()) as states:
+            assert await anext(states) is shown
+            assert (await next_code(states)).round == 2
+            await until(states, Expired)
+    assert requested_at(sandbox, "/qr-code") == [0, 20, 35]
+
+
+async def test_a_watcher_who_returns_after_the_code_gets_the_next_round(sandbox: Sandbox) -> None:
+    """The same session goes on; an expired code is not shown to anybody."""
+    async with PairingHub() as hub:
+        async with hub.watch(sandbox.client()) as states:
+            await until(states, ShowingCode)
+        await anyio.sleep(25)
+        assert await hub.state(sandbox.client()) == Starting()
+        async with hub.watch(sandbox.client()) as states:
+            assert await anext(states) == Starting()
+            assert (await next_code(states)).round == 2
+    assert requested_at(sandbox, "/qr-code") == [0, 25]
+
+
+async def test_a_watcher_who_returns_after_the_last_code_sees_that_it_expired(
+    sandbox: Sandbox,
+) -> None:
+    """There is no further round; the status is requested once more before."""
+    async with PairingHub(max_rounds=1) as hub:
+        async with hub.watch(sandbox.client()) as states:
+            await until(states, ShowingCode)
+        await anyio.sleep(25)
+        async with hub.watch(sandbox.client()) as states:
+            await until(states, Expired)
+    assert codes_requested(sandbox) == 1
+
+
+async def test_whoever_comes_after_the_grace_starts_a_session(sandbox: Sandbox) -> None:
+    """The one before left nothing."""
     async with PairingHub() as hub:
         for _ in range(2):
             async with hub.watch(sandbox.client()) as states:
-                await until(states, ShowingCode)
-            await anyio.sleep(away)
-    assert codes_requested(sandbox) == codes
+                assert isinstance(await anext(states), Starting)
+                assert (await until(states, ShowingCode)).qr.round == 1
+            await anyio.sleep(31)
+    assert requested_at(sandbox, "/qr-code") == [0, 31]
 
 
 async def test_a_session_that_was_left_is_forgotten_with_its_codes(sandbox: Sandbox) -> None:
@@ -191,9 +298,10 @@ async def test_a_session_that_was_left_is_forgotten_with_its_codes(sandbox: Sand
         async with hub.watch(sandbox.client()) as states:
             shown = weakref.ref(await until(states, ShowingCode))
         del states
-        await anyio.sleep(0.1)
+        await anyio.sleep(31)
         gc.collect()
         assert shown() is None
+        assert repr(hub) == "<PairingHub: 0 sessions, 0 watchers>"
 
 
 async def test_a_page_that_is_loaded_again_spends_no_code(sandbox: Sandbox) -> None:
@@ -208,30 +316,6 @@ async def test_a_page_that_is_loaded_again_spends_no_code(sandbox: Sandbox) -> N
         assert codes_requested(sandbox) == 1
 
 
-async def test_whoever_comes_after_the_linger_starts_a_session(sandbox: Sandbox) -> None:
-    """The one before left nothing."""
-    async with PairingHub(linger=0) as hub:
-        for _ in range(2):
-            async with hub.watch(sandbox.client()) as states:
-                assert isinstance(await anext(states), Starting)
-                await until(states, ShowingCode)
-            await anyio.sleep(0.1)
-        assert codes_requested(sandbox) == 2
-
-
-async def test_joining_in_the_moment_a_session_is_left_starts_a_new_one(sandbox: Sandbox) -> None:
-    """The old one is on its way out, and takes nothing with it."""
-    async with PairingHub(linger=0) as hub:
-        async with hub.watch(sandbox.client()) as states:
-            await until(states, ShowingCode)
-        with anyio.CancelScope(shield=True):
-            await anyio.lowlevel.checkpoint()
-        async with hub.watch(sandbox.client()) as states:
-            await until(states, ShowingCode)
-            await anyio.sleep(5)
-            await until(states, ShowingCode)
-
-
 async def test_an_ended_session_stays_ended_until_it_is_restarted(sandbox: Sandbox) -> None:
     """Nobody spends a code by looking at a page again."""
     async with PairingHub() as hub:
@@ -240,7 +324,7 @@ async def test_an_ended_session_stays_ended_until_it_is_restarted(sandbox: Sandb
                 await until(states, Expired)
             await anyio.sleep(60)
         assert codes_requested(sandbox) == 3
-        hub.restart(sandbox.client())
+        await hub.restart(sandbox.client())
         async with hub.watch(sandbox.client()) as states:
             assert isinstance(await anext(states), Starting)
             await until(states, ShowingCode)
@@ -251,8 +335,8 @@ async def test_a_restart_is_seen_by_those_who_watch_and_two_are_one(sandbox: San
     """Two people press the button at once; one session starts."""
     async with PairingHub() as hub, hub.watch(sandbox.client()) as states:
         await until(states, Expired)
-        hub.restart(sandbox.client())
-        hub.restart(sandbox.client())
+        await hub.restart(sandbox.client())
+        await hub.restart(sandbox.client())
         assert isinstance(await anext(states), Starting)
         assert (await until(states, ShowingCode)).qr.round == 1
         await until(states, Expired)
@@ -262,10 +346,10 @@ async def test_a_restart_is_seen_by_those_who_watch_and_two_are_one(sandbox: San
 async def test_a_restart_before_the_end_does_nothing(sandbox: Sandbox) -> None:
     """Nor does one of an instance that nobody ever watched."""
     async with PairingHub() as hub:
-        hub.restart(sandbox.client("nobody"))
+        await hub.restart(sandbox.client("nobody"))
         async with hub.watch(sandbox.client()) as states:
             shown = await until(states, ShowingCode)
-            hub.restart(sandbox.client())
+            await hub.restart(sandbox.client())
             async with hub.watch(sandbox.client()) as again:
                 assert await anext(again) is shown
     assert codes_requested(sandbox) == 1
@@ -274,16 +358,16 @@ async def test_a_restart_before_the_end_does_nothing(sandbox: Sandbox) -> None:
 async def test_the_present_state_can_be_seen_without_watching(sandbox: Sandbox) -> None:
     """It starts nothing, holds nothing alive, and is what a watcher sees."""
     async with PairingHub(linger=2) as hub:
-        assert hub.state(sandbox.client()) is None
+        assert await hub.state(sandbox.client()) is None
         async with hub.watch(sandbox.client()) as states:
-            assert hub.state(sandbox.client()) == Starting()
+            assert await hub.state(sandbox.client()) == Starting()
             shown = await until(states, ShowingCode)
-            assert hub.state(sandbox.client()) is shown
-            assert hub.state(sandbox.client("another")) is None
-        await anyio.sleep(1)
-        assert hub.state(sandbox.client()) is shown
-        await anyio.sleep(1.5)
-        assert hub.state(sandbox.client()) is None
+            assert await hub.state(sandbox.client()) is shown
+            assert await hub.state(sandbox.client("another")) is None
+        await anyio.sleep(10)
+        assert await hub.state(sandbox.client()) is shown
+        await anyio.sleep(21)
+        assert await hub.state(sandbox.client()) is None
         assert codes_requested(sandbox) == 1
 
 
@@ -292,9 +376,9 @@ async def test_a_session_that_ended_can_still_be_seen(sandbox: Sandbox) -> None:
     async with PairingHub() as hub:
         async with hub.watch(sandbox.client()) as states:
             await until(states, Expired)
-        assert hub.state(sandbox.client()) == Expired()
-        hub.restart(sandbox.client())
-        assert hub.state(sandbox.client()) is None
+        assert await hub.state(sandbox.client()) == Expired()
+        await hub.restart(sandbox.client())
+        assert await hub.state(sandbox.client()) is None
 
 
 async def test_a_hub_that_is_entered_again_starts_empty(sandbox: Sandbox) -> None:
@@ -348,7 +432,7 @@ async def test_a_failure_is_a_state_with_the_stable_word(sandbox: Sandbox, answe
         failed = await until(states, Failed)
         assert failed.code in {"authentication_error", "passkey_required", "subscription_required"}
         assert failed == Failed(code=caught.value.code, message=str(caught.value))
-        hub.restart(sandbox.client())
+        await hub.restart(sandbox.client())
         await until(states, ShowingCode)
 
 
@@ -386,7 +470,7 @@ async def test_a_restart_outlives_the_client_that_asked_for_it(sandbox: Sandbox)
     async with PairingHub() as hub, hub.watch(sandbox.client()) as states:
         await until(states, Expired)
         async with sandbox.client() as client:
-            hub.restart(client)
+            await hub.restart(client)
         assert (await until(states, ShowingCode)).qr.round == 1
 
 
@@ -420,43 +504,15 @@ async def test_a_hub_that_is_not_open_says_so(sandbox: Sandbox) -> None:
         with pytest.raises(RuntimeError, match="async with PairingHub"):
             hub.watch(sandbox.client())
         with pytest.raises(RuntimeError, match="async with PairingHub"):
-            hub.restart(sandbox.client())
+            await hub.restart(sandbox.client())
         with pytest.raises(RuntimeError, match="async with PairingHub"):
-            hub.state(sandbox.client())
+            await hub.state(sandbox.client())
         with pytest.raises(RuntimeError, match="async with PairingHub"):
             await hub.__aexit__(None, None, None)
         async with PairingHub() as hub:
             watcher = hub.watch(sandbox.client())
     with pytest.raises(RuntimeError, match="async with PairingHub"):
         await watcher.__aenter__()
-
-
-class Belated:
-    """Be a client whose session ends in the moment in which it is given up."""
-
-    instance_key = b"an instance"
-
-    def pairing(self, **_: object) -> Belated:
-        """Be the session, too."""
-        return self
-
-    async def wait(self, _on_code: object) -> PairingOutcome:
-        """End after whoever watched has left, without a look at the cancellation."""
-        with anyio.CancelScope(shield=True):
-            await anyio.sleep(5)
-        return PairingOutcome.EXPIRED
-
-
-async def test_a_session_that_was_left_does_not_come_back() -> None:
-    """Whoever comes next starts anew."""
-    client = cast("AsyncPlugChat", Belated())
-    async with PairingHub(linger=1) as hub:
-        async with hub.watch(client):
-            await anyio.sleep(1)
-        await anyio.sleep(2)
-        assert hub.state(client) is None
-        await anyio.sleep(5)
-        assert hub.state(client) is None
 
 
 async def test_a_hub_that_is_open_is_not_opened_again(sandbox: Sandbox) -> None:
@@ -476,7 +532,7 @@ async def test_a_watcher_that_was_entered_is_not_entered_again(sandbox: Sandbox)
             with pytest.raises(RuntimeError, match=r"^this watcher was entered already: call hub"):
                 await states.__aenter__()
         await anyio.wait_all_tasks_blocked()
-        assert hub.state(client) is None
+        assert await hub.state(client) is None
 
 
 async def test_a_watcher_may_come_back(sandbox: Sandbox) -> None:
@@ -559,7 +615,7 @@ async def test_memory_is_constant_for_each_watcher(sandbox: Sandbox) -> None:
             before = kept_memory()
             for _ in range(50):
                 await anyio.sleep(1)
-                hub.restart(sandbox.client())
+                await hub.restart(sandbox.client())
             grown.append(kept_memory() - before)
         tracemalloc.stop()
         # What grows is the sandbox's record of calls; 100 watchers of 150 codes would add more.
@@ -600,3 +656,368 @@ async def test_the_least_that_is_allowed_is_taken(sandbox: Sandbox) -> None:
     async with hub, hub.watch(sandbox.client()) as states:
         await until(states, Expired)
     assert codes_requested(sandbox) == 1
+
+
+# The end of a session, told to the app.
+
+
+@pytest.fixture
+def endings() -> list[PairingEnd]:
+    """Take what the app was told."""
+    return []
+
+
+async def test_the_app_is_told_each_ending_once(
+    sandbox: Sandbox, endings: list[PairingEnd]
+) -> None:
+    """Whoever watches or not: three sessions, of which the last was linked."""
+    client = sandbox.client().for_token("sandbox-token", name="acme")
+    async with (
+        PairingHub(on_end=lambda _, ending: endings.append(ending)) as hub,
+        hub.watch(client),
+        hub.watch(client) as states,
+    ):
+        await until(states, Expired)
+        sandbox.answer_next("unauthorized")
+        await hub.restart(client)
+        await until(states, Failed)
+        await hub.restart(client)
+        assert sandbox.scan((await until(states, ShowingCode)).qr.payload)
+        await until(states, Connected)
+    told = [(end.name, end.outcome, end.error_code, end.codes) for end in endings]
+    assert told == [
+        ("acme", PairingOutcome.EXPIRED, None, 3),
+        ("acme", None, "authentication_error", 0),
+        ("acme", PairingOutcome.CONNECTED, None, 1),
+    ]
+    for end in endings:
+        assert end.started_at <= end.ended_at
+        assert PairingEnd.model_validate_json(end.model_dump_json()) == end
+
+
+async def test_the_app_is_told_that_a_phone_was_linked_before(
+    sandbox: Sandbox, endings: list[PairingEnd]
+) -> None:
+    """That is an ending of its own, without a code."""
+    sandbox.answer_next("already_connected")
+    hub = PairingHub(on_end=lambda _, ending: endings.append(ending))
+    async with hub, hub.watch(sandbox.client()) as states:
+        await until(states, Connected)
+    (end,) = endings
+    assert (end.outcome, end.codes) == (PairingOutcome.ALREADY_CONNECTED, 0)
+
+
+async def test_watchers_are_told_after_the_app(sandbox: Sandbox) -> None:
+    """Meanwhile nobody sees the ending: neither who watches, who comes, nor who looks."""
+    sandbox.answer_next("already_connected")
+    told: list[float] = []
+
+    async def remember(_client: AsyncPlugChat, _ending: PairingEnd) -> None:
+        await anyio.sleep(5)
+        assert await hub.state(sandbox.client()) == Starting()
+        await hub.restart(sandbox.client())  # it has not ended yet: nothing is restarted
+        async with hub.watch(sandbox.client()) as late:
+            assert await anext(late) == Starting()
+        told.append(anyio.current_time())
+
+    async with PairingHub(on_end=remember) as hub, hub.watch(sandbox.client()) as states:
+        await until(states, Connected)
+        assert told == [anyio.current_time()]
+    assert len(told) == codes_requested(sandbox) == 1
+
+
+async def test_watchers_are_told_whatever_the_callback_does(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may raise, hang or close the client; the log says so."""
+    sandbox.answer_next("already_connected", times=3)
+
+    async def misbehave(client: AsyncPlugChat, _ending: PairingEnd) -> None:
+        match codes_requested(sandbox):
+            case 1:
+                raise ValueError("bug")
+            case 2:
+                await anyio.sleep_forever()
+            case _:
+                await client.aclose()
+
+    hub = PairingHub(on_end=misbehave, on_end_timeout=3)
+    async with hub, hub.watch(sandbox.client()) as states:
+        for _ in range(3):
+            await until(states, Connected)
+            await hub.restart(sandbox.client())
+        # The client that the callback closed was the session's own.
+        assert (await until(states, Failed)).code == "internal_error"
+    errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert errors[0].startswith("on_end raised ValueError at ")
+    assert errors[1:] == ["on_end took longer than 3 s, and was cancelled", *errors[2:]]
+
+
+async def test_a_callback_may_restart_other_sessions_and_ask_the_client(sandbox: Sandbox) -> None:
+    """It is given a client that works."""
+    phones: list[str | None] = []
+
+    async def remember(client: AsyncPlugChat, _ending: PairingEnd) -> None:
+        phones.append((await client.device()).phone)
+
+    async with PairingHub(on_end=remember) as hub, hub.watch(sandbox.client()) as states:
+        code = (await until(states, ShowingCode)).qr
+        assert sandbox.scan(code.payload, phone="5511999990000")
+        await until(states, Connected)
+    assert phones == ["5511999990000"]
+
+
+async def test_a_hub_that_closes_tells_the_app_what_it_gives_up(
+    sandbox: Sandbox, endings: list[PairingEnd]
+) -> None:
+    """All of it within the time of one call, and nothing twice."""
+    began = 0.0
+
+    async def remember(client: AsyncPlugChat, ending: PairingEnd) -> None:
+        endings.append(ending)
+        if client.name in {"two", "three"}:
+            await anyio.sleep_forever()
+
+    hub = PairingHub(on_end=remember, on_end_timeout=3)
+    async with hub:
+        clients = [sandbox.client().for_token(name, name=name) for name in ("one", "two", "three")]
+        for client in clients:
+            async with hub.watch(client) as states:
+                await until(states, ShowingCode)
+        ended = sandbox.client().for_token("ended", name="ended")
+        sandbox.answer_next("unauthorized", token="ended")  # no secret
+        async with hub.watch(ended) as states:
+            await until(states, Failed)
+        began = anyio.current_time()
+    assert anyio.current_time() - began == 3
+    told = sorted((end.name or "", end.outcome or "failed") for end in endings)
+    assert told == [
+        ("ended", "failed"),
+        ("one", "cancelled"),
+        ("three", "cancelled"),
+        ("two", "cancelled"),
+    ]
+
+
+async def test_a_hub_that_closes_while_the_app_is_told_waits_for_it(
+    sandbox: Sandbox, endings: list[PairingEnd]
+) -> None:
+    """An ending that is on its way is not told as another one."""
+    sandbox.answer_next("already_connected")
+
+    async def remember(_client: AsyncPlugChat, ending: PairingEnd) -> None:
+        await anyio.sleep(3)
+        endings.append(ending)
+
+    async with PairingHub(on_end=remember) as hub, hub.watch(sandbox.client()):
+        await anyio.sleep(1)
+    assert [end.outcome for end in endings] == [PairingOutcome.ALREADY_CONNECTED]
+
+
+async def test_whoever_comes_while_the_app_hears_of_those_who_left_begins_anew(
+    sandbox: Sandbox, endings: list[PairingEnd]
+) -> None:
+    """The session that was left is over, and its code is shown to nobody."""
+
+    async def remember(_client: AsyncPlugChat, ending: PairingEnd) -> None:
+        endings.append(ending)
+        await anyio.sleep(5)
+
+    async with PairingHub(on_end=remember) as hub:
+        async with hub.watch(sandbox.client()) as states:
+            await until(states, ShowingCode)
+        await anyio.sleep(31)
+        async with hub.watch(sandbox.client()) as states:
+            assert await anext(states) == Starting()
+            assert (await until(states, ShowingCode)).qr.round == 1
+            assert [end.outcome for end in endings] == [PairingOutcome.CANCELLED]
+    assert requested_at(sandbox, "/qr-code") == [0, 35]
+
+
+async def test_each_ending_is_logged(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    """Its name, outcome, codes and seconds: no token, and no code."""
+    caplog.set_level("INFO", "plugchat_async")
+    client = sandbox.client().for_token("sandbox-token", name="acme")
+    sandbox.answer_next("unauthorized")
+    async with PairingHub() as hub, hub.watch(client) as states:
+        await until(states, Failed)
+        await hub.restart(client)
+        shown = await until(states, ShowingCode)
+        await until(states, Expired)
+    lines = [record.getMessage() for record in caplog.records if record.levelname == "INFO"]
+    assert [line.rsplit(",", 1)[0] for line in lines] == [
+        "pairing of acme ended: authentication_error, 0 codes",
+        "pairing of acme ended: expired, 3 codes",
+    ]
+    assert shown.qr.payload not in caplog.text
+    assert "sandbox-token" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"on_end": "remember"}, TypeError, "on_end must be callable, not str"),
+        ({"on_end_timeout": 0}, ValueError, "on_end_timeout must be"),
+        ({"on_end_timeout": "3"}, TypeError, "on_end_timeout must be"),
+    ],
+)
+async def test_a_bad_hook_is_refused_immediately(
+    arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    """Not at the end of the first session."""
+    with pytest.raises(error, match=f"^{message}"):
+        PairingHub(**arguments)
+
+
+# The limit of the gateway.
+
+
+def limited(seconds: str, *, status: int = 429) -> httpx.AsyncClient:
+    """Make an http client whose gateway asks for a pause."""
+    response = httpx.Response(status, headers={"Retry-After": seconds})
+    return httpx.AsyncClient(transport=httpx.MockTransport(lambda _: response))
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_the_limit_of_the_gateway_binds_the_button(
+    status: int, endings: list[PairingEnd]
+) -> None:
+    """500 presses make no request before the time that it named, watched or not."""
+    async with (
+        limited("300", status=status) as http_client,
+        PairingHub(on_end=lambda _, ending: endings.append(ending)) as hub,
+    ):
+        client = AsyncPlugChat("token", http_client=http_client, retries=0)
+        before = datetime.now(UTC)
+        async with hub.watch(client) as states:
+            failed = await until(states, Failed)
+            assert failed.retry_at is not None
+            assert 300 <= (failed.retry_at - before).total_seconds() < 360
+            for _ in range(500):
+                await hub.restart(client)
+            await anyio.sleep(299)
+            await hub.restart(client)
+            assert await hub.state(client) is failed
+        await hub.restart(client)
+        async with hub.watch(client) as states:
+            assert await anext(states) is failed
+            await anyio.sleep(1)
+            await hub.restart(client)
+            assert await anext(states) == Starting()
+            await until(states, Failed)
+    assert len(endings) == 2
+
+
+async def test_no_gateway_locks_the_button_for_more_than_a_day() -> None:
+    """Whatever it names."""
+    async with limited("9" * 9) as http_client, PairingHub() as hub:
+        client = AsyncPlugChat("token", http_client=http_client, retries=0)
+        async with hub.watch(client) as states:
+            assert (await until(states, Failed)).retry_at is not None
+            await anyio.sleep(24 * 3600)
+            await hub.restart(client)
+            assert await anext(states) == Starting()
+
+
+# An ending is not kept for ever.
+
+
+async def test_a_link_that_was_undone_is_not_told_to_the_next_visitor(sandbox: Sandbox) -> None:
+    """Only the API knows: the check mark is forgotten with the last watcher."""
+    async with PairingHub() as hub:
+        async with hub.watch(sandbox.client()) as states:
+            assert sandbox.scan((await until(states, ShowingCode)).qr.payload)
+            await until(states, Connected)
+            await anyio.sleep(3600)
+        await anyio.sleep(1.9)
+        assert await hub.state(sandbox.client()) == Connected(already=False)
+        await anyio.sleep(0.2)
+        assert await hub.state(sandbox.client()) is None
+        sandbox.disconnect()
+        async with hub.watch(sandbox.client()) as states:
+            assert await anext(states) == Starting()
+            await until(states, ShowingCode)
+
+
+async def test_other_endings_are_kept_for_an_hour_with_nobody_watching(sandbox: Sandbox) -> None:
+    """Nobody spends codes by looking again; the customer of the next day starts anew."""
+    async with PairingHub() as hub:
+        async with hub.watch(sandbox.client()) as states:
+            await until(states, Expired)
+            await anyio.sleep(7200)
+        await anyio.sleep(3599)
+        assert await hub.state(sandbox.client()) == Expired()
+        await anyio.sleep(2)
+        assert await hub.state(sandbox.client()) is None
+        assert repr(hub) == "<PairingHub: 0 sessions, 0 watchers>"
+
+
+# Any task may open and close it.
+
+
+async def test_one_task_enters_and_another_leaves(
+    sandbox: Sandbox, endings: list[PairingEnd]
+) -> None:
+    """As in a fixture of pytest-asyncio, or a bot's `setup_hook`: no cancel scope is touched."""
+    hub = PairingHub(on_end=lambda _, ending: endings.append(ending))
+
+    async def enter() -> None:
+        await hub.__aenter__()
+
+    async def leave() -> None:
+        await hub.__aexit__(None, None, None)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(enter)
+    async with hub.watch(sandbox.client()) as states:
+        await until(states, ShowingCode)
+    assert repr(hub) == "<PairingHub: 1 sessions, 0 watchers>"
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(leave)
+    assert [end.outcome for end in endings] == [PairingOutcome.CANCELLED]
+
+
+async def test_a_scope_that_encloses_the_entering_alone_ends_no_session(sandbox: Sandbox) -> None:
+    """A start-up with a deadline is over when the hub is open."""
+    hub = PairingHub()
+    with anyio.fail_after(5):
+        await hub.__aenter__()
+    async with hub.watch(sandbox.client()) as states:
+        await until(states, Expired)
+    await hub.__aexit__(None, None, None)
+
+
+def test_one_hub_serves_one_event_loop_after_another(
+    virtual_time: tuple[str, dict[str, Any]],
+) -> None:
+    """Also after one in which nobody left it."""
+    hub = PairingHub()
+
+    async def enter_and_watch(*, leave: bool) -> None:
+        sandbox = Sandbox(clock=anyio.current_time)
+        await hub.__aenter__()
+        async with hub.watch(sandbox.client()) as states:
+            await until(states, ShowingCode)
+        if leave:
+            await hub.__aexit__(None, None, None)
+
+    backend, options = virtual_time
+    for leave in (True, False, True):
+        anyio.run(partial(enter_and_watch, leave=leave), backend=backend, backend_options=options)
+
+
+async def test_states_have_versions_that_all_watchers_share(sandbox: Sandbox) -> None:
+    """Each state of each session has another one, also if it is equal to one before."""
+    seen: set[str] = set()
+    async with PairingHub(max_rounds=1) as hub:
+        watcher = hub.watch(sandbox.client())
+        assert watcher.version == ""
+        async with watcher as one, hub.watch(sandbox.client()) as two:
+            for _ in range(2):
+                for kind in (Starting, ShowingCode, Expired):
+                    await until(one, kind)
+                    await until(two, kind)
+                    assert one.version == two.version
+                    seen.add(one.version)
+                await hub.restart(sandbox.client())
+    assert len(seen) == 6

@@ -186,7 +186,7 @@ class LinkBot(discord.Client):
         self.conversations[user_id] = conversation
         if former is not None:
             await former.leave()
-        self.hub.restart(self.plugchat)  # a session that has ended; one that runs is joined
+        await self.hub.restart(self.plugchat)  # a session that has ended; one that runs is joined
         async with self.hub.watch(self.plugchat) as states:
             await conversation.run(states)
 

@@ -154,7 +154,7 @@ async def link(
     conversation = conversations[user_id] = Conversation(bot, user_id)
     if former is not None:
         await former.leave()
-    hub.restart(client)  # a session that has ended; one that runs is joined
+    await hub.restart(client)  # a session that has ended; one that runs is joined
     async with hub.watch(client) as states:
         await conversation.run(states)
 

@@ -48,7 +48,7 @@ async def link(client: AsyncPlugChat, *, interval: float, in_browser: bool) -> P
                     tasks.start_soon(open_on_desktop, address)
                 tasks.start_soon(_stop_once_connected, server, hub, client)
                 await server.serve([listener])
-        state = hub.state(client)
+        state = await hub.state(client)
     was_linked = isinstance(state, Connected) and state.already
     return PairingOutcome.ALREADY_CONNECTED if was_linked else PairingOutcome.CONNECTED
 
@@ -58,7 +58,7 @@ async def _stop_once_connected(
 ) -> None:
     """Look on without watching: codes are spent only while a page is open."""
     told: Failed | None = None
-    while not isinstance(state := hub.state(client), Connected):
+    while not isinstance(state := await hub.state(client), Connected):
         if isinstance(state, Failed) and state is not told:
             told = state
             say_failed(state)

@@ -103,7 +103,7 @@ def pairing_router(
         responses={403: {"description": "It came from a page of another origin"}},
     )
     async def restart(client: Annotated[AsyncPlugChat, Depends(get_client)]) -> Response:
-        app_hub.hub.restart(client)
+        await app_hub.hub.restart(client)
         return Response(status_code=204, headers=SECURITY_HEADERS)
 
     @router.get(
@@ -115,7 +115,7 @@ def pairing_router(
         },
     )
     async def qr_svg(client: Annotated[AsyncPlugChat, Depends(get_client)]) -> Response:
-        state = app_hub.hub.state(client)
+        state = await app_hub.hub.state(client)
         if not isinstance(state, ShowingCode) or state.qr.is_expired:
             raise HTTPException(404, "no code is on show", SECURITY_HEADERS)
         return Response(

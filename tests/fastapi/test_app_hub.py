@@ -20,9 +20,9 @@ async def test_a_hub_of_its_own_lives_as_long_as_the_app(sandbox: Sandbox) -> No
     for _ in range(2):
         async with app_hub.lifespan(FastAPI()):
             hub = app_hub.hub
-            assert hub.state(client) is None
+            assert await hub.state(client) is None
         with pytest.raises(RuntimeError, match="closed"):
-            hub.state(client)
+            await hub.state(client)
 
 
 async def test_its_own_hub_has_a_limit(sandbox: Sandbox) -> None:
@@ -64,4 +64,4 @@ async def test_a_hub_that_was_given_is_used_and_left_open(sandbox: Sandbox) -> N
         app_hub = AppHub(hub)
         async with app_hub.lifespan(FastAPI()):
             assert app_hub.hub is hub
-        assert app_hub.hub.state(sandbox.client()) is None
+        assert await app_hub.hub.state(sandbox.client()) is None

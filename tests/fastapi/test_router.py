@@ -10,7 +10,7 @@ import httpx
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request, Response
 
-from plugchat_async import AsyncPlugChat, PairingHub, QRCode
+from plugchat_async import AsyncPlugChat, PairingEnd, PairingHub, QRCode
 from plugchat_async.fastapi import pairing_router
 from plugchat_async.sandbox import Sandbox
 from tests.camera import read_symbol
@@ -464,13 +464,20 @@ def test_a_browser_that_vanishes_leaves_its_place_to_another(
 def test_the_poller_ends_after_the_last_viewer(
     sandbox: Sandbox, serve: Serve, listen: Listen
 ) -> None:
-    """After the linger nothing is asked any more."""
-    hub = quick(interval=20, linger=0.2)
+    """After the linger no code is requested any more."""
+    endings: list[PairingEnd] = []
+    hub = quick(
+        interval=0.1,
+        max_rounds=1000,
+        status_interval=None,
+        linger=0.2,
+        on_end=lambda _, ending: endings.append(ending),
+    )
     viewer = listen(serve(app_with(sandbox, hub)) + "/whatsapp/events")
     viewer.until("code")
     viewer.response.close()
     deadline = time.monotonic() + 60
-    while hub.state(sandbox.client("tenant-a")) is not None:
+    while not endings:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     asked = len(sandbox.calls)

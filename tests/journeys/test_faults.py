@@ -285,7 +285,7 @@ async def _hub(client: AsyncPlugChat, server: FaultyServer) -> str:
             return told(state.qr, server)
         assert isinstance(state, Failed)
         await finish(server)
-        hub.restart(client)
+        await hub.restart(client)
         restarted = await state_after_starting(states)
         assert isinstance(restarted, ShowingCode)
         assert told(restarted.qr, server) == THE_CODE

@@ -18,7 +18,14 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from plugchat_async import PairingHub, PairingState, ShowingCode, Watcher
+from plugchat_async import (
+    AsyncPlugChat,
+    PairingEnd,
+    PairingHub,
+    PairingState,
+    ShowingCode,
+    Watcher,
+)
 from plugchat_async.sandbox import Sandbox
 from tests.state_words import word
 
@@ -31,6 +38,9 @@ if TYPE_CHECKING:
 
 INTERVAL = 15_000
 STATUS_INTERVAL = 7_000
+VALID_FOR = 20_000
+GRACE = 10_000
+ENDING_KEPT_FOR = 3_600_000
 MAX_ROUNDS = 2
 MAX_WATCHERS = 3
 TENANTS = ("one", "two")
@@ -48,13 +58,21 @@ class Session:
     changes: int = 0
     round: int = 0
     asked_at: int = 0
-    next_at: int | None = None
+    status_at: int = 0
+    shown_until: int = 0
     left_at: int | None = None
+    is_in_grace: bool = False
+    is_over: bool = False
 
     @property
-    def is_over(self) -> bool:
-        """Whether it has ended by itself, so that nothing comes next."""
-        return self.next_at is None
+    def until(self) -> int:
+        """When the next code is due, or the end."""
+        return self.asked_at + VALID_FOR + GRACE if self.is_in_grace else self.shown_until
+
+    @property
+    def kept_for(self) -> int:
+        """How long its ending is kept after the last watcher has left, or -1 for the linger."""
+        return -1 if self.state in {"connected", "already_connected"} else ENDING_KEPT_FOR
 
 
 @dataclass
@@ -105,7 +123,10 @@ class Model:
         """Look without watching."""
         if not self.is_open:
             return "refused"
-        return self._sessions[tenant].state if tenant in self._sessions else "nothing"
+        if tenant not in self._sessions:
+            return "nothing"
+        session = self._sessions[tenant]
+        return "starting" if self._is_outdated(session) else session.state
 
     def join(self, name: str, tenant: str, *, is_eager: bool) -> None:
         """Come and watch; who is eager sees every change, who is not has to `glance()`."""
@@ -115,8 +136,12 @@ class Model:
             self._sessions[tenant] = Session()
             self._begin(tenant)
         session = self._sessions[tenant]
-        session.left_at = None
-        self._watchers[name] = Watching(session, is_eager)
+        if self._is_outdated(session):
+            self._show(tenant, "starting")
+        session.left_at, session.is_in_grace = None, False
+        self._watchers[name] = Watching(session, is_eager, session.changes - 1)
+        if not session.is_over and session.shown_until <= self._now:
+            self._happen(tenant, session)
         if is_eager:
             self.glance(name)
         return None
@@ -155,6 +180,9 @@ class Model:
     def close(self) -> None:
         """Close the hub."""
         self.is_open = False
+        for tenant, session in self._sessions.items():
+            if not session.is_over:
+                self._tell_app(tenant, "cancelled")
         self._sessions.clear()
         for name, watching in self._watchers.items():
             if watching.is_eager and not watching.is_cut_off:
@@ -179,28 +207,40 @@ class Model:
         """Let the next call of an endpoint fail."""
         self._instances[tenant].failing[endpoint] += 1
 
-    def _next_moment(self, session: Session) -> int:
-        if session.next_at is None:
+    def _is_outdated(self, session: Session) -> bool:
+        """Whether its code expired while nobody watched."""
+        is_code = session.state.startswith("code") and not self._who_watches(session)
+        return is_code and session.asked_at + VALID_FOR <= self._now
+
+    def _lingers_until(self, session: Session) -> int:
+        if session.left_at is None or session.is_in_grace:
             return NEVER
-        if session.left_at is None:
-            return session.next_at
-        return min(session.next_at, session.left_at + self._linger)
+        kept_for = session.kept_for if session.is_over else -1
+        return session.left_at + (self._linger if kept_for == -1 else kept_for)
+
+    def _next_moment(self, session: Session) -> int:
+        due = NEVER if session.is_over else min(session.status_at, session.until)
+        return max(self._now, min(due, self._lingers_until(session)))
 
     def _happen(self, tenant: str, session: Session) -> None:
-        if session.next_at != self._now:
-            del self._sessions[tenant]  # it was left for long enough
-        elif self._now < session.asked_at + INTERVAL:
+        if self._now >= self._lingers_until(session):
+            if session.is_over:
+                del self._sessions[tenant]
+            else:
+                session.is_in_grace = True
+                session.shown_until = max(session.shown_until, session.asked_at + VALID_FOR)
+        elif self._now < session.until:
             self._look(tenant, session)
-        elif session.round < MAX_ROUNDS:
+        elif session.round < MAX_ROUNDS and not session.is_in_grace:
             self._ask_for_code(tenant, session)
         else:
             self._look(tenant, session)
             if not session.is_over:
-                self._end(tenant, "expired")
+                self._end(tenant, "cancelled" if session.is_in_grace else "expired")
 
     def _begin(self, tenant: str) -> None:
         session = self._sessions[tenant]
-        session.round = 0
+        session.round, session.is_over = 0, False
         self._ask_for_code(tenant, session)
 
     def _ask_for_code(self, tenant: str, session: Session) -> None:
@@ -213,12 +253,12 @@ class Model:
             instance.has_live_code = True
             session.round += 1
             session.asked_at = self._now
-            session.next_at = self._now + STATUS_INTERVAL
+            session.status_at = self._now + STATUS_INTERVAL
+            session.shown_until = self._now + INTERVAL
             self._show(tenant, f"code {session.round}")
 
     def _look(self, tenant: str, session: Session) -> None:
-        due = session.asked_at + INTERVAL
-        session.next_at = min(due, self._now + STATUS_INTERVAL)
+        session.status_at += STATUS_INTERVAL
         if not self._call(tenant, "/status") and self._instances[tenant].is_linked:
             self._end(tenant, "connected")
 
@@ -231,8 +271,18 @@ class Model:
         return fails
 
     def _end(self, tenant: str, state: str) -> None:
-        self._sessions[tenant].next_at = None
-        self._show(tenant, state)
+        self._tell_app(tenant, state)
+        if state == "cancelled":
+            del self._sessions[tenant]
+        else:
+            session = self._sessions[tenant]
+            session.is_over, session.is_in_grace = True, False
+            if session.left_at is not None:
+                session.left_at = self._now
+            self._show(tenant, state)
+
+    def _tell_app(self, tenant: str, state: str) -> None:
+        self._see(f"the app of {tenant} hears {state}, {self._sessions[tenant].round} codes")
 
     def _show(self, tenant: str, state: str) -> None:
         session = self._sessions[tenant]
@@ -264,7 +314,9 @@ class Player:
             status_interval=STATUS_INTERVAL / 1000,
             linger=linger / 1000,
             max_watchers=MAX_WATCHERS,
+            on_end=self._hear,
         )
+        self._heard: Seen = []
         self._opened = AsyncExitStack()
         self._on_show: dict[str, PairingState | None] = {}
         self._eager: dict[str, anyio.CancelScope] = {}
@@ -277,14 +329,15 @@ class Player:
             (round(call.at * 1000), f"{call.token} asked {call.endpoint}")
             for call in self._sandbox.calls
         ]
-        return calls + [(at, f"{who} {what}") for (at, who), what in self._last_seen.items()]
+        seen = [(at, f"{who} {what}") for (at, who), what in self._last_seen.items()]
+        return calls + self._heard + seen
 
     async def advance(self, to: int) -> None:
         """Let time pass."""
         await anyio.sleep_until(self._began + to / 1000)
         for tenant in TENANTS:
             try:
-                state = self._hub.state(self._client.for_token(tenant))
+                state = await self._hub.state(self._client.for_token(tenant))
             except RuntimeError:
                 self._see(f"anyone sees {tenant}", "refused")
                 self._on_show[tenant] = None
@@ -324,7 +377,7 @@ class Player:
         """Press the button, two at once."""
         try:
             for _ in range(2):
-                self._hub.restart(self._client.for_token(tenant))
+                await self._hub.restart(self._client.for_token(tenant))
         except RuntimeError:
             self._see("restart", "refused")
 
@@ -350,8 +403,13 @@ class Player:
         """Let the next call of an endpoint fail."""
         self._sandbox.answer_next("server_error", endpoint=endpoint, token=tenant)
 
+    async def _hear(self, client: AsyncPlugChat, ending: PairingEnd) -> None:
+        outcome = ending.outcome or ending.error_code
+        what = f"the app of {client.name} hears {outcome}, {ending.codes} codes"
+        self._heard.append((self._now, what))
+
     def _watcher(self, tenant: str) -> Watcher:
-        return self._hub.watch(self._client.for_token(tenant))
+        return self._hub.watch(self._client.for_token(tenant, name=tenant))
 
     async def _watch(self, name: str, tenant: str) -> None:
         with self._eager[name]:
@@ -371,8 +429,12 @@ class Player:
         self._see(name, f"sees {word(state)}")
         return True
 
+    @property
+    def _now(self) -> int:
+        return round((anyio.current_time() - self._began) * 1000)
+
     def _see(self, who: str, what: str) -> None:
-        self._last_seen[round((anyio.current_time() - self._began) * 1000), who] = what
+        self._last_seen[self._now, who] = what
 
 
 # To a model it happens at once, to a player it is awaited.
@@ -409,7 +471,7 @@ class Hubs(RuleBasedStateMachine):
     # One rule and not one for each action: Hypothesis leaves rules out of whole examples, and
     # without watchers or scans little happens.
     @rule(
-        after=st.sampled_from([0, 1, 2, 6, 14, 31]),
+        after=st.sampled_from([0, 1, 2, 6, 14, 22, 31, 3_700]),
         action=st.sampled_from(["scan", "leave", *JOINS, *ACTIONS]),
         tenant=st.sampled_from(["one", *TENANTS]),
         place=st.integers(0, 2),
@@ -468,6 +530,13 @@ TestEveryHub = Hubs.TestCase
         pytest.param([(31, "restart"), (5, "scan")], id="a second session is linked"),
         pytest.param([(5, "leave"), (6, "join slowly")], id="all have left"),
         pytest.param([(5, "leave"), (1, "join slowly")], id="one comes back"),
+        pytest.param([(5, "leave"), (6, "scan")], id="all have left before the scan"),
+        pytest.param([(5, "leave"), (22, "join slowly")], id="one comes back for the next round"),
+        pytest.param([(22, "leave"), (22, "join eagerly")], id="one comes back after the last"),
+        pytest.param(
+            [(5, "scan"), (14, "leave"), (6, "unlink"), (0, "join slowly")], id="unlinked"
+        ),
+        pytest.param([(31, "leave"), (3_700, "join slowly")], id="one comes back after an hour"),
         pytest.param([(31, "leave"), (0, "restart")], id="the last one to leave restarts"),
         pytest.param([(5, "close"), (0, "glance"), (0, "restart")], id="the hub is closed"),
     ],

@@ -210,14 +210,14 @@ class Visit:
         it_lingers = True
         while it_lingers:
             await self._sleep(0.5)
-            it_lingers = _is_running(self._hub.state(self._client))
-        self._close(self._hub.state(self._client))
+            it_lingers = _is_running(await self._hub.state(self._client))
+        self._close(await self._hub.state(self._client))
         # Without a watcher it forgets the session, and the next visit begins anew.
-        self._hub.restart(self._client)
+        await self._hub.restart(self._client)
 
     async def _watch(self, name: str, visitor: Visitor, tasks: TaskGroup) -> None:
         await self._sleep(visitor.joins_after)
-        if self._hub.state(self._client) is None:
+        if await self._hub.state(self._client) is None:
             self._begin()
         async with self._hub.watch(self._client) as states:
             self._watching.append(name)
@@ -226,8 +226,8 @@ class Visit:
                 async for state in states:
                     self._see(name, state, tasks)
                     await self._sleep(visitor.holds)
-                    present = self._hub.state(self._client)
-                    goes_on = visitor.restarts and self._restart(present)
+                    present = await self._hub.state(self._client)
+                    goes_on = visitor.restarts and await self._restart(present)
                     if not (goes_on or _is_running(present)):
                         break
         self._watching.remove(name)
@@ -243,13 +243,13 @@ class Visit:
         for name in self._watching:
             self._note("stayed", name)
 
-    def _restart(self, ending: PairingState | None) -> bool:
+    async def _restart(self, ending: PairingState | None) -> bool:
         """Press the button that a page shows when there is something to try again."""
         if not isinstance(ending, Expired | Failed):
             return False
         self._begin()
         for _ in range(2):  # two people press it at once
-            self._hub.restart(self._client)
+            await self._hub.restart(self._client)
         return True
 
     def _see(self, name: str, state: PairingState, tasks: TaskGroup) -> None:
