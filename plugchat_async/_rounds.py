@@ -47,6 +47,8 @@ class Rounds:
     def __init__(self, schedule: Schedule) -> None:
         self.fetched: Fetched | None = None
         self._schedule = schedule
+        interval = schedule.status_interval
+        self._status_interval = math.inf if interval is None else interval
         self._shown_until = math.inf
         self._status_at = math.inf
         self._is_last_status_known = False
@@ -58,11 +60,10 @@ class Rounds:
 
     def show(self, fetched: Fetched) -> None:
         """Begin a round with its code."""
-        interval = self._schedule.status_interval
         self.fetched = fetched
         self._shown_until = self._schedule.shown_until(fetched)
-        self._status_at = math.inf if interval is None else fetched.began + interval
-        self._is_last_status_known = interval is None
+        self._status_at = fetched.began + self._status_interval
+        self._is_last_status_known = math.isinf(self._status_interval)
 
     def keep_showing(self) -> None:
         """Show the current code for as long as it is valid."""
@@ -71,8 +72,7 @@ class Rounds:
 
     def status_requested(self, step: Step) -> None:
         """Note that `/status` was requested, whatever came of it."""
-        if self._schedule.status_interval is not None:
-            self._status_at = step.at + self._schedule.status_interval
+        self._status_at = step.at + self._status_interval
         self._is_last_status_known |= step.do is Do.REQUEST_LAST_STATUS
 
     def next(self, now: float) -> Step:
