@@ -38,7 +38,11 @@ MUTATED = {
     "_wire": "test_wire",
     "_stream": "test_stream",
     "_pairing": "test_pairing",
+    "_schedule": "test_schedule",
+    "_rounds": "test_rounds",
+    "_session": "test_session",
     "_hub": "test_hub",
+    "_poller": "test_hub",
     "_http/calls": "http/test_calls",
 }
 COSMIC_RAY = """
