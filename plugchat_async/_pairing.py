@@ -73,7 +73,7 @@ class Pairing:
         Raises:
             RuntimeError: The client was closed.
         """
-        if not self._is_over and await self._requests.is_connected(Do.REQUEST_STATUS):
+        if not self._is_over and await self._requests.is_connected():
             self._end_connected()
             self._wake()
         return self._outcome in {PairingOutcome.CONNECTED, PairingOutcome.ALREADY_CONNECTED}
@@ -159,11 +159,8 @@ class Pairing:
                 return self._end(PairingOutcome.EXPIRED)
             if step.do is Do.REQUEST_CODE:
                 return await self._fetch_code()
-            # A slow response must not make the next code late, nor count beyond it.
-            with anyio.CancelScope(deadline=step.until):
-                if await self._requests.is_connected(step.do):
-                    return self._end_connected()
-            self._rounds.status_requested(step)
+            if await self._requests.sees_scan(step, self._rounds):
+                return self._end_connected()
 
     async def _fetch_code(self) -> None:
         number, of = self._rounds.next_round, self._schedule.max_rounds

@@ -137,8 +137,8 @@ class Poller:
         try:
             if step.do is Do.REQUEST_CODE:
                 await self._request_code()
-            else:
-                await self._request_status(step)
+            elif await requests_of(self._client).sees_scan(step, self._session.rounds):
+                self._end_connected()
         except AlreadyConnected:
             self._end_connected()
         except PlugChatError as error:
@@ -155,13 +155,6 @@ class Poller:
             self._show(ShowingCode(qr=fetched.code))
         if self._code_request.cancelled_caught:
             self._end(LEFT)
-
-    async def _request_status(self, step: Step) -> None:
-        # A slow response must not make the next code late, nor count beyond it.
-        with anyio.CancelScope(deadline=step.until):
-            if await requests_of(self._client).is_connected(step.do):
-                self._end_connected()
-        self._session.rounds.status_requested(step)
 
     def _end_connected(self) -> None:
         already = self._session.rounds.fetched is None

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ._errors import PlugChatError
+import anyio
+
+from ._errors import PlugChatError, RateLimited, ServerError
 from ._rounds import Do
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from ._models import InstanceStatus
+    from ._rounds import Rounds, Step
     from ._schedule import Fetched
 
 
@@ -27,10 +30,34 @@ class Requests(NamedTuple):
     status_once: Callable[[], Awaitable[InstanceStatus]]
     status: Callable[[], Awaitable[InstanceStatus]]
 
-    async def is_connected(self, do: Do) -> bool:
+    async def is_connected(self) -> bool:
         """Return whether a phone is linked; some deployments lack `/status`: there, False."""
-        request = self.status if do is Do.REQUEST_LAST_STATUS else self.status_once
+        connected, _ = await self._request_status(self.status_once)
+        return connected
+
+    async def sees_scan(self, step: Step, rounds: Rounds) -> bool:
+        """Take a step that requests the status, and return whether a phone is linked.
+
+        Args:
+            step: The step.
+            rounds: The progress of the session, which is told.
+        """
+        is_last = step.do is Do.REQUEST_LAST_STATUS
+        connected, pause = False, 0.0
+        # A slow response must not make the next code late, nor count beyond it.
+        with anyio.CancelScope(deadline=step.until):
+            connected, pause = await self._request_status(
+                self.status if is_last else self.status_once
+            )
+        rounds.status_requested(step, not_before=anyio.current_time() + pause)
+        return connected
+
+    async def _request_status(
+        self, request: Callable[[], Awaitable[InstanceStatus]]
+    ) -> tuple[bool, float]:
         try:
-            return (await request()).connected
+            return (await request()).connected, 0.0
+        except (RateLimited, ServerError) as error:
+            return False, error.retry_after or 0.0
         except PlugChatError:
-            return False
+            return False, 0.0

@@ -51,6 +51,7 @@ class Rounds:
         self._status_interval = math.inf if interval is None else interval
         self._shown_until = math.inf
         self._status_at = math.inf
+        self._status_not_before = 0.0
         self._is_last_status_known = False
 
     @property
@@ -70,9 +71,10 @@ class Rounds:
         if self.fetched is not None:
             self._shown_until = max(self._shown_until, self.fetched.expires)
 
-    def status_requested(self, step: Step) -> None:
-        """Note that `/status` was requested, whatever came of it."""
+    def status_requested(self, step: Step, *, not_before: float = 0.0) -> None:
+        """Note that `/status` was requested, and that the API wants no regular one before then."""
         self._status_at = step.at + self._status_interval
+        self._status_not_before = not_before
         self._is_last_status_known |= step.do is Do.REQUEST_LAST_STATUS
 
     def next(self, now: float) -> Step:
@@ -93,5 +95,5 @@ class Rounds:
 
     def _next_regular_status(self, now: float, *, until: float) -> Step | None:
         # A slow response, or a consumer that held the code for long, has let that time pass.
-        at = max(self._status_at, now)
+        at = max(self._status_at, self._status_not_before, now)
         return Step(Do.REQUEST_STATUS, at, until) if at < until else None

@@ -14,6 +14,7 @@ from plugchat_async import (
     PairingOutcome,
     PlugChatError,
     QRCode,
+    RateLimited,
     ServerError,
 )
 from plugchat_async._requests import Requests
@@ -365,6 +366,16 @@ async def test_two_tasks_can_not_wait_for_one_session(moment: float) -> None:
             await pairing.wait()
     assert outcomes == [PairingOutcome.CONNECTED]
     assert await pairing.wait() is PairingOutcome.CONNECTED
+
+
+@pytest.mark.parametrize("error", [RateLimited, ServerError])
+async def test_the_pause_that_the_api_asks_for_is_kept_for_the_status(
+    error: type[RateLimited | ServerError],
+) -> None:
+    """Asking again before that prolongs a limit; the codes keep their pace."""
+    instance = FakeInstance(status_error=error("wait", status_code=429, retry_after=7))
+    await instance.pairing(max_rounds=2).wait()
+    assert instance.looks == [2, 9, 17, 24, 30]
 
 
 async def test_a_failure_in_the_moment_of_the_end_is_no_second_one() -> None:

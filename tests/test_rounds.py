@@ -73,6 +73,18 @@ def test_what_is_overdue_is_due_now() -> None:
     assert rounds.next(7.5).at == 9
 
 
+def test_no_status_is_requested_before_the_api_wants_one() -> None:
+    """Also in the next round, but for the last one, which nothing makes up for."""
+    rounds = Rounds(Schedule(10, 2, 2))
+    rounds.show(fetched(1))
+    rounds.status_requested(rounds.next(2), not_before=7)
+    assert rounds.next(2) == Step(Do.REQUEST_STATUS, 7, 10)
+    rounds.status_requested(rounds.next(7), not_before=300)
+    assert rounds.next(7) == Step(Do.REQUEST_CODE, 10)
+    rounds.show(fetched(2, began=10))
+    assert rounds.next(10) == Step(Do.REQUEST_LAST_STATUS, 20, 30)
+
+
 def test_a_code_that_is_kept_is_shown_while_it_is_valid() -> None:
     """A kept code gives way 20 s after its request, and the one after it is not kept."""
     rounds = Rounds(Schedule(10, 3, None))
