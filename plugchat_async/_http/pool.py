@@ -206,7 +206,7 @@ class _Clients:
                 verify=await run_reading(_read_ca_bundle),
                 limits=httpx.Limits(max_connections=1, keepalive_expiry=_MAX_IDLE_SECONDS),
                 # The connections serve many tenants: a cookie of one must not reach another.
-                cookies=quirks.no_cookies(),
+                cookies=quirks.EmptyJar(),
                 event_hooks={"response": [quirks.set_location_aside]},
                 trust_env=self._uses_proxies,
             )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from contextvars import ContextVar
 from copy import copy
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from http.cookiejar import CookieJar
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -99,13 +99,15 @@ def put_location_back(response: httpx.Response) -> None:
 def without_cookies(client: httpx.AsyncClient) -> httpx.AsyncClient:
     """Copy a client, with all that it has but its jar: the copy's takes and gives no cookie."""
     client = copy(client)
-    client.cookies = no_cookies()
+    client.cookies = EmptyJar()
     return client
 
 
-def no_cookies() -> CookieJar:
-    """Make a jar that stays empty."""
-    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+class EmptyJar(CookieJar):
+    """A jar that stays empty."""
+
+    def extract_cookies(self, response: object, request: object) -> None:
+        """Take no cookie."""
 
 
 def forget_cookies_of_aiohttp(client: httpx.AsyncClient, url: httpx.URL) -> None:
