@@ -117,8 +117,10 @@ class _Turn:
         return self._connection
 
     async def __aexit__(self, *exception: object) -> None:
-        self._mine.turns.release()
-        await self._mine.give_back(self._connection, may_be_kept=not self._pool.is_closed)
+        try:
+            await self._mine.give_back(self._connection, may_be_kept=not self._pool.is_closed)
+        finally:  # until it is closed, a failed connection counts
+            self._mine.turns.release()
 
 
 class _LoopConnections:
@@ -156,8 +158,12 @@ class _LoopConnections:
         await self._close_idle_since(math.inf)
 
     async def _close_idle_since(self, latest: float) -> None:
+        # Closing one lets other calls run, which must not take the rest.
+        expired: list[_PooledConnection] = []
         while self._idle and self._idle[0].idle_since <= latest:
-            await self._idle.popleft().aclose()
+            expired.append(self._idle.popleft())
+        for connection in expired:
+            await connection.aclose()
 
 
 class _PooledConnection(Connection):

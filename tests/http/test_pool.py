@@ -281,6 +281,36 @@ async def test_no_more_connections_are_open_than_the_maximum_after_a_failure(
     assert server.max_open == 1
 
 
+@pytest.mark.anyio
+async def test_a_call_during_a_failure_takes_no_connection_that_was_idle_for_longer(
+    server: ThreadedServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While the first of them is closed, another call opens a fresh connection."""
+    failure = anyio.Event()
+
+    def notice(record: logging.LogRecord) -> bool:
+        if "request_timeout" in record.getMessage():
+            failure.set()
+        return True
+
+    caplog.set_level(logging.DEBUG, logger="plugchat_async")
+    monkeypatch.setattr(logging.getLogger("plugchat_async"), "filters", [notice])
+    server.together = threading.Barrier(5)
+    async with AsyncPlugChat(
+        "token", base_url=server.base_url, timeout=TIMEOUT, retries=0
+    ) as client:
+        await call_all(*[client] * 5)
+        server.together = threading.Barrier(1)
+        server.swallow()
+        async with anyio.create_task_group() as calls:
+            calls.start_soon(fail, client)
+            await eventually(lambda: len(server.requests) == 6)
+            jump(TIMEOUT)
+            await failure.wait()
+            await client.qr_code()
+    assert server.requests[6] not in server.requests[:6]
+
+
 async def fail(client: AsyncPlugChat) -> None:
     """Make a call that has no response."""
     with pytest.raises(RequestTimeout):
