@@ -79,7 +79,7 @@ async def close_after_failed_handshake(event: str, info: Mapping[str, Closable])
 
 async def set_location_aside(response: httpx.Response) -> None:
     """Hide `Location` from httpx, as an event hook."""
-    if "Location" in response.headers:
+    if response.has_redirect_location:
         response.extensions["location"] = response.headers.pop("Location")
 
 
