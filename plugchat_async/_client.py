@@ -25,7 +25,7 @@ from ._schedule import (
 from ._threads import run_decoding, run_drawing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
     from types import TracebackType
     from typing import TypeVar
 
@@ -353,9 +353,9 @@ class AsyncPlugChat:
         code = QRCode(payload=payload, fetched_at=result.asked_at, round=number, rounds=rounds)
         return Fetched(code, result.began, result.ended)
 
-    async def _ask_for_code(self, endpoint: _wire.Endpoint) -> Result[_wire.Code]:
+    def _ask_for_code(self, endpoint: _wire.Endpoint) -> Awaitable[Result[_wire.Code]]:
         call: Call[_wire.Code] = self._call(endpoint, _wire.read_code)
-        return await self._calls.make(call, within=CODE_LIFETIME.total_seconds())
+        return self._calls.make(call, within=CODE_LIFETIME.total_seconds())
 
     async def _status_once(self) -> InstanceStatus:
         call = self._call(_wire.STATUS, _wire.read_status)
