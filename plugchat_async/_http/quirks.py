@@ -47,7 +47,8 @@ async def close_after_trailing_data(response: httpx.Response) -> None:
         await close(connection)
 
 
-# A handshake that fails, TLS's or SOCKS's, leaves its socket open (httpcore 1.0.9).
+# A TLS handshake that is cancelled leaves its socket open, and so does a SOCKS handshake that fails
+# or is cancelled (httpcore 1.0.9).
 #
 # For TLS: https://github.com/encode/httpcore/pull/475. For SOCKS nothing is reported.
 
@@ -60,7 +61,7 @@ _in_handshake: ContextVar[Closable | None] = ContextVar("_in_handshake", default
 
 
 async def close_after_failed_handshake(event: str, info: Mapping[str, Closable]) -> None:
-    """Close the socket of a handshake that failed.
+    """Close the socket of a handshake that failed or was cancelled.
 
     This is the request's extension `trace`, which httpcore calls before and after each step.
     """
