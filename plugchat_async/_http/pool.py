@@ -22,7 +22,7 @@ from plugchat_async._version import __version__
 from . import quirks
 from .closing import close
 from .connection import CLOSED, UNWATCHED, WATCHED, Connection
-from .environment import environment_failure
+from .environment import check_certificates, check_proxies, environment_failure
 
 if TYPE_CHECKING:
     import ssl
@@ -208,6 +208,8 @@ class _Clients:
             NetworkError: The environment allows none.
         """
         try:
+            if self._uses_proxies:
+                check_proxies()
             return httpx.AsyncClient(
                 verify=await run_reading(_read_ca_bundle),
                 limits=httpx.Limits(max_connections=1, keepalive_expiry=_MAX_IDLE_SECONDS),
@@ -252,6 +254,7 @@ class _Clients:
 @cache
 def _read_ca_bundle() -> ssl.SSLContext:
     """Read the CA bundle, once a process: it takes tens of milliseconds and 800 KiB."""
+    check_certificates()
     return httpx.create_ssl_context()
 
 

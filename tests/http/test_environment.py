@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from plugchat_async._http import pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.anyio
 
@@ -64,7 +66,17 @@ def _ca_bundle_unread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             "Unknown scheme",
             ["ALL_PROXY"],
         ),
+        ({"HTTPS_PROXY": "http://[bad"}, "HTTPS_PROXY can't be parsed", ["HTTPS_PROXY"]),
+        ({"ALL_PROXY": "http://:8080"}, "ALL_PROXY can't be parsed", ["ALL_PROXY"]),
+        ({"ALL_PROXY": f"{PROXY}0"}, "ALL_PROXY can't be parsed", ["ALL_PROXY"]),
         ({"SSL_CERT_FILE": "/nowhere/ca.pem"}, "No such file", ["SSL_CERT_FILE"]),
+        (
+            {"SSL_CERT_FILE": "/nowhere/ca.pem", "SSL_CERT_DIR": "/nowhere"},
+            "No such file",
+            ["SSL_CERT_FILE"],
+        ),
+        ({"SSL_CERT_DIR": "/nowhere"}, "SSL_CERT_DIR is not a directory", ["SSL_CERT_DIR"]),
+        ({"SSL_CERT_DIR": __file__}, "SSL_CERT_DIR is not a directory", ["SSL_CERT_DIR"]),
         ({"SSL_CERT_FILE": __file__, "ALL_PROXY": PROXY}, "certificate", ["SSL_CERT_FILE"]),
     ],
 )
@@ -82,6 +94,18 @@ async def test_a_mistake_in_the_environment_names_its_variable(
     assert [name for name in VARIABLES if name in check] == sorted(named, key=VARIABLES.index)
     assert PASSWORD not in f"{error}{error.__cause__}"
     assert error.__context__ is None
+
+
+async def test_a_proxy_by_its_ipv6_address_and_one_directory_of_several_are_not_mistakes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The call goes to the proxy, where nothing listens."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://[::1]:9")
+    monkeypatch.setenv("SSL_CERT_DIR", os.pathsep.join(("/nowhere", str(tmp_path))))
+    async with AsyncPlugChat("token", retries=0) as client:
+        with pytest.raises(NetworkError, match="ConnectError") as caught:
+            await client.status()
+    assert not caught.value.is_local
 
 
 async def test_a_missing_package_names_the_variable_that_needs_it(
