@@ -32,12 +32,20 @@ async def rounds(
             whether a code of this stream did it.
     """
     for number in range(1, schedule.max_rounds + 1):
-        try:
-            fetched = await fetch(number, schedule.max_rounds)
-        except AlreadyConnected as error:
-            error.round, error.after_scan = number, number > 1
-            raise
-        yield fetched.code
+        code, shown_until = await _fetch_round(fetch, number, schedule)
+        yield code
         # A consumer that held the code for longer finds this time past, and the next code's clock
         # starts when it is requested: never a burst.
-        await anyio.sleep_until(schedule.shown_until(fetched))
+        await anyio.sleep_until(shown_until)
+
+
+async def _fetch_round(
+    fetch: Callable[[int, int], Awaitable[Fetched]], number: int, schedule: Schedule
+) -> tuple[QRCode, float]:
+    """Return the code of a round, and until when it is shown: all that an idle stream keeps."""
+    try:
+        fetched = await fetch(number, schedule.max_rounds)
+    except AlreadyConnected as error:
+        error.round, error.after_scan = number, number > 1
+        raise
+    return fetched.code, schedule.shown_until(fetched)
