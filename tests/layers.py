@@ -17,9 +17,17 @@ LAYERS = [
     Layer("faces", ("__main__", "cli", "fastapi", "testing"), "how people meet it"),
     Layer("simulator", ("sandbox",), "a PlugChat without an account"),
     Layer("names", ("__init__",), "what people import"),
-    Layer("sessions", ("_hub", "_poller", "_end_hook", "_session", "_pairing_state"), "one poller, many watchers"),
+    Layer(
+        "sessions",
+        ("_hub", "_poller", "_end_hook", "_session", "_pairing_state"),
+        "one poller, many watchers",
+    ),
     Layer("calls", ("_client",), "an endpoint, a method"),
-    Layer("rounds", ("_pairing", "_requests", "_rounds", "_stream", "_schedule"), "when the next code is due"),
+    Layer(
+        "rounds",
+        ("_pairing", "_requests", "_rounds", "_stream", "_schedule"),
+        "when the next code is due",
+    ),
     Layer("exchange", ("_http",), "deadlines, attempts, connections, secrets"),
     Layer("protocol", ("_wire",), "what to ask, what a response means"),
     Layer(
