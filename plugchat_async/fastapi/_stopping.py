@@ -1,0 +1,126 @@
+"""Learning that the server was told to stop, while its event streams are still open.
+
+Servers wait for open responses before they send the lifespan message of ASGI, so that only the
+signal comes in time. uvicorn once passed it on to open streams, and took that back:
+https://github.com/Kludex/uvicorn/pull/2913
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import anyio
+from anyio import from_thread
+from anyio.lowlevel import current_token
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Generator
+    from types import FrameType
+
+    from anyio.lowlevel import EventLoopToken
+
+T = TypeVar("T")
+
+# SIGBREAK is that of Windows.
+_NAMES: Final = ("SIGINT", "SIGTERM", "SIGBREAK")
+SIGNALS: Final = [each for each in signal.Signals if each.name in _NAMES]
+
+_listeners: dict[Stopping, EventLoopToken] = {}
+
+
+class Stopping:
+    """Whether the server was told to stop, as the event streams of one router need to know."""
+
+    def __init__(self) -> None:
+        self._users = 0
+        self._is_told = False
+        self._waiting: set[anyio.CancelScope] = set()
+
+    @contextmanager
+    def listening(self) -> Generator[None]:
+        """Listen for signals until the block ends; the handlers of the server are called as well.
+
+        Signals arrive in the main thread: an event loop in another thread learns nothing.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        if self._users == 0:
+            self._is_told = False
+            _listeners[self] = current_token()
+        self._users += 1
+        _chain_handlers()
+        try:
+            yield
+        finally:
+            self._users -= 1
+            if self._users == 0:
+                del _listeners[self]
+                _restore_handlers()
+
+    async def unless_told(self, result: Awaitable[T], deadline: float) -> T | None:
+        """Return a result, or None as soon as the server is told to stop.
+
+        Args:
+            result: What to wait for.
+            deadline: Time on the event loop's clock at which to return None in any case.
+        """
+        with anyio.CancelScope(deadline=deadline) as scope:
+            if self._is_told:
+                scope.cancel()
+            self._waiting.add(scope)
+            try:
+                return await result
+            finally:
+                self._waiting.discard(scope)
+        return None
+
+    def tell(self) -> None:
+        """Let go of all that waits, in its event loop."""
+        self._is_told = True
+        for scope in self._waiting:
+            scope.cancel()
+
+
+class _Handler:
+    """Handler of a signal that calls the one before it."""
+
+    def __init__(self, previous: Callable[[int, FrameType | None], object]) -> None:
+        self.previous = previous
+        # sse-starlette looks for uvicorn's server at the handler that uvicorn installed:
+        # https://github.com/sysid/sse-starlette/pull/151
+        self.__self__ = getattr(previous, "__self__", None)
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        try:
+            if _listeners:
+                # A handler may interrupt the event loop anywhere, so it must not touch it.
+                told = threading.Thread(target=_tell, args=(dict(_listeners),), daemon=True)
+                told.start()
+        finally:
+            self.previous(number, frame)
+
+
+def _tell(listeners: dict[Stopping, EventLoopToken]) -> None:
+    for stopping, event_loop in listeners.items():
+        with suppress(RuntimeError):  # the event loop is over, and so are its streams
+            from_thread.run_sync(stopping.tell, token=event_loop)
+
+
+def _chain_handlers() -> None:
+    for number in SIGNALS:
+        previous = signal.getsignal(number)
+        # Without a handler, the signal ends the process or is ignored: nobody stops anything.
+        if callable(previous) and not isinstance(previous, _Handler):
+            signal.signal(number, _Handler(previous))
+
+
+def _restore_handlers() -> None:
+    for number in SIGNALS:
+        current = signal.getsignal(number)
+        # A handler installed later may call this one, which does nothing by itself any more.
+        if isinstance(current, _Handler) and not _listeners:
+            signal.signal(number, current.previous)

@@ -1,0 +1,201 @@
+"""The stop of the server, as it reaches what waits in an event loop."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from plugchat_async.fastapi._stopping import SIGNALS, Stopping
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from types import FrameType
+
+pytestmark = pytest.mark.anyio
+
+
+class Server:
+    """Handler of a server, that counts the signals that reach it."""
+
+    def __init__(self) -> None:
+        self.heard: list[int] = []
+
+    def handle(self, number: int, _: FrameType | None) -> None:
+        """Count a signal."""
+        self.heard.append(number)
+
+
+@pytest.fixture
+def server() -> Generator[Server]:
+    """Give a server that handles each signal, until the end of the test."""
+    server = Server()
+    before = {number: signal.signal(number, server.handle) for number in SIGNALS}
+    yield server
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+async def _heard(stopping: Stopping) -> str | None:
+    """Wait for a minute of the clock at most: a signal's news takes a thread."""
+    return await stopping.unless_told(_in_a_minute(), math.inf)
+
+
+async def _in_a_minute() -> str:
+    await anyio.sleep(60)
+    return "nothing was heard"
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+async def test_a_signal_ends_the_wait_and_reaches_the_server(server: Server, number: int) -> None:
+    """The server's handler is called once, and installed again at the end."""
+    stopping = Stopping()
+    with stopping.listening():
+        async with anyio.create_task_group() as tasks:
+            heard: list[str | None] = []
+
+            async def wait() -> None:
+                heard.append(await _heard(stopping))
+
+            for _ in range(3):
+                tasks.start_soon(wait)
+            await anyio.wait_all_tasks_blocked()
+            signal.raise_signal(number)
+        assert heard == [None, None, None]
+        assert server.heard == [number]
+    assert {signal.getsignal(each) for each in SIGNALS} == {server.handle}
+
+
+async def _later() -> str:
+    await anyio.lowlevel.checkpoint()
+    return "a result"
+
+
+async def test_nothing_waits_after_the_signal_until_the_app_runs_again(server: Server) -> None:
+    """Such as a page that was requested in the same instant."""
+    stopping = Stopping()
+    with stopping.listening():
+        signal.raise_signal(signal.SIGTERM)
+        assert await _heard(stopping) is None
+        assert await stopping.unless_told(_later(), math.inf) is None
+    with stopping.listening():
+        assert await stopping.unless_told(_later(), math.inf) == "a result"
+
+
+async def test_a_result_is_passed_on_until_the_deadline() -> None:
+    """None stands for the deadline, as it does for the stop."""
+    stopping = Stopping()
+    assert await stopping.unless_told(_later(), math.inf) == "a result"
+    assert await stopping.unless_told(_in_a_minute(), anyio.current_time()) is None
+
+
+async def test_routers_of_one_process_listen_side_by_side(server: Server) -> None:
+    """Whichever is over first, the others go on, and the server's handler comes back at last."""
+    first, second = Stopping(), Stopping()
+    first_listens, second_listens = first.listening(), second.listening()
+    first_listens.__enter__()
+    second_listens.__enter__()
+    first_listens.__exit__(None, None, None)
+    signal.raise_signal(signal.SIGTERM)
+    assert await _heard(second) is None
+    assert server.heard == [signal.SIGTERM]
+    second_listens.__exit__(None, None, None)
+    assert signal.getsignal(signal.SIGTERM) == server.handle
+
+
+async def test_a_router_listens_until_its_last_user_is_gone(server: Server) -> None:
+    """Its lifespan and each of its streams are users."""
+    stopping = Stopping()
+    with stopping.listening():
+        with stopping.listening():
+            pass
+        signal.raise_signal(signal.SIGTERM)
+        assert await _heard(stopping) is None
+
+
+async def test_a_handler_that_is_installed_later_stays(server: Server) -> None:
+    """It may call the one that it found, which passes the signal on."""
+    stopping = Stopping()
+    with stopping.listening():
+        found = signal.getsignal(signal.SIGTERM)
+        assert callable(found)
+
+        def later(number: int, frame: FrameType | None) -> None:
+            found(number, frame)
+
+        signal.signal(signal.SIGTERM, later)
+        with stopping.listening():  # as for the next stream
+            signal.raise_signal(signal.SIGTERM)
+            assert await _heard(stopping) is None
+        assert server.heard == [signal.SIGTERM]
+    assert signal.getsignal(signal.SIGTERM) is later
+    signal.raise_signal(signal.SIGTERM)
+    assert server.heard == [signal.SIGTERM, signal.SIGTERM]
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_DFL, signal.SIG_IGN])
+async def test_a_signal_without_a_handler_gets_none(
+    server: Server, handler: signal.Handlers
+) -> None:
+    """It ends the process, or is ignored, as before."""
+    signal.signal(signal.SIGTERM, handler)
+    with Stopping().listening():
+        assert signal.getsignal(signal.SIGTERM) is handler
+
+
+async def test_the_server_can_be_found_at_the_handler(server: Server) -> None:
+    """As sse-starlette finds that of uvicorn."""
+    with Stopping().listening():
+        handler = signal.getsignal(signal.SIGTERM)
+        assert getattr(handler, "__self__", None) is server
+
+
+async def test_the_server_hears_the_signal_even_if_no_thread_can_be_started(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stops as it would without a page."""
+
+    def no_thread(**_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with Stopping().listening():
+        monkeypatch.setattr(threading, "Thread", no_thread)
+        with pytest.raises(RuntimeError, match="new thread"):
+            signal.raise_signal(signal.SIGTERM)
+    assert server.heard == [signal.SIGTERM]
+
+
+def test_an_event_loop_that_is_over_is_not_told(server: Server) -> None:
+    """As after a stop that was forced, in which the lifespan is not closed."""
+    stopping = Stopping()
+    listening = stopping.listening()
+
+    async def enter() -> None:
+        listening.__enter__()
+
+    anyio.run(enter)
+    before = set(threading.enumerate())
+    signal.raise_signal(signal.SIGTERM)
+    for thread in set(threading.enumerate()) - before:
+        thread.join()
+    assert server.heard == [signal.SIGTERM]
+    listening.__exit__(None, None, None)
+
+
+def test_no_handler_is_installed_from_another_thread(server: Server) -> None:
+    """Python allows it in the main thread only, and signals arrive there."""
+
+    async def listen() -> object:
+        with Stopping().listening():
+            return signal.getsignal(signal.SIGTERM)
+
+    found: list[object] = []
+    thread = threading.Thread(target=lambda: found.append(anyio.run(listen)))
+    thread.start()
+    thread.join()
+    assert found == [server.handle]
