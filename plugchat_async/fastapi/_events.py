@@ -1,52 +1,121 @@
-"""What the browser is told: a state as a server-sent event."""
+"""The states of a session as server-sent events, and as the app's OpenAPI document describes them.
+
+The events are public: their names, fields and types change only as the Python names do.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 from weakref import WeakKeyDictionary
 
 import anyio
 from fastapi.sse import ServerSentEvent
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from plugchat_async import Connected, Failed, ShowingCode
+from plugchat_async import Connected, Expired, Failed, ShowingCode, Starting
 from plugchat_async._threads import run_drawing
 
 if TYPE_CHECKING:
-    from plugchat_async import PairingState, QRCode
+    from plugchat_async import AsyncPlugChat, PairingHub, PairingState, QRCode
 
-# What a browser takes when it is not told is 3 to 5 s, of the 20 that a code lives.
+# Left to themselves, browsers wait for 3 to 5 s, of the 20 s for which a code is valid.
 _RECONNECT_AFTER_MS = 1000
 
+_ENDING_PREFIX = "ended:"
 
-class Code(BaseModel):
-    """Tell a code: its symbol, and never its text.
 
-    Attributes:
-        svg: The symbol, with its quiet zone. It is sent along, since a symbol fetched apart may be
-            another one by then, or none.
-        round: Its 1-based place in the session.
-        rounds: How many codes the session shows at most.
-        expires_in: Seconds left, at the moment of sending.
-        lives_for: Seconds that it lives in all.
-    """
+class PairingCode(BaseModel):
+    """The current QR code."""
 
-    svg: str
-    round: int
-    rounds: int
-    expires_in: float
-    lives_for: float
+    svg: str = Field(description="The QR code as an SVG document, with its quiet zone.")
+    round: int = Field(description="1-based number of the code in its session.")
+    rounds: int = Field(description="How many codes the session requests at most.")
+    expires_in: float = Field(description="Seconds for which the code is still valid when sent.")
+    lives_for: float = Field(description="Seconds for which the code is valid in all.")
+
+
+class PairingResult(BaseModel):
+    """The linked phone."""
+
+    already: bool = Field(description="Whether it was linked before the first code.")
+
+
+class PairingFailure(BaseModel):
+    """The error that ended the session."""
+
+    code: str = Field(description="The stable error code.")
+    message: str = Field(description="What happened and what to do, in English.")
+    retry_at: datetime | None = Field(
+        description="When the session may be restarted; null: at any time."
+    )
+
+
+class PairingNothing(BaseModel):
+    """No data."""
+
+
+class _Event(BaseModel, json_schema_serialization_defaults_required=True):
+    id: str = Field(description="Identifier of the state; it never comes again.")
+    retry: Annotated[int, Field(description="Milliseconds after which a browser reconnects.")] = (
+        _RECONNECT_AFTER_MS
+    )
+
+
+class PairingStartingEvent(_Event):
+    """The first code has been requested."""
+
+    event: Literal["starting"] = "starting"
+    data: PairingNothing = PairingNothing()
+
+
+class PairingCodeEvent(_Event):
+    """There is a code to scan."""
+
+    event: Literal["code"] = "code"
+    data: PairingCode
+
+
+class PairingConnectedEvent(_Event):
+    """A phone is linked; the stream ends."""
+
+    event: Literal["connected"] = "connected"
+    data: PairingResult
+
+
+class PairingExpiredEvent(_Event):
+    """No code was scanned; the stream ends."""
+
+    event: Literal["expired"] = "expired"
+    data: PairingNothing = PairingNothing()
+
+
+class PairingFailedEvent(_Event):
+    """The session failed; the stream ends."""
+
+    event: Literal["failed"] = "failed"
+    data: PairingFailure
+
+
+PairingEvent: TypeAlias = Annotated[
+    PairingStartingEvent
+    | PairingCodeEvent
+    | PairingConnectedEvent
+    | PairingExpiredEvent
+    | PairingFailedEvent,
+    Field(discriminator="event"),
+]
 
 
 class Drawings:
-    """Draw each code once, however many look at it."""
+    """Drawings of codes: each code is drawn once, however many watchers there are."""
 
     def __init__(self) -> None:
         # A code that no session shows any more takes its drawing with it.
         self._drawings: WeakKeyDictionary[QRCode, _Drawing] = WeakKeyDictionary()
 
     async def svg(self, code: QRCode) -> str:
-        """Draw a code, or take the drawing that is there."""
+        """Return the drawing of a code."""
         drawing = self._drawings.setdefault(code, _Drawing())
         async with drawing.turn:
             if drawing.svg is None:
@@ -60,27 +129,67 @@ class _Drawing:
         self.svg: str | None = None
 
 
-async def event(state: PairingState, drawings: Drawings) -> ServerSentEvent:
-    """Make the event that tells a state to a page."""
-    name, data = await _describe(state, drawings)
-    return ServerSentEvent(event=name, data=data, retry=_RECONNECT_AFTER_MS)
+async def event(state: PairingState, version: str, drawings: Drawings) -> ServerSentEvent:
+    """Return the event that tells a state to a page.
+
+    Args:
+        state: The state.
+        version: Identifier of the state, as `Watcher.version`.
+        drawings: The drawings to take that of a code from.
+    """
+    described = await _describe(state, event_id(state, version), drawings)
+    return ServerSentEvent(
+        event=described.event, data=described.data, id=described.id, retry=described.retry
+    )
 
 
-async def _describe(state: PairingState, drawings: Drawings) -> tuple[str, object]:
+def event_id(state: PairingState, version: str) -> str:
+    """Return the identifier of a state's event, from which an ending can be recognized."""
+    return _ENDING_PREFIX + version if is_ending(state) else version
+
+
+def is_ending(state: PairingState) -> bool:
+    """Return whether a session is over."""
+    return not isinstance(state, (Starting, ShowingCode))
+
+
+async def is_told_already(hub: PairingHub, client: AsyncPlugChat, last_event_id: str) -> bool:
+    """Return whether a browser that connects again would be told the ending that it knows.
+
+    Args:
+        hub: The hub.
+        client: A client for the instance.
+        last_event_id: The header `Last-Event-ID`; empty if there was none.
+    """
+    if not last_event_id.startswith(_ENDING_PREFIX):
+        return False
+    state = await hub.state(client)
+    if state is None:  # the ending was forgotten, and nobody has begun again
+        return True
+    if not is_ending(state):
+        return False
+    async with hub.watch(client) as watcher:
+        return event_id(await anext(watcher), watcher.version) == last_event_id
+
+
+async def _describe(state: PairingState, identifier: str, drawings: Drawings) -> PairingEvent:
     match state:
+        case Starting():
+            return PairingStartingEvent(id=identifier)
         case ShowingCode(qr=code):
-            return "code", await _tell(code, drawings)
+            return PairingCodeEvent(id=identifier, data=await _describe_code(code, drawings))
         case Connected(already=already):
-            return "connected", {"already": already}
-        case Failed(code=word, message=message):
-            return "failed", {"code": word, "message": message}
-        case _:
-            return state.kind, {}
+            return PairingConnectedEvent(id=identifier, data=PairingResult(already=already))
+        case Expired():
+            return PairingExpiredEvent(id=identifier)
+        case Failed(code=code, message=message, retry_at=retry_at):
+            failure = PairingFailure(code=code, message=message, retry_at=retry_at)
+            return PairingFailedEvent(id=identifier, data=failure)
 
 
-async def _tell(code: QRCode, drawings: Drawings) -> Code:
+async def _describe_code(code: QRCode, drawings: Drawings) -> PairingCode:
     svg = await drawings.svg(code)
-    return Code(
+    return PairingCode(
         svg=svg,
         round=code.round,
         rounds=code.rounds,

@@ -1,19 +1,21 @@
 """The routes: the page, its events, its button, its symbol."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, TypeAlias
 
-from fastapi import APIRouter, Depends, HTTPException, Request, Response, params
+import anyio
+from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request, Response, params
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from plugchat_async import AsyncPlugChat, PairingHub, ShowingCode, TooManyWatchers, Watcher
 
 from ._app_hub import AppHub
-from ._events import Drawings, event
+from ._events import Drawings, PairingEvent, event, is_ending, is_told_already
 from ._origins import require_same_origin
 from ._page import PairingPage
 from ._security_headers import SECURITY_HEADERS
+from ._stopping import Stopping
 
 ClientDependency: TypeAlias = (
     Callable[..., AsyncPlugChat]
@@ -24,6 +26,14 @@ ClientDependency: TypeAlias = (
 
 # By then some of the windows that fill the limit may have been closed.
 _RETRY_AFTER_SECONDS = 10
+
+# A login may run out while a page is open: each new stream has to pass `dependencies` again.
+_MAX_STREAM_SECONDS = 300
+
+_STREAM_HEADERS = SECURITY_HEADERS | {
+    "Cache-Control": f"{SECURITY_HEADERS['Cache-Control']}, no-transform",
+    "X-Accel-Buffering": "no",
+}
 
 
 def pairing_router(
@@ -41,9 +51,10 @@ def pairing_router(
     | `POST {prefix}/restart` | the button after an ending: 204, or 403 for another origin |
     | `GET {prefix}/qr.svg` | the code on show: 404 where there is none; it starts no session |
 
-    A stream of events stays open for as long as somebody looks. Told to stop, uvicorn waits for it
-    without end, and closes the app's lifespan only then. Run it with
-    `--timeout-graceful-shutdown 1`, and it stops within 2 s; the pages connect again by themselves.
+    An event stream ends with the session, after five minutes at the latest, and when the server is
+    told to stop (SIGTERM, Ctrl-C), so that open pages do not hold it up. For the signal, the router
+    installs a handler that calls the server's own, and restores that at the end. Which servers need
+    further settings: [Deployment](../guides/deployment.md).
 
     Args:
         get_client: A dependency that returns the client of this request's tenant. It may be closed
@@ -60,13 +71,21 @@ def pairing_router(
         The router. Watchers beyond the hub's limit get 503 with `Retry-After`.
 
     Raises:
-        TypeError: `dependencies` is no sequence of `Depends(...)`, or `hub` no `PairingHub`.
+        TypeError: `dependencies` is not a sequence of `Depends(...)`, or `hub` not a `PairingHub`.
     """
     _check(dependencies, hub)
     app_hub = AppHub(hub)
+    stopping = Stopping()
     drawings = Drawings()
     pairing_page = PairingPage()
-    router = APIRouter(dependencies=dependencies, lifespan=app_hub.lifespan)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        async with app_hub.lifespan(app):
+            with stopping.listening():
+                yield
+
+    router = APIRouter(dependencies=dependencies, lifespan=lifespan)
 
     @router.get("", include_in_schema=False, dependencies=[Depends(get_client)])
     @router.get("/", include_in_schema=False, dependencies=[Depends(get_client)])
@@ -74,11 +93,17 @@ def pairing_router(
         return pairing_page.response(request.headers.get("accept-language", ""), SECURITY_HEADERS)
 
     async def watch(
-        client: Annotated[AsyncPlugChat, Depends(get_client)], response: Response
+        client: Annotated[AsyncPlugChat, Depends(get_client)],
+        response: Response,
+        last_event_id: Annotated[str, Header(description="`id` of the last event seen")] = "",
     ) -> AsyncIterator[Watcher]:
-        response.headers.update(SECURITY_HEADERS)
+        response.headers.update(_STREAM_HEADERS)
         async with AsyncExitStack() as stack:
             try:
+                if await is_told_already(app_hub.hub, client, last_event_id):
+                    raise HTTPException(204, headers=SECURITY_HEADERS)
+                # A mounted app has no lifespan.
+                stack.enter_context(stopping.listening())
                 watcher = await stack.enter_async_context(app_hub.hub.watch(client))
             except TooManyWatchers as error:
                 come_back = {"Retry-After": str(_RETRY_AFTER_SECONDS)}
@@ -88,13 +113,20 @@ def pairing_router(
     @router.get(
         "/events",
         response_class=EventSourceResponse,
-        responses={503: {"description": "Too many watchers: come back after `Retry-After`"}},
+        responses={
+            200: {"model": list[PairingEvent], "description": "Events; the `data` of each is JSON"},
+            204: {"description": "`Last-Event-ID` is that of the present ending: stop"},
+            503: {"description": "Too many watchers: come back after `Retry-After`"},
+        },
     )
     async def events(
         watcher: Annotated[Watcher, Depends(watch)],
     ) -> AsyncIterator[ServerSentEvent]:
-        async for state in watcher:
-            yield await event(state, drawings)
+        ends_at = anyio.current_time() + _MAX_STREAM_SECONDS
+        while state := await stopping.unless_told(anext(watcher, None), ends_at):
+            yield await event(state, watcher.version, drawings)
+            if is_ending(state):
+                return
 
     @router.post(
         "/restart",

@@ -83,6 +83,15 @@ class Events:
         """Read on to the next event of a name, and give its data."""
         return data_of(name, self._lines)
 
+    def id_of(self, name: str) -> str:
+        """Read on to the next event of a name, and return its identifier."""
+        self.until(name)
+        return next(self._lines).removeprefix("id: ")
+
+    def rest(self) -> str:
+        """Read on to the end of the stream, and return what came."""
+        return "\n".join(self._lines)
+
 
 @pytest.fixture
 def listen() -> Generator[Listen]:

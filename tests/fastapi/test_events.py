@@ -5,15 +5,38 @@ from __future__ import annotations
 import gc
 import weakref
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
 
-from plugchat_async import Connected, Expired, Failed, PairingState, QRCode, ShowingCode, Starting
-from plugchat_async.fastapi._events import Code, Drawings, event
+from plugchat_async import (
+    AsyncPlugChat,
+    Connected,
+    Expired,
+    Failed,
+    PairingHub,
+    PairingState,
+    QRCode,
+    ShowingCode,
+    Starting,
+)
+from plugchat_async.fastapi._events import (
+    Drawings,
+    PairingCode,
+    event,
+    event_id,
+    is_told_already,
+)
+from plugchat_async.sandbox import Sandbox
 from tests.camera import read_symbol
 
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
 pytestmark = pytest.mark.anyio
+
+NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -23,16 +46,25 @@ pytestmark = pytest.mark.anyio
         (Connected(already=True), "connected", {"already": True}),
         (Connected(already=False), "connected", {"already": False}),
         (Expired(), "expired", {}),
-        (Failed(code="x", message="y"), "failed", {"code": "x", "message": "y"}),
+        (
+            Failed(code="x", message="y"),
+            "failed",
+            {"code": "x", "message": "y", "retry_at": None},
+        ),
+        (
+            Failed(code="rate_limited", message="y", retry_at=NOON),
+            "failed",
+            {"code": "rate_limited", "message": "y", "retry_at": "2026-11-26T12:00:00Z"},
+        ),
     ],
-    ids=["starting", "already connected", "connected", "expired", "failed"],
+    ids=["starting", "already connected", "connected", "expired", "failed", "rate limited"],
 )
 async def test_each_state_is_an_event(
     state: PairingState, name: str, data: dict[str, object]
 ) -> None:
-    """With what the page needs of it; the browser comes back within a second."""
-    told = await event(state, Drawings())
-    assert (told.event, told.data, told.retry) == (name, data, 1000)
+    """It has what the page needs; the browser reconnects within a second."""
+    sent = await event(state, "1", Drawings())
+    assert (sent.event, sent.data.model_dump(mode="json"), sent.retry) == (name, data, 1000)
 
 
 async def test_a_code_is_told_by_its_symbol_and_what_is_left_of_it() -> None:
@@ -40,13 +72,67 @@ async def test_a_code_is_told_by_its_symbol_and_what_is_left_of_it() -> None:
     fetched_at = datetime.now(UTC) - timedelta(seconds=5)
     code = QRCode(payload="2@a,b,c", fetched_at=fetched_at, round=2, rounds=3)
     before = code.expires_in
-    told = await event(ShowingCode(qr=code), Drawings())
+    told = await event(ShowingCode(qr=code), "1", Drawings())
     assert told.event == "code"
-    assert isinstance(told.data, Code)
+    assert isinstance(told.data, PairingCode)
     assert (told.data.round, told.data.rounds, told.data.lives_for) == (2, 3, 20)
     assert before >= told.data.expires_in >= code.expires_in
     assert read_symbol(told.data.svg) == "2@a,b,c"
     assert "2@a" not in told.data.model_dump_json()
+
+
+# Browsers that connect again.
+
+
+@pytest.fixture
+async def hub(anyio_backend: object) -> AsyncGenerator[PairingHub]:
+    """Give a hub whose sessions show one code for an instant."""
+    async with PairingHub(interval=0.01, max_rounds=1, status_interval=None) as hub:
+        yield hub
+
+
+async def watch_until_the_end(hub: PairingHub, client: AsyncPlugChat) -> list[str]:
+    """Watch a session to its end, and return the identifiers of its events."""
+    seen = []
+    async with hub.watch(client) as watcher:
+        async for state in watcher:
+            seen.append(event_id(state, watcher.version))
+            if isinstance(state, (Expired, Failed)):
+                return seen
+    raise AssertionError("the hub was closed")
+
+
+async def test_an_ending_is_told_once(hub: PairingHub) -> None:
+    """A browser that knows the present ending need not connect again; any other must see it."""
+    client = Sandbox().client()
+    first = await watch_until_the_end(hub, client)
+    assert await is_told_already(hub, client, first[-1])
+    assert not await is_told_already(hub, client, first[0])
+    assert not await is_told_already(hub, client, "")
+    await hub.restart(client)
+    second = await watch_until_the_end(hub, client)
+    assert len({*first, *second}) == len(first) + len(second)
+    assert not await is_told_already(hub, client, first[-1])
+    assert await is_told_already(hub, client, second[-1])
+
+
+async def test_a_browser_that_knows_an_ending_starts_no_session(hub: PairingHub) -> None:
+    """Not even when the hub has forgotten it: another process may have told it."""
+    sandbox = Sandbox()
+    assert await is_told_already(hub, sandbox.client(), event_id(Expired(), "elsewhere"))
+    assert not await is_told_already(hub, sandbox.client(), event_id(Starting(), "elsewhere"))
+    assert sandbox.calls == ()
+
+
+async def test_a_running_session_is_never_withheld(hub: PairingHub) -> None:
+    """Whatever the browser has seen before."""
+    client = Sandbox().client()
+    async with hub.watch(client) as watcher:
+        assert await anext(watcher) == Starting()
+        assert not await is_told_already(hub, client, event_id(Expired(), watcher.version))
+
+
+# Drawings.
 
 
 class Drawing(str):

@@ -88,30 +88,28 @@ def test_a_phone_that_is_linked_already(sandbox: Sandbox, serve: Serve, listen: 
 def test_after_the_last_round_the_button_starts_again(
     sandbox: Sandbox, serve: Serve, listen: Listen
 ) -> None:
-    """And not before it is pressed, by whichever window."""
+    """It has to be pressed: pages that reconnect see the ending, and request no code."""
     url = serve(app_with(sandbox, quick(interval=1)))
     events, another = listen(f"{url}/whatsapp/events"), listen(f"{url}/whatsapp/events")
     assert events.until("expired") == {}
     another.until("expired")
-    time.sleep(0.5)
+    assert listen(f"{url}/whatsapp/events").until("expired") == {}
     assert codes_requested(sandbox) == 3
     assert httpx.post(f"{url}/whatsapp/restart").status_code == 204
-    for viewer in (events, another):
-        assert viewer.until("code")["round"] == 1
+    assert listen(f"{url}/whatsapp/events").until("code")["round"] == 1
 
 
-def test_a_failure_is_told_with_its_word_and_the_button_tries_again(
+def test_a_failure_is_told_with_its_error_code_and_the_button_tries_again(
     sandbox: Sandbox, serve: Serve, listen: Listen
 ) -> None:
-    """The stream goes on, so that a restart is seen."""
+    """It may be tried again at any time, since PlugChat set no limit."""
     sandbox.answer_next("unauthorized")
     url = serve(app_with(sandbox))
-    events = listen(f"{url}/whatsapp/events")
-    failed = events.until("failed")
-    assert failed["code"] == "authentication_error"
+    failed = listen(f"{url}/whatsapp/events").until("failed")
+    assert (failed["code"], failed["retry_at"]) == ("authentication_error", None)
     assert failed["message"]
     httpx.post(f"{url}/whatsapp/restart")
-    assert events.until("code")["round"] == 1
+    assert listen(f"{url}/whatsapp/events").until("code")["round"] == 1
 
 
 def test_a_late_viewer_is_told_what_is_left_of_the_code(
@@ -162,6 +160,7 @@ def test_the_symbol_is_drawn_once_a_code_and_not_once_a_viewer(
         viewer.until("connected")
     sandbox.disconnect("tenant-a")
     httpx.post(f"{url}/whatsapp/restart")
+    viewers = [listen(f"{url}/whatsapp/events") for _ in range(50)]
     assert {viewer.until("code")["svg"] for viewer in viewers} != {symbol}
     assert drawn == [1, 1]
 
@@ -206,6 +205,59 @@ def test_nothing_that_leaves_holds_the_token_or_the_text_of_a_code(
     left = f"{page.headers}{page.text}{events.response.headers}{code}"
     for secret in ("tenant-a", payload, payload.partition(",")[0], payload[-20:]):
         assert secret not in left
+
+
+# When a stream ends.
+
+
+def test_a_stream_ends_with_the_ending_that_it_told(
+    sandbox: Sandbox, serve: Serve, listen: Listen
+) -> None:
+    """Later sessions are seen only by those who pass the dependencies again."""
+    sandbox.answer_next("already_connected")
+    events = listen(serve(app_with(sandbox)) + "/whatsapp/events")
+    assert events.until("connected") == {"already": True}
+    assert "event:" not in events.rest()
+
+
+def test_each_event_has_an_id_of_its_state(sandbox: Sandbox, serve: Serve, listen: Listen) -> None:
+    """All who watch a session see the same."""
+    url = serve(app_with(sandbox))
+    streams = [listen(f"{url}/whatsapp/events") for _ in range(2)]
+    symbol = listen(f"{url}/whatsapp/events").until("code")["svg"]
+    [code] = {stream.id_of("code") for stream in streams}
+    assert sandbox.scan(read_symbol(symbol))
+    [ending] = {stream.id_of("connected") for stream in streams}
+    assert code != ending
+
+
+def test_a_browser_that_reconnects_after_an_ending_is_told_to_stop(
+    sandbox: Sandbox, serve: Serve, listen: Listen
+) -> None:
+    """An `EventSource` that nobody closes makes one more request, and no call of the API."""
+    sandbox.answer_next("unauthorized")
+    address = serve(app_with(sandbox)) + "/whatsapp/events"
+    known = {"last-event-id": listen(address).id_of("failed")}
+    calls = len(sandbox.calls)
+    again = httpx.get(address, headers=known)
+    assert (again.status_code, again.content) == (204, b"")
+    assert "no-store" in again.headers["cache-control"]
+    assert httpx.get(address, headers={**known, "tenant": "forgotten"}).status_code == 204
+    assert len(sandbox.calls) == calls
+
+
+def test_a_browser_that_reconnects_to_a_running_session_sees_it(
+    sandbox: Sandbox, serve: Serve, listen: Listen
+) -> None:
+    """Whatever it saw last, be it an ending."""
+    sandbox.answer_next("unauthorized")
+    url = serve(app_with(sandbox))
+    ending = listen(f"{url}/whatsapp/events").id_of("failed")
+    httpx.post(f"{url}/whatsapp/restart")
+    current = listen(f"{url}/whatsapp/events").id_of("code")
+    for seen in (ending, current):
+        again = listen(f"{url}/whatsapp/events", headers={"last-event-id": seen})
+        assert again.until("code")["round"] == 1
 
 
 # Who gets in.
@@ -333,6 +385,15 @@ def test_nothing_is_kept_and_nothing_is_told_on(
         assert "frame-ancestors 'self'" in response.headers["content-security-policy"]
 
 
+def test_no_proxy_compresses_or_holds_back_the_events(
+    sandbox: Sandbox, serve: Serve, listen: Listen
+) -> None:
+    """Nginx buffers responses, and others compress them, unless they are told not to."""
+    headers = listen(serve(app_with(sandbox)) + "/whatsapp/events").response.headers
+    assert {"no-store", "no-transform"} <= set(headers["cache-control"].split(", "))
+    assert set(headers["x-accel-buffering"].split(", ")) == {"no"}
+
+
 # Where the page may live.
 
 
@@ -419,12 +480,35 @@ def test_the_routes_are_described_for_other_front_ends(sandbox: Sandbox) -> None
         for method, operation in operations.items()
     }
     assert answers == {
-        "/whatsapp/events": ("get", {"200", "503"}),
+        "/whatsapp/events": ("get", {"200", "204", "503"}),
         "/whatsapp/restart": ("post", {"204", "403"}),
         "/whatsapp/qr.svg": ("get", {"200", "404"}),
     }
     picture = paths["/whatsapp/qr.svg"]["get"]["responses"]["200"]
     assert set(picture["content"]) == {"image/svg+xml"}
+
+
+def test_the_events_are_described_for_other_front_ends(
+    sandbox: Sandbox, serve: Serve, listen: Listen
+) -> None:
+    """Each event has a schema, with a description of each field, and keeps to it."""
+    sandbox.answer_next("unauthorized")
+    app = app_with(sandbox)
+    document = app.openapi()
+    content = document["paths"]["/whatsapp/events"]["get"]["responses"]["200"]["content"]
+    schema = content["text/event-stream"]["schema"]["items"]
+    assert set(schema["discriminator"]["mapping"]) == {
+        *("starting", "code", "connected", "expired", "failed")
+    }
+    schemas = document["components"]["schemas"]
+    described = {name: each for name, each in schemas.items() if name.startswith("Pairing")}
+    for name, each in described.items():
+        assert each["description"], name
+        for field, its_schema in each["properties"].items():
+            assert field in {"event", "data"} or its_schema["description"], (name, field)
+    data = described["PairingFailedEvent"]["properties"]["data"]["$ref"].rpartition("/")[2]
+    failed = listen(serve(app) + "/whatsapp/events").until("failed")
+    assert set(failed) == set(described[data]["required"])
 
 
 # When viewers are gone.
