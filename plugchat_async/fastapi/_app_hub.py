@@ -12,15 +12,18 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from plugchat_async._end_hook import OnEnd
+
 # A page on which one phone is linked has a few viewers; more than this is a loop or an attack.
 _MAX_WATCHERS = 100
 
 
 class AppHub:
-    """Hold the hub that was given, or one of the app's own while the app runs."""
+    """The hub of an app: the one passed in, or a separate one for as long as the app runs."""
 
-    def __init__(self, given: PairingHub | None) -> None:
+    def __init__(self, given: PairingHub | None, on_end: OnEnd | None = None) -> None:
         self._hub = given
+        self._on_end = on_end
 
     @property
     def hub(self) -> PairingHub:
@@ -43,7 +46,7 @@ class AppHub:
         if self._hub is not None:
             yield
             return
-        async with PairingHub(max_watchers=_MAX_WATCHERS) as hub:
+        async with PairingHub(max_watchers=_MAX_WATCHERS, on_end=self._on_end) as hub:
             self._hub = hub
             try:
                 yield

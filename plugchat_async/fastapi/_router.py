@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import anyio
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request, Response, params
@@ -16,6 +16,9 @@ from ._origins import require_same_origin
 from ._page import PairingPage
 from ._security_headers import SECURITY_HEADERS
 from ._stopping import Stopping
+
+if TYPE_CHECKING:
+    from plugchat_async._end_hook import OnEnd
 
 ClientDependency: TypeAlias = (
     Callable[..., AsyncPlugChat]
@@ -41,6 +44,7 @@ def pairing_router(
     *,
     dependencies: Sequence[params.Depends],
     hub: PairingHub | None = None,
+    on_end: "OnEnd | None" = None,
 ) -> APIRouter:
     """Make the page on which a tenant links a phone, to be included with a prefix.
 
@@ -66,15 +70,19 @@ def pairing_router(
             not closed. None gives the router a hub of its own, with the usual settings and at most
             100 watchers an instance, for as long as the app runs. A mounted app has no lifespan,
             so there it takes a hub of the outer app's.
+        on_end: Called with the client and a `PairingEnd` once for each session, before a page is
+            told, as the hub's. Not together with `hub`, which has its own.
 
     Returns:
         The router. Watchers beyond the hub's limit get 503 with `Retry-After`.
 
     Raises:
-        TypeError: `dependencies` is not a sequence of `Depends(...)`, or `hub` not a `PairingHub`.
+        TypeError: `dependencies` is not a sequence of `Depends(...)`, `hub` not a `PairingHub`, or
+            `on_end` not callable.
+        ValueError: Both `hub` and `on_end` are given.
     """
-    _check(dependencies, hub)
-    app_hub = AppHub(hub)
+    _check(dependencies, hub, on_end)
+    app_hub = AppHub(hub, on_end)
     stopping = Stopping()
     drawings = Drawings()
     pairing_page = PairingPage()
@@ -157,7 +165,7 @@ def pairing_router(
     return router
 
 
-def _check(dependencies: Sequence[object] | None, hub: object) -> None:
+def _check(dependencies: Sequence[object] | None, hub: object, on_end: object) -> None:
     # FastAPI takes None for no dependencies, and would leave the page open without a word.
     if not isinstance(dependencies, Sequence) or not all(
         isinstance(each, params.Depends) for each in dependencies
@@ -168,3 +176,7 @@ def _check(dependencies: Sequence[object] | None, hub: object) -> None:
         )
     if hub is not None and not isinstance(hub, PairingHub):
         raise TypeError(f"hub must be a PairingHub or None, not {type(hub).__name__}")
+    if on_end is not None and not callable(on_end):
+        raise TypeError(f"on_end must be a function or None, not {type(on_end).__name__}")
+    if hub is not None and on_end is not None:
+        raise ValueError("give on_end to the hub instead: hub=PairingHub(on_end=...)")

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request, Response
 
-from plugchat_async import AsyncPlugChat, PairingEnd, PairingHub, QRCode
+from plugchat_async import AsyncPlugChat, PairingEnd, PairingHub, PairingOutcome, QRCode
 from plugchat_async.fastapi import pairing_router
 from plugchat_async.sandbox import Sandbox
 from tests.camera import read_symbol
@@ -260,6 +260,29 @@ def test_a_browser_that_reconnects_to_a_running_session_sees_it(
         assert again.until("code")["round"] == 1
 
 
+def test_what_the_app_stores_at_an_ending_is_there_when_a_page_is_told(
+    sandbox: Sandbox, serve: Serve, listen: Listen
+) -> None:
+    """The function is called once, whoever watches."""
+    stored: list[PairingEnd] = []
+
+    async def remember(_: AsyncPlugChat, ending: PairingEnd) -> None:
+        stored.append(ending)
+
+    app = FastAPI()
+    client = sandbox.client("tenant-a")
+    app.include_router(
+        pairing_router(lambda: client, dependencies=[], on_end=remember), prefix="/whatsapp"
+    )
+    address = serve(app) + "/whatsapp/events"
+    viewers = [listen(address) for _ in range(3)]
+    [symbol] = {viewer.until("code")["svg"] for viewer in viewers}
+    assert sandbox.scan(read_symbol(symbol))
+    for viewer in viewers:
+        viewer.until("connected")
+        assert [ending.outcome for ending in stored] == [PairingOutcome.CONNECTED]
+
+
 # Who gets in.
 
 
@@ -321,6 +344,7 @@ def test_the_choice_to_leave_the_page_open_is_written_out(sandbox: Sandbox) -> N
         {"dependencies": Depends(refuse)},
         {"dependencies": [refuse]},
         {"dependencies": [], "hub": "a hub"},
+        {"dependencies": [], "on_end": "a function"},
     ],
 )
 def test_a_router_that_was_told_nonsense_is_refused_at_once(
@@ -329,6 +353,14 @@ def test_a_router_that_was_told_nonsense_is_refused_at_once(
     """Above all, nothing but an empty list leaves the page open."""
     with pytest.raises(TypeError, match="must be a"):
         pairing_router(sandbox.client, **arguments)  # type: ignore[arg-type]  # on purpose
+
+
+def test_a_hub_has_its_own_on_end(sandbox: Sandbox) -> None:
+    """It would be unclear which of two is called."""
+    with pytest.raises(ValueError, match=r"PairingHub\(on_end="):
+        pairing_router(
+            sandbox.client, dependencies=[], hub=PairingHub(), on_end=lambda _, ending: None
+        )
 
 
 def test_a_button_of_another_origin_is_refused(
