@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
+import anyio
 import httpx
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request, Response
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from fastapi import params
+    from starlette.types import Message, Scope
 
     from .conftest import Listen, Serve, Serving
 
@@ -546,6 +549,38 @@ def test_the_events_are_described_for_other_front_ends(
 # When viewers are gone.
 
 
+async def stay_connected() -> Message:
+    """Receive nothing, as from a browser that waits."""
+    await anyio.sleep_forever()
+    raise AssertionError
+
+
+async def be_stuck(_: Message) -> None:
+    """Send nothing, as to a browser that does not read."""
+    await anyio.sleep_forever()
+
+
+class Reading:
+    """Reading of a stream of codes, that measures the memory in use between two of them."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self._codes = 0
+        self._first = first
+        self._last = last
+        self.done = anyio.Event()
+        self.growth = 0
+
+    async def send(self, message: Message) -> None:
+        """Count what was sent."""
+        self._codes += b"event: code" in message.get("body", b"")
+        if self._codes == self._first and not tracemalloc.is_tracing():
+            tracemalloc.start()
+        if self._codes == self._last and not self.done.is_set():
+            self.growth, _ = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            self.done.set()
+
+
 async def untouched(
     request: Request, call_next: Callable[[Request], Awaitable[Response]]
 ) -> Response:
@@ -575,6 +610,24 @@ def test_a_browser_that_vanishes_leaves_its_place_to_another(
                 status = answer.status_code
     assert status == 200
     assert codes_requested(sandbox) == 1
+
+
+@pytest.mark.anyio
+async def test_readers_that_are_stuck_hold_nobody_up(sandbox: Sandbox) -> None:
+    """Nor is anything kept for them: they miss what they do not read."""
+    hub = quick(interval=0.001, max_rounds=100_000, status_interval=None)
+    app = app_with(sandbox, hub)
+    scope = {"type": "http", "method": "GET", "path": "/whatsapp/events", "headers": []}
+    request: Scope = {**scope, "query_string": b"", "root_path": "", "http_version": "1.1"}
+    reading = Reading(10, 40)
+    async with app.router.lifespan_context(app), anyio.create_task_group() as browsers:
+        for _ in range(50):
+            browsers.start_soon(app, dict(request), stay_connected, be_stuck)
+        browsers.start_soon(app, dict(request), stay_connected, reading.send)
+        await reading.done.wait()
+        browsers.cancel_scope.cancel()
+    # Thirty codes of some kilobytes for each of the fifty would be many times as much.
+    assert reading.growth < 2**20
 
 
 def test_the_poller_ends_after_the_last_viewer(
