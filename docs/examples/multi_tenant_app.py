@@ -4,10 +4,9 @@ Install the package with the extra [fastapi] as docs/installation.md describes, 
 
     pip install uvicorn
     TENANT_TOKENS='{"acme": "token of acme", "globex": "token of globex"}' \
-        uvicorn multi_tenant_app:app --timeout-graceful-shutdown 1
+        uvicorn multi_tenant_app:app
 
-Then open http://127.0.0.1:8000. Streams of events stay open as long as somebody looks, so without
-the time-out uvicorn would not stop before the last window is closed.
+Then open http://127.0.0.1:8000.
 """
 
 from __future__ import annotations

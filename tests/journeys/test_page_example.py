@@ -38,7 +38,7 @@ def example(plugchat_url: str) -> Generator[str]:
         port, descriptor = listener.getsockname()[1], listener.fileno()
         command = [sys.executable, "-m", "uvicorn", "multi_tenant_app:app", f"--fd={descriptor}"]
         process = subprocess.Popen(
-            [*command, "--timeout-graceful-shutdown=1"],
+            command,
             cwd=EXAMPLES,
             env={
                 **os.environ,
