@@ -6,7 +6,7 @@ The events are public: their names, fields and types change only as the Python n
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, assert_never
 from weakref import WeakKeyDictionary
 
 import anyio
@@ -185,6 +185,8 @@ async def _describe(state: PairingState, identifier: str, drawings: Drawings) ->
         case Failed(code=code, message=message, retry_at=retry_at):
             failure = PairingFailure(code=code, message=message, retry_at=retry_at)
             return PairingFailedEvent(id=identifier, data=failure)
+        case _:
+            assert_never(state)
 
 
 async def _describe_code(code: QRCode, drawings: Drawings) -> PairingCode:
