@@ -9,13 +9,20 @@ from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
+import httpx
 import pytest
+from fastapi import FastAPI
 
+from plugchat_async import PairingHub
+from plugchat_async.fastapi import pairing_router
 from plugchat_async.fastapi._stopping import SIGNALS, Stopping
+from tests.eventually import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from types import FrameType
+
+    from plugchat_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.anyio
 
@@ -199,3 +206,52 @@ def test_no_handler_is_installed_from_another_thread(server: Server) -> None:
     thread.start()
     thread.join()
     assert found == [server.handle]
+
+
+# The router.
+
+
+async def _signalled_while_open(app: FastAPI, sandbox: Sandbox) -> httpx.Response:
+    """Open a stream, send SIGTERM once it shows a session, and return the whole response."""
+    responses = []
+    transport = httpx.ASGITransport(app)
+    async with (
+        httpx.AsyncClient(transport=transport, base_url="http://app") as browser,
+        anyio.create_task_group() as tasks,
+    ):
+
+        async def look() -> None:
+            responses.append(await browser.get("/whatsapp/events"))
+
+        tasks.start_soon(look)
+        await eventually(lambda: sandbox.calls)
+        signal.raise_signal(signal.SIGTERM)
+    return responses[0]
+
+
+async def test_the_streams_of_an_app_end_when_its_server_is_told_to_stop(
+    server: Server, sandbox: Sandbox
+) -> None:
+    """Pages that come in the meantime get the end of their streams as well, and try again."""
+    app = FastAPI()
+    client = sandbox.client()
+    app.include_router(pairing_router(lambda: client, dependencies=[]), prefix="/whatsapp")
+    async with app.router.lifespan_context(app):
+        first = await _signalled_while_open(app, sandbox)
+        second = await _signalled_while_open(app, sandbox)
+    assert "event: " in first.text
+    assert second.is_success
+    assert signal.getsignal(signal.SIGTERM) == server.handle
+
+
+async def test_the_streams_of_a_mounted_app_end_as_well(server: Server, sandbox: Sandbox) -> None:
+    """It has no lifespan: the handler is in place while a stream is open."""
+    outer, inner = FastAPI(), FastAPI()
+    client, hub = sandbox.client(), PairingHub()
+    router = pairing_router(lambda: client, dependencies=[], hub=hub)
+    inner.include_router(router, prefix="/whatsapp")
+    outer.mount("", inner)
+    async with hub:
+        response = await _signalled_while_open(outer, sandbox)
+    assert "event: " in response.text
+    assert signal.getsignal(signal.SIGTERM) == server.handle
