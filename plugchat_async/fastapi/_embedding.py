@@ -1,0 +1,45 @@
+"""Origins whose pages may frame the page. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_ORIGIN = (
+    r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[\w-]+(?:\.[\w-]+)*)(?::(?P<port>\d{1,5}))?"
+)
+_USUAL_PORTS = {"http": "80", "https": "443"}
+_MAX_PORT = 65535
+
+
+def check_origins(origins: Sequence[str]) -> tuple[str, ...]:
+    """Return origins as a browser writes them.
+
+    Args:
+        origins: Each a scheme, a host and, unless it is the scheme's own, a port.
+
+    Raises:
+        TypeError: It is not a sequence of str.
+        ValueError: One is not an origin, or has a wildcard.
+    """
+    if isinstance(origins, str) or not isinstance(origins, Sequence):
+        raise TypeError('embed_in must be a list of origins, such as ["https://app.example"]')
+    return tuple(_check_origin(origin) for origin in origins)
+
+
+def _check_origin(origin: str) -> str:
+    if not isinstance(origin, str):
+        raise TypeError(f"embed_in: an origin must be a str, not {type(origin).__name__}")
+    if "*" in origin:
+        raise ValueError(
+            f"embed_in: {origin!r} has a wildcard, and would let sites frame the page that you"
+            " don't know: list each origin"
+        )
+    parts = re.fullmatch(_ORIGIN, origin.lower(), re.ASCII)
+    if parts is None or not 0 < int(parts["port"] or 1) <= _MAX_PORT:
+        raise ValueError(
+            f"embed_in: {origin!r} is not an origin: write scheme, host and port, and no path,"
+            " such as https://app.example or http://localhost:3000"
+        )
+    scheme, host, port = parts.groups()
+    return f"{scheme}://{host}" + ("" if port in {None, _USUAL_PORTS[scheme]} else f":{int(port)}")
