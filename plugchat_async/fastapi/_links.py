@@ -1,0 +1,155 @@
+"""Signed links that open the page without a login."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+from fastapi import HTTPException, Path
+from itsdangerous import BadData, URLSafeSerializer
+from pydantic import AwareDatetime, BaseModel, ConfigDict, SecretStr, ValidationError
+
+from ._return_url import check_return_url
+from ._security_headers import SECURITY_HEADERS
+
+_MIN_SECRET = 32
+_MAX_SUBJECT = 256
+# A longer one was not made here, and is not worth the hash.
+_MAX_TICKET = 16_384
+
+# A secret that also signs other things of the app makes no tickets there.
+_SALT = "plugchat_async.fastapi.PairingLinks"
+
+
+class PairingTicket(BaseModel):
+    """What a signed link says of its holder.
+
+    Attributes:
+        subject: Whose instance it is about, in the app's own terms, such as a tenant's id.
+        return_url: The address to go on to after a scan; None leaves it to the router.
+        expires_at: The time from which on the link is refused.
+    """
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    subject: str
+    return_url: str | None = None
+    expires_at: AwareDatetime
+
+
+class RefusedTicket(HTTPException):
+    """Raised for a link that was not made with one of the secrets (404), or has expired (410)."""
+
+    def __init__(self, status_code: Literal[404, 410]) -> None:
+        detail = "this link is not valid" if status_code == 404 else "this link has expired"
+        super().__init__(status_code, detail, SECURITY_HEADERS)
+
+
+class PairingLinks:
+    """Maker and checker of signed links to the page, for people without a login.
+
+    Include the router with a prefix that ends in `/{ticket}`, and take the `PairingTicket` in
+    `get_client` by `Depends(links)`. Whoever holds a link can link a phone until it expires, as
+    often as they like. A link is signed, not encrypted: its holder can read the subject.
+
+    Args:
+        secret: At least 32 characters that nobody can guess, as of `secrets.token_urlsafe(32)`.
+            Several to change it: the first signs, and all are accepted.
+        lifetime: How long a link is valid, if `create()` does not say otherwise.
+
+    Raises:
+        ValueError: A secret is too short, there is none, or the lifetime is not positive.
+        TypeError: An argument is of the wrong type.
+    """
+
+    def __init__(
+        self,
+        secret: str | SecretStr | Sequence[str | SecretStr],
+        lifetime: timedelta = timedelta(hours=24),
+    ) -> None:
+        # Sealed first, so that no traceback that renders locals can show it.
+        secret = _seal(secret)
+        if not secret:
+            raise ValueError("secret is an empty list: there is nothing to sign with")
+        for each in secret:
+            _check_secret(each)
+        self._lifetime = _check_lifetime(lifetime)
+        self._serializer: URLSafeSerializer = URLSafeSerializer(
+            # Of several, itsdangerous signs with the last.
+            [each.get_secret_value() for each in reversed(secret)],
+            salt=_SALT,
+            signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"},
+        )
+
+    def create(
+        self, subject: str, return_url: str | None = None, lifetime: timedelta | None = None
+    ) -> str:
+        """Return a new ticket, to be put at the end of the page's address.
+
+        Args:
+            subject: Whose instance it is about, in the app's own terms: 1 to 256 characters, and
+                nothing secret.
+            return_url: A path or an http(s) URL to go on to after a scan, instead of the router's.
+            lifetime: How long the ticket is valid; None takes that of the links.
+
+        Raises:
+            ValueError: An argument is out of range, or `return_url` not such an address.
+            TypeError: An argument is of the wrong type.
+        """
+        if not isinstance(subject, str):
+            raise TypeError(f"subject must be a str, not {type(subject).__name__}")
+        if not 0 < len(subject) <= _MAX_SUBJECT:
+            raise ValueError(f"subject must have 1 to {_MAX_SUBJECT} characters: use an id")
+        lifetime = self._lifetime if lifetime is None else _check_lifetime(lifetime)
+        ticket = PairingTicket(
+            subject=subject,
+            return_url=None if return_url is None else check_return_url(return_url),
+            expires_at=datetime.now(UTC) + lifetime,
+        )
+        return self._serializer.dumps(ticket.model_dump(mode="json", exclude_none=True))
+
+    def __call__(self, ticket: Annotated[str, Path()]) -> PairingTicket:
+        """Return what a ticket says, as a dependency of FastAPI.
+
+        Args:
+            ticket: The last part of the prefix.
+
+        Raises:
+            HTTPException: 404 for a ticket that was not made with one of the secrets, 410 for one
+                that has expired.
+        """
+        if len(ticket) > _MAX_TICKET or not ticket.isascii():
+            raise RefusedTicket(404)
+        try:
+            said = PairingTicket.model_validate(self._serializer.loads(ticket))
+        except (BadData, ValidationError):
+            raise RefusedTicket(404) from None
+        if said.expires_at <= datetime.now(UTC):
+            raise RefusedTicket(410)
+        return said
+
+
+def _seal(secret: str | SecretStr | Sequence[str | SecretStr]) -> list[SecretStr]:
+    if isinstance(secret, str | SecretStr):
+        secret = [secret]
+    if not isinstance(secret, list | tuple) or not all(
+        isinstance(each, str | SecretStr) for each in secret
+    ):
+        raise TypeError("secret must be a str, or a list of them")
+    return [each if isinstance(each, SecretStr) else SecretStr(each) for each in secret]
+
+
+def _check_secret(secret: SecretStr) -> None:
+    if len(secret) < _MIN_SECRET:
+        raise ValueError(
+            f"secret must have at least {_MIN_SECRET} characters:"
+            ' make one with `python -c "import secrets; print(secrets.token_urlsafe(32))"`'
+        )
+
+
+def _check_lifetime(lifetime: timedelta) -> timedelta:
+    if not isinstance(lifetime, timedelta):
+        raise TypeError(f"lifetime must be a timedelta, not {type(lifetime).__name__}")
+    if not timedelta() < lifetime <= timedelta(days=366):
+        raise ValueError("lifetime must be more than nothing, and a year at most")
+    return lifetime
