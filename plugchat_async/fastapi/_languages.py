@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final, Literal, TypeAlias
 
-Language: TypeAlias = Literal["en", "pt-BR"]
+Language: TypeAlias = Literal["en", "pt-BR", "es"]
 
-LANGUAGES: Final[tuple[Language, ...]] = ("en", "pt-BR")
+LANGUAGES: Final[tuple[Language, ...]] = ("en", "pt-BR", "es")
 
 
 def negotiate(accept_language: str) -> Language:
-    """Choose what the browser likes best, and English where it likes none of them.
+    """Choose what the browser likes best, and English if it likes none of them.
 
     Args:
         accept_language: The header `Accept-Language`; empty where there was none.

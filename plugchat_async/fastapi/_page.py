@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import secrets
-import tomllib
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jinja2
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
-from ._languages import LANGUAGES, negotiate
+from ._embedding import check_origins
+from ._languages import negotiate
+from ._theme import PairingTheme
+from ._words import emphasised, words_with
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from ._words import OwnWords
 
 _ASSETS = files("plugchat_async.fastapi").joinpath("page")
+_TEMPLATES = ("page.html", "notice.html", "head.html", "header.html")
 
 _CONTENT_SECURITY_POLICY = "; ".join(
     [
@@ -27,52 +32,117 @@ _CONTENT_SECURITY_POLICY = "; ".join(
         "img-src data:",
         "base-uri 'none'",
         "form-action 'none'",
-        "frame-ancestors 'self'",
+        "frame-ancestors {ancestors}",
     ]
 )
 
 
 class PairingPage:
-    """Hold the template and what goes into it, read once."""
+    """Template of the page, and what goes into it.
 
-    def __init__(self) -> None:
+    Args:
+        theme: The product's name and colours; None for the page's own.
+        words: Sentences by language and name, instead of the page's own.
+        embed_in: Origins whose pages may frame it, beside its own.
+        begins_with_button: Whether it shows a button before it asks for a code.
+
+    Raises:
+        ValueError: A word or an origin is not one that the page can use.
+        TypeError: An argument is of the wrong type.
+    """
+
+    def __init__(
+        self,
+        *,
+        theme: PairingTheme | None = None,
+        words: OwnWords | None = None,
+        embed_in: Sequence[str] = (),
+        begins_with_button: bool = False,
+    ) -> None:
+        if theme is not None and not isinstance(theme, PairingTheme):
+            raise TypeError(f"theme must be a PairingTheme or None, not {type(theme).__name__}")
+        self._words = words_with(words)
+        self._origins = check_origins(embed_in)
+        self._begins_with_button = begins_with_button
         environment = jinja2.Environment(
-            loader=jinja2.FunctionLoader(_read),
+            # Read now: a request waits for no file.
+            loader=jinja2.DictLoader({name: _read(name) for name in _TEMPLATES}),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._template = environment.get_template("page.html")
-        # These two are ours, and are code: escaped, they would be none. Hence the S704.
-        self._code = {name: Markup(_read(f"page.{name}")) for name in ("css", "js")}  # noqa: S704
-        self._words = {language: read_words(language) for language in LANGUAGES}
+        environment.filters["emphasised"] = emphasised
+        self._everywhere: dict[str, object] = {
+            # These two are ours, and are code: escaped, they would be none. Hence the S704.
+            **{name: Markup(_read(f"page.{name}")) for name in ("css", "js")},  # noqa: S704
+            "theme": PairingTheme() if theme is None else theme,
+        }
+        self._page = environment.get_template("page.html")
+        self._notice = environment.get_template("notice.html")
 
-    def response(self, accept_language: str, headers: Mapping[str, str]) -> HTMLResponse:
-        """Write the page in the language that the browser likes best.
+    def response(
+        self, accept_language: str, headers: Mapping[str, str], *, return_url: str | None = None
+    ) -> HTMLResponse:
+        """Return the page in the language that the browser likes best.
 
         Args:
             accept_language: The header `Accept-Language`; empty where there was none.
             headers: Further headers of the response.
+            return_url: The checked address to go on to after a scan.
         """
         language = negotiate(accept_language)
+        settings = {
+            "words": self._words[language],
+            "return_url": return_url,
+            "embed_in": self._origins,
+            "begins_with_button": self._begins_with_button,
+        }
+        return self._respond(self._page, language, headers, settings=settings)
+
+    def notice(
+        self, name: str, accept_language: str, headers: Mapping[str, str], *, status_code: int
+    ) -> HTMLResponse:
+        """Return a page that says why there is nothing to scan, without a script.
+
+        Args:
+            name: The table of its headline and advice among the words.
+            accept_language: The header `Accept-Language`; empty where there was none.
+            headers: Further headers of the response.
+            status_code: The status of the response.
+        """
+        language = negotiate(accept_language)
+        notice = self._words[language][name]
+        return self._respond(self._notice, language, headers, status_code, notice=notice)
+
+    def _respond(
+        self,
+        template: jinja2.Template,
+        language: str,
+        headers: Mapping[str, str],
+        status_code: int = 200,
+        **values: object,
+    ) -> HTMLResponse:
         nonce = secrets.token_urlsafe(16)
+        policy = _CONTENT_SECURITY_POLICY.format(
+            nonce=nonce, ancestors=" ".join(["'self'", *self._origins])
+        )
         return HTMLResponse(
-            self._template.render(
-                **self._code, language=language, nonce=nonce, words=self._words[language]
+            template.render(
+                **self._everywhere,
+                language=language,
+                nonce=nonce,
+                words=self._words[language],
+                **values,
             ),
+            status_code,
             headers={
                 **headers,
                 "Content-Language": language,
-                "Content-Security-Policy": _CONTENT_SECURITY_POLICY.format(nonce=nonce),
+                "Content-Security-Policy": policy,
                 "Vary": "Accept-Language",
             },
         )
-
-
-def read_words(language: str) -> dict[str, Any]:
-    """Read what the page says in a language."""
-    return tomllib.loads(_read(f"{language}.toml"))
 
 
 def _read(name: str) -> str:

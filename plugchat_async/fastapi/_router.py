@@ -1,21 +1,35 @@
 """The routes: the page, its events, its button, its symbol."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import anyio
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request, Response, params
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from plugchat_async import AsyncPlugChat, PairingHub, ShowingCode, TooManyWatchers, Watcher
+from plugchat_async import (
+    AsyncPlugChat,
+    Expired,
+    Failed,
+    PairingHub,
+    ShowingCode,
+    TooManyWatchers,
+    Watcher,
+)
 
 from ._app_hub import AppHub
 from ._events import Drawings, PairingEvent, event, is_ending, is_told_already
+from ._links import PairingLinks, PairingTicket
 from ._origins import require_same_origin
 from ._page import PairingPage
+from ._page_route import page_route
+from ._return_url import check_return_url
 from ._security_headers import SECURITY_HEADERS
 from ._stopping import Stopping
+from ._theme import PairingTheme
+from ._words import OwnWords
 
 if TYPE_CHECKING:
     from plugchat_async._end_hook import OnEnd
@@ -26,6 +40,8 @@ ClientDependency: TypeAlias = (
     | Callable[..., Iterator[AsyncPlugChat]]
     | Callable[..., AsyncIterator[AsyncPlugChat]]
 )
+
+ReturnURL: TypeAlias = str | Callable[[Request], str | Awaitable[str | None] | None]
 
 # By then some of the windows that fill the limit may have been closed.
 _RETRY_AFTER_SECONDS = 10
@@ -45,6 +61,11 @@ def pairing_router(
     dependencies: Sequence[params.Depends],
     hub: PairingHub | None = None,
     on_end: "OnEnd | None" = None,
+    return_url: ReturnURL | None = None,
+    embed_in: Sequence[str] = (),
+    theme: PairingTheme | None = None,
+    words: OwnWords | None = None,
+    links: PairingLinks | None = None,
 ) -> APIRouter:
     """Make the page on which a tenant links a phone, to be included with a prefix.
 
@@ -53,7 +74,8 @@ def pairing_router(
     | `GET {prefix}` | the live page |
     | `GET {prefix}/events` | events: `starting`, `code`, `connected`, `expired`, `failed` |
     | `POST {prefix}/restart` | the button after an ending: 204, or 403 for another origin |
-    | `GET {prefix}/qr.svg` | the code on show: 404 where there is none; it starts no session |
+    | `GET {prefix}/qr.svg` | the current code: 404 if there is none; it starts no session |
+    | `POST {prefix}/start` | with `links` only, the button before the first code: 204, or 403 |
 
     An event stream ends with the session, after five minutes at the latest, and when the server is
     told to stop (SIGTERM, Ctrl-C), so that open pages do not hold it up. For the signal, the router
@@ -72,20 +94,36 @@ def pairing_router(
             so there it takes a hub of the outer app's.
         on_end: Called with the client and a `PairingEnd` once for each session, before a page is
             told, as the hub's. Not together with `hub`, which has its own.
+        return_url: Where the page goes after a scan: a path or an http(s) URL, or a function of
+            the request, sync or async, that returns one or None. Do not take it from the query:
+            anyone could send your users elsewhere.
+        embed_in: Origins whose pages may frame the page and are told its states by `postMessage`,
+            such as `["https://app.example"]`. The page's own origin may always frame it.
+        theme: The product's name, logo and colours.
+        words: Sentences instead of the page's own, by language and name, such as
+            `{"pt-BR": {"title": "Conecte sua loja"}}`.
+        links: Signed links, of which `get_client` takes the `PairingTicket` by `Depends(links)`.
+            Include the router with a prefix that ends in `/{ticket}`. The page then begins with a
+            button, and no code is requested before it is pressed.
 
     Returns:
         The router. Watchers beyond the hub's limit get 503 with `Retry-After`.
 
     Raises:
-        TypeError: `dependencies` is not a sequence of `Depends(...)`, `hub` not a `PairingHub`, or
-            `on_end` not callable.
-        ValueError: Both `hub` and `on_end` are given.
+        TypeError: An argument is of the wrong type; `dependencies` is a sequence of `Depends(...)`.
+        ValueError: Both `hub` and `on_end` are given, or the page can't use a word, an origin or the
+            return URL.
     """
     _check(dependencies, hub, on_end)
+    _check_return_url(return_url)
+    if links is not None and not isinstance(links, PairingLinks):
+        raise TypeError(f"links must be a PairingLinks or None, not {type(links).__name__}")
     app_hub = AppHub(hub, on_end)
     stopping = Stopping()
     drawings = Drawings()
-    pairing_page = PairingPage()
+    pairing_page = PairingPage(
+        theme=theme, words=words, embed_in=embed_in, begins_with_button=links is not None
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -95,10 +133,24 @@ def pairing_router(
 
     router = APIRouter(dependencies=dependencies, lifespan=lifespan)
 
-    @router.get("", include_in_schema=False, dependencies=[Depends(get_client)])
-    @router.get("/", include_in_schema=False, dependencies=[Depends(get_client)])
-    async def page(request: Request) -> Response:
-        return pairing_page.response(request.headers.get("accept-language", ""), SECURITY_HEADERS)
+    async def page(
+        request: Request,
+        ticket: Annotated[PairingTicket | None, Depends(links or _no_ticket)],
+    ) -> Response:
+        return pairing_page.response(
+            request.headers.get("accept-language", ""),
+            SECURITY_HEADERS,
+            return_url=await _return_url_of(request, ticket, return_url),
+        )
+
+    for path in ("", "/"):
+        router.add_api_route(
+            path,
+            page,
+            include_in_schema=False,
+            dependencies=[Depends(get_client)],
+            route_class_override=page_route(pairing_page),
+        )
 
     async def watch(
         client: Annotated[AsyncPlugChat, Depends(get_client)],
@@ -106,24 +158,24 @@ def pairing_router(
         last_event_id: Annotated[str, Header(description="`id` of the last event seen")] = "",
     ) -> AsyncIterator[Watcher]:
         response.headers.update(_STREAM_HEADERS)
-        async with AsyncExitStack() as stack:
-            try:
-                if await is_told_already(app_hub.hub, client, last_event_id):
-                    raise HTTPException(204, headers=SECURITY_HEADERS)
-                # A mounted app has no lifespan.
-                stack.enter_context(stopping.listening())
-                watcher = await stack.enter_async_context(app_hub.hub.watch(client))
-            except TooManyWatchers as error:
-                come_back = {"Retry-After": str(_RETRY_AFTER_SECONDS)}
-                raise HTTPException(503, str(error), SECURITY_HEADERS | come_back) from error
-            yield watcher
+        if links is not None and await app_hub.hub.state(client) is None:
+            raise HTTPException(204, headers=SECURITY_HEADERS)
+        # A mounted app has no lifespan.
+        with _refusing_too_many(), stopping.listening():
+            if await is_told_already(app_hub.hub, client, last_event_id):
+                raise HTTPException(204, headers=SECURITY_HEADERS)
+            async with app_hub.hub.watch(client) as watcher:
+                yield watcher
 
     @router.get(
         "/events",
         response_class=EventSourceResponse,
         responses={
             200: {"model": list[PairingEvent], "description": "Events; the `data` of each is JSON"},
-            204: {"description": "`Last-Event-ID` is that of the present ending: stop"},
+            204: {
+                "description": "`Last-Event-ID` is that of the present ending, or, with `links`,"
+                " nobody has pressed the button: stop"
+            },
             503: {"description": "Too many watchers: come back after `Retry-After`"},
         },
     )
@@ -146,23 +198,76 @@ def pairing_router(
         await app_hub.hub.restart(client)
         return Response(status_code=204, headers=SECURITY_HEADERS)
 
+    if links is not None:
+
+        @router.post(
+            "/start",
+            status_code=204,
+            dependencies=[Depends(require_same_origin)],
+            responses={
+                403: {"description": "It came from a page of another origin"},
+                503: {"description": "Too many watchers: come back after `Retry-After`"},
+            },
+        )
+        async def start(client: Annotated[AsyncPlugChat, Depends(get_client)]) -> Response:
+            # What begins here lingers until the page's stream joins it.
+            with _refusing_too_many():
+                async with app_hub.hub.watch(client):
+                    if isinstance(await app_hub.hub.state(client), Expired | Failed):
+                        await app_hub.hub.restart(client)
+            return Response(status_code=204, headers=SECURITY_HEADERS)
+
     @router.get(
         "/qr.svg",
         response_class=Response,
         responses={
             200: {"content": {"image/svg+xml": {}}},
-            404: {"description": "No code is on show"},
+            404: {"description": "There is no code"},
         },
     )
     async def qr_svg(client: Annotated[AsyncPlugChat, Depends(get_client)]) -> Response:
         state = await app_hub.hub.state(client)
         if not isinstance(state, ShowingCode) or state.qr.is_expired:
-            raise HTTPException(404, "no code is on show", SECURITY_HEADERS)
+            raise HTTPException(404, "there is no code", SECURITY_HEADERS)
         return Response(
             await drawings.svg(state.qr), media_type="image/svg+xml", headers=SECURITY_HEADERS
         )
 
     return router
+
+
+@contextmanager
+def _refusing_too_many() -> Iterator[None]:
+    try:
+        yield
+    except TooManyWatchers as error:
+        come_back = {"Retry-After": str(_RETRY_AFTER_SECONDS)}
+        raise HTTPException(503, str(error), SECURITY_HEADERS | come_back) from error
+
+
+def _no_ticket() -> None:
+    """Take the place of links where there are none."""
+
+
+async def _return_url_of(
+    request: Request, ticket: PairingTicket | None, configured: ReturnURL | None
+) -> str | None:
+    if ticket is not None and ticket.return_url is not None:
+        return ticket.return_url
+    if configured is None or isinstance(configured, str):
+        return configured
+    url = configured(request)
+    if isawaitable(url):
+        url = await url
+    return None if url is None else check_return_url(url)
+
+
+def _check_return_url(return_url: object) -> None:
+    if isinstance(return_url, str):
+        check_return_url(return_url)
+    elif return_url is not None and not callable(return_url):
+        kind = type(return_url).__name__
+        raise TypeError(f"return_url must be a str or a function of the request, not {kind}")
 
 
 def _check(dependencies: Sequence[object] | None, hub: object, on_end: object) -> None:

@@ -5,11 +5,19 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from plugchat_async.fastapi._languages import LANGUAGES
-from plugchat_async.fastapi._page import PairingPage, read_words
+from plugchat_async.fastapi._page import PairingPage
+from plugchat_async.fastapi._theme import PairingTheme
+from plugchat_async.fastapi._words import read_words
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fastapi import Response
 
 
 class Parsed(HTMLParser):
@@ -38,9 +46,16 @@ def page() -> PairingPage:
     return PairingPage()
 
 
-def policy(page: PairingPage) -> tuple[dict[str, str], Parsed]:
-    """Give the page's CSP by directive, and the document that came with it."""
-    response = page.response("en", {})
+def settings_of(response: Response) -> dict[str, Any]:
+    """Return what the page's script is told."""
+    document = Parsed(bytes(response.body).decode())
+    settings: dict[str, Any] = json.loads(next(t for t in document.text if t.startswith("{")))
+    return settings
+
+
+def policy(page: PairingPage, response: Response | None = None) -> tuple[dict[str, str], Parsed]:
+    """Return the page's CSP by directive, and the document that came with it."""
+    response = response or page.response("en", {})
     directives = response.headers["content-security-policy"].split("; ")
     pairs = [directive.partition(" ") for directive in directives]
     return {name: value for name, _, value in pairs}, Parsed(bytes(response.body).decode())
@@ -64,7 +79,7 @@ def test_the_policy_is_strict(page: PairingPage) -> None:
     (style,) = document.of("style")
     data, script = document.of("script")
     assert style["nonce"] == script["nonce"] == nonce
-    assert data == {"type": "application/json", "id": "words"}
+    assert data == {"type": "application/json", "id": "settings"}
 
 
 def test_each_response_has_a_nonce_of_its_own(page: PairingPage) -> None:
@@ -92,17 +107,84 @@ def test_the_page_is_in_the_language_that_was_asked_for(page: PairingPage, langu
     assert response.headers["vary"] == "Accept-Language"
     assert response.headers["cache-control"] == "no-store"
     assert words["title"] in document.text
-    data = next(text for text in document.text if text.startswith("{"))
-    assert json.loads(data) == words
+    assert settings_of(response) == {
+        "words": words,
+        "return_url": None,
+        "embed_in": [],
+        "begins_with_button": False,
+    }
 
 
-def test_words_are_escaped(page: PairingPage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the template's library, in text as in data.
+def test_words_are_escaped() -> None:
+    """By the template's library, in text as in data."""
+    page = PairingPage(
+        words={"en": {"title": "</script><b>", "steps": {"each": ["<i>Tap</i> <b>OK</b>"]}}},
+        theme=PairingTheme(name="<i>Acme"),
+    )
+    for response in (
+        page.response("en", {}),
+        page.notice("expired_link", "en", {}, status_code=410),
+    ):
+        body = bytes(response.body).decode()
+        assert "</script><b>" not in body
+        assert "<i>" not in body
+        assert "&lt;/script&gt;&lt;b&gt;" in body
+    assert "&lt;i&gt;Tap&lt;/i&gt; <b>OK</b>" in bytes(page.response("en", {}).body).decode()
 
-    They are put into the page itself: its own words hold no markup, and it takes no others.
-    """
-    words = {**read_words("en"), "title": "</script><b>"}
-    monkeypatch.setitem(page._words, "en", words)
-    body = bytes(page.response("en", {}).body).decode()
-    assert "</script><b>" not in body
-    assert "&lt;/script&gt;&lt;b&gt;" in body
+
+def test_the_script_is_told_where_to_go_and_whom_to_tell() -> None:
+    """What the app has chosen, in data."""
+    page = PairingPage(embed_in=["https://app.example:443"], begins_with_button=True)
+    response = page.response("en", {}, return_url="/next?a=1&b=2")
+    settings = settings_of(response)
+    assert settings["embed_in"] == ["https://app.example"]
+    assert settings["begins_with_button"]
+    assert settings["return_url"] == "/next?a=1&b=2"
+    directives, document = policy(page, response)
+    assert directives["frame-ancestors"] == "'self' https://app.example"
+    (link,) = document.of("a")
+    assert link["href"] == "/next?a=1&b=2"
+
+
+def test_the_page_without_a_return_url_leads_nowhere(page: PairingPage) -> None:
+    """There is no link that does nothing."""
+    assert policy(page)[1].of("a") == []
+
+
+def test_the_page_has_a_products_clothes(tmp_path: Path) -> None:
+    """Its name, its logo and its colours, all inside of the document."""
+    logo = tmp_path / "logo.svg"
+    logo.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>', "utf-8")
+    theme = PairingTheme(name="Acme", logo=logo, accent="#5b21b6", show_title=False)
+    directives, document = policy(PairingPage(theme=theme))
+    (image,) = document.of("img")
+    assert image == {"src": theme.logo_uri, "alt": "Acme"}
+    assert directives["img-src"] == "data:"
+    assert document.of("h1") == [{"class": "unseen"}]
+    assert "Link your WhatsApp · Acme" in document.text
+    assert any("--accent: #5b21b6;" in text for text in document.text)
+    without_logo = policy(PairingPage(theme=PairingTheme(name="Acme")))[1]
+    assert "Acme" in without_logo.text
+    nameless = policy(PairingPage(theme=PairingTheme(logo=logo)))[1]
+    assert nameless.of("img") == [{"src": theme.logo_uri, "alt": ""}]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", ["invalid_link", "expired_link"])
+def test_a_notice_says_why_there_is_nothing_to_scan(language: str, name: str) -> None:
+    """In words, in each language, with nothing to run."""
+    page = PairingPage(embed_in=["https://app.example"])
+    response = page.notice(name, language, {"Cache-Control": "no-store"}, status_code=410)
+    directives, document = policy(page, response)
+    words: Any = read_words(language)
+    assert {words[name]["headline"], words[name]["advice"]} <= set(document.text)
+    assert response.status_code == 410
+    assert response.headers["cache-control"] == "no-store"
+    assert document.of("script") == document.of("button") == []
+    assert directives["frame-ancestors"] == "'self' https://app.example"
+
+
+def test_a_theme_is_a_theme() -> None:
+    """And not its arguments."""
+    with pytest.raises(TypeError, match="theme must be a PairingTheme or None, not dict"):
+        PairingPage(theme={"accent": "#5b21b6"})  # type: ignore[arg-type]  # on purpose

@@ -1,14 +1,25 @@
 // The server's events say what to show; the connection's own troubles are told beside it.
 
-const words = JSON.parse(document.getElementById("words").textContent);
+const { words, return_url: returnUrl, embed_in: embedders, begins_with_button: beginsWithButton } =
+  JSON.parse(document.getElementById("settings").textContent);
 const page = document.querySelector("main");
-const [symbol, timer, ring, seconds, status, headline, advice, again, error, link] = [
-  "symbol", "timer", "ring", "seconds", "status", "headline", "advice", "again", "error", "link",
-].map((id) => document.getElementById(id));
+const [heading, symbol, timer, ring, seconds, status, headline, advice, again, next, error, link] = [
+  "h1", "#symbol", "#timer", "#ring", "#seconds", "#status", "#headline", "#advice", "#again",
+  "#next", "#error", "#link",
+].map((selector) => document.querySelector(selector));
+const title = document.title;
+
+document.getElementById("blocked").remove();
 
 // The page may be reached with or without a slash at its end, behind any prefix. What its query
 // tells the app, such as a tenant, the other routes have to know as well.
-const address = (name) => `${location.pathname.replace(/\/+$/, "")}/${name}${location.search}`;
+function address(name) {
+  const url = new URL(location.href);
+  // Set by its own property: as text, a path with two slashes in front would be a host.
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}/${name}`;
+  url.hash = "";
+  return url;
+}
 
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
@@ -17,18 +28,43 @@ function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-// What is on show.
+// The page that frames this one, if it is one of those that may.
+
+const isFramed = window.parent !== window;
+document.documentElement.classList.toggle("framed", isFramed);
+if (isFramed && next) next.target = "_top";
+
+function tellParent(type, details = {}) {
+  if (!isFramed) return;
+  const parentOrigin =
+    location.ancestorOrigins?.[0] ?? (document.referrer && new URL(document.referrer).origin);
+  // A browser that names no parent hands the message to the origin it is for, and to no other.
+  for (const origin of embedders) {
+    if (!parentOrigin || parentOrigin === origin) {
+      parent.postMessage({ source: "plugchat-pairing", version: 1, type, ...details }, origin);
+    }
+  }
+}
+
+new ResizeObserver(() => {
+  tellParent("resized", { height: Math.ceil(document.body.getBoundingClientRect().height) });
+}).observe(document.body);
+
+// The current state.
 
 function show(state, said, values = {}) {
   page.dataset.state = state;
   for (const part of page.querySelectorAll("[data-in]")) {
-    // Drawings have the attribute, and not the property of the same name.
-    part.toggleAttribute("hidden", !part.dataset.in.split(" ").includes(state));
+    part.hidden = !part.dataset.in.split(" ").includes(state);
   }
   write(headline, fill(said.headline, values));
   write(advice, fill(said.advice, values));
   write(again, said.button ?? "");
-  document.title = again.hidden ? words.title : `${headline.textContent} – ${words.title}`;
+  again.disabled = false;
+  const isOver = ["connected", "already_connected"].includes(state);
+  write(heading, isOver ? headline.textContent : words.title);
+  document.title =
+    isOver || !again.hidden ? title.replace(words.title, () => headline.textContent) : title;
 }
 
 const views = {
@@ -39,43 +75,105 @@ const views = {
     const drawing = new DOMParser().parseFromString(code.svg, "image/svg+xml").documentElement;
     symbol.replaceChildren(drawing);
     symbol.setAttribute("aria-label", fill(words.symbol, code));
-    countdown = { ends: Date.now() + 1000 * code.expires_in, livesFor: code.lives_for };
+    const now = Date.now();
+    const age = code.lives_for - code.expires_in;
+    const nextIn = code.next_in ?? code.expires_in;
+    countdown = {
+      ends: now + 1000 * nextIn,
+      expires: now + 1000 * code.expires_in,
+      lasts: age + nextIn,
+    };
     show("code", words.code, code);
     tick();
+    const { round, rounds, expires_in } = code;
+    tellParent("code", { round, rounds, expires_in });
   },
   connected({ already }) {
     close();
-    show("connected", already ? words.already_connected : words.connected);
+    if (already) {
+      show("already_connected", words.already_connected);
+    } else {
+      const { going_on, ...said } = words.connected;
+      show("connected", { ...said, advice: returnUrl ? going_on : said.advice });
+      // A frame leaves that to its parent.
+      if (returnUrl && !isFramed) setTimeout(() => location.assign(returnUrl), 2000);
+    }
+    tellParent("connected", { already });
   },
   expired() {
     close();
     show("expired", words.expired);
+    tellParent("expired");
   },
-  failed({ code }) {
+  failed({ code, retry_at }) {
     close();
+    retryAt = Date.parse(retry_at) || 0;
+    page.dataset.failure = code;
     write(error, fill(words.word_of_error, { code }));
     const said = words.failures[code] ?? words.failures.internal_error;
-    show("failed", { ...said, ...words.failed });
+    show("failed", { ...said, button: words.failed.button });
+    tick();
+    tellParent("failed", { code, retry_at: retry_at ?? null });
   },
 };
 
-// How long the code lives.
+// What the page finds out by itself.
+
+function ready() {
+  close();
+  show("ready", words.ready);
+}
+
+function refuse() {
+  close();
+  tellLink("");
+  show("refused", words.refused);
+}
+
+function decline() {
+  close();
+  tellLink("");
+  write(error, fill(words.word_of_error, { code: "origin_refused" }));
+  show("declined", words.declined);
+}
+
+// A policy of the site may let the script run, and keep it from asking anything.
+document.addEventListener("securitypolicyviolation", ({ effectiveDirective }) => {
+  if (effectiveDirective !== "connect-src") return;
+  close();
+  tellLink("");
+  show("blocked", words.blocked);
+});
+
+// The time until the next code, and until a failure may be tried again.
 
 let countdown;
+let retryAt = 0;
 
 function tick() {
-  if (page.dataset.state !== "code") return;
+  if (page.dataset.state === "code") tickCode();
+  if (page.dataset.state === "failed") tickButton();
+}
+
+function tickCode() {
   const left = Math.max(0, (countdown.ends - Date.now()) / 1000);
   const values = { seconds: Math.ceil(left) };
   write(seconds, fill(words.seconds, values));
   timer.setAttribute("aria-label", fill(words.seconds_left, values));
   timer.classList.toggle("ending", left <= 5);
-  ring.style.setProperty("--left", left / countdown.livesFor);
-  if (left === 0) outlive();
+  ring.style.setProperty("--left", left / countdown.lasts);
+  if (Date.now() >= countdown.expires) expire();
 }
 
-// A code that outlived itself is not to be scanned: the next one is late, or the connection died.
-function outlive() {
+function tickButton() {
+  const left = Math.ceil((retryAt - Date.now()) / 1000);
+  again.disabled = left > 0;
+  const time = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+  write(again, left > 0 ? fill(words.failed.wait, { time }) : words.failed.button);
+}
+
+// An expired code is not to be scanned: the next one is late, or the connection was lost.
+function expire() {
   symbol.replaceChildren();
   show("stale", words.stale);
   reconnectIn(5);
@@ -86,15 +184,19 @@ setInterval(tick, 250);
 // The connection. It is given up at an ending: only the button begins again, and not a server that
 // was started anew. Browsers also have just six for all windows of a site.
 
-const SECONDS_TO_ANSWER = 10;
+const SECONDS_TO_RESPOND = 10;
 const SECONDS_OF_SILENCE = 30;
+// A server that ends a stream to see the login again is back before that.
+const SECONDS_UNTOLD = 3;
 
 let source;
 let retry;
+let telling;
 let pause = 1;
 
 function close() {
   clearTimeout(retry);
+  clearTimeout(telling);
   source?.close();
   source = null;
 }
@@ -106,12 +208,16 @@ function open() {
   retry = setTimeout(() => {
     tellLink("reconnecting");
     open();
-  }, 1000 * SECONDS_TO_ANSWER);
-  source.addEventListener("open", () => tellLink(""));
+  }, 1000 * SECONDS_TO_RESPOND);
+  source.addEventListener("open", () => {
+    clearTimeout(telling);
+    tellLink("");
+  });
   source.addEventListener("error", () => {
-    // What got an answer other than a stream gives up, and does not say which.
-    if (source?.readyState === EventSource.CLOSED) askWhy();
-    else tellTrouble();
+    // What got a response other than a stream gives up, and does not say which.
+    if (source?.readyState === EventSource.CLOSED) return askWhy();
+    clearTimeout(telling);
+    telling = setTimeout(tellTrouble, 1000 * SECONDS_UNTOLD);
   });
   for (const [name, view] of Object.entries(views)) {
     source.addEventListener(name, (event) => {
@@ -136,23 +242,34 @@ function tellLink(trouble) {
   write(link, words.link[trouble] ?? "");
 }
 
-async function askWhy() {
+async function request(name, method = "GET") {
   const stop = new AbortController();
-  const patience = setTimeout(() => stop.abort(), 1000 * SECONDS_TO_ANSWER);
+  const patience = setTimeout(() => stop.abort(), 1000 * SECONDS_TO_RESPOND);
   try {
-    const answer = await fetch(address("events"), { redirect: "manual", signal: stop.signal });
-    if (isRefusal(answer)) return refuse();
-    const seconds = Number(answer.headers.get("Retry-After"));
-    if (answer.status === 503 && seconds > 0) {
-      tellLink("");
-      show("busy", words.busy);
-      return reconnectIn(seconds);
-    }
+    const url = name ? address(name) : location.href;
+    return await fetch(url, { method, redirect: "manual", signal: stop.signal });
   } catch {
-    // No answer at all is the same trouble as an unknown one.
+    // No response at all is the same trouble as an unknown one.
+    return Response.error();
   } finally {
     clearTimeout(patience);
-    stop.abort();
+    // Of a stream, the head is all that is wanted.
+    if (method === "GET") stop.abort();
+  }
+}
+
+async function askWhy() {
+  const response = await request("events");
+  if (isRefusal(response)) return refuse();
+  if (response.status === 204 && beginsWithButton) {
+    tellLink("");
+    return ready();
+  }
+  const after = Number(response.headers.get("Retry-After"));
+  if (response.status === 503 && after > 0) {
+    tellLink("");
+    show("busy", words.busy);
+    return reconnectIn(after);
   }
   tellTrouble();
   reconnectIn(pause);
@@ -160,29 +277,21 @@ async function askWhy() {
 }
 
 // A login that ran out answers by itself, or leads to its form.
-function isRefusal(answer) {
-  return answer.type === "opaqueredirect" || [401, 403].includes(answer.status);
-}
-
-function refuse() {
-  close();
-  tellLink("");
-  show("refused", words.refused);
+function isRefusal(response) {
+  return response.type === "opaqueredirect" || [401, 403].includes(response.status);
 }
 
 again.addEventListener("click", async () => {
   if (page.dataset.state === "refused") return location.reload();
   status.focus();
-  const signal = AbortSignal.timeout(1000 * SECONDS_TO_ANSWER);
-  try {
-    const options = { method: "POST", redirect: "manual", signal };
-    const answer = await fetch(address("restart"), options);
-    if (isRefusal(answer)) return refuse();
-    if (!answer.ok) return tellLink("not_pressed");
-  } catch {
-    return tellLink("not_pressed");
+  const name = page.dataset.state === "ready" ? "start" : "restart";
+  const response = await request(name, "POST");
+  if (isRefusal(response)) {
+    // Where the page itself may be seen, it was not the login that refused.
+    return response.status === 403 && (await request("")).ok ? decline() : refuse();
   }
-  // A stream says at its start what is on show: also where another window was faster.
+  if (!response.ok) return tellLink("not_pressed");
+  // A stream says at its start what is current: also where another window was faster.
   views.starting();
   open();
 });
@@ -191,4 +300,9 @@ addEventListener("offline", () => source && tellLink("offline"));
 addEventListener("online", () => source && page.dataset.link && open());
 addEventListener("pageshow", (event) => event.persisted && source && open());
 
-open();
+if (beginsWithButton) ready();
+else {
+  views.starting();
+  open();
+}
+tellParent("ready");

@@ -1,0 +1,48 @@
+"""The page's route, on which a refused link is a page in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastapi.routing import APIRoute
+
+from ._links import RefusedTicket
+from ._security_headers import SECURITY_HEADERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from fastapi import Request, Response
+
+    from ._page import PairingPage
+
+
+def page_route(page: PairingPage) -> type[APIRoute]:
+    """Return a class of routes that tell a person in words why their link is refused.
+
+    An exception handler would have to be the app's.
+
+    Args:
+        page: The page.
+    """
+
+    class PageRoute(APIRoute):
+        """The page's route."""
+
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            """Return the usual handler, with such a page for a refused link."""
+            handle = super().get_route_handler()
+
+            async def respond(request: Request) -> Response:
+                try:
+                    return await handle(request)
+                except RefusedTicket as error:
+                    name = "invalid_link" if error.status_code == 404 else "expired_link"
+                    language = request.headers.get("accept-language", "")
+                    return page.notice(
+                        name, language, SECURITY_HEADERS, status_code=error.status_code
+                    )
+
+            return respond
+
+    return PageRoute
