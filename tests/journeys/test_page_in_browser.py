@@ -7,180 +7,40 @@ Photographs of each state go to the folder that `PLUGCHAT_PHOTOGRAPHS` names:
 
 from __future__ import annotations
 
-import io
 import itertools
 import os
 import re
-import shutil
-import socket
 import time
-from contextlib import ExitStack
-from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypedDict
+from typing import TYPE_CHECKING
 
 import pytest
-from PIL import Image
 
-from plugchat_async.sandbox import Sandbox
-from tests.app_server import serve_plugchat
-from tests.camera import read_codes
+from plugchat_async.fastapi import PairingTheme
 from tests.keyword_arguments import HubArguments
 from tests.sandbox_calls import codes_requested
 
-from .page_site import Site
+from .browsing import (
+    ONE_CODE,
+    QUICK,
+    RECORD,
+    REFUSED,
+    THEMES,
+    accessibility_violations,
+    keep,
+    read,
+    wait_for,
+)
+from .page_site import Site, link_beside
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-    from typing import Unpack
+    from playwright.sync_api import Page
 
-    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+    from plugchat_async.sandbox import Sandbox
 
+    from .browsing import OpenWindow, ServePage, Theme
 
 pytestmark = pytest.mark.browser
-
-Theme: TypeAlias = Literal["light", "dark"]
-THEMES: tuple[Theme, ...] = ("light", "dark")
-
-QUICK: HubArguments = {"interval": 2.0, "status_interval": 0.1, "linger": 0.5}
-ONE_CODE: HubArguments = {**QUICK, "max_rounds": 1}
-
-
-class ServePage(Protocol):
-    """Serve the page until the end of the test, with a hub's arguments; return its URL."""
-
-    def __call__(self, base_url: str = ..., **settings: Unpack[HubArguments]) -> str: ...
-
-
-class WindowOptions(TypedDict, total=False):
-    """What `Browser.new_context()` takes."""
-
-    locale: str
-    color_scheme: Theme
-    reduced_motion: Literal["reduce"]
-    java_script_enabled: bool
-
-
-class OpenWindow(Protocol):
-    """Open a window, as another person."""
-
-    def __call__(
-        self, url: str, *, is_refused: bool = False, **options: Unpack[WindowOptions]
-    ) -> Page: ...
-
-
-@pytest.fixture(scope="module")
-def browser() -> Generator[Browser]:
-    """Give Debian's Chromium."""
-    from playwright.sync_api import sync_playwright
-
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-    arguments += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=arguments
-        )
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def sandbox() -> Sandbox:
-    """Give a PlugChat."""
-    return Sandbox()
-
-
-@pytest.fixture
-def plugchat_url(sandbox: Sandbox) -> Generator[str]:
-    """Serve that PlugChat."""
-    with serve_plugchat(sandbox) as base_url:
-        yield base_url
-
-
-@pytest.fixture
-def site(plugchat_url: str) -> Generator[ServePage]:
-    """Give a way to serve the page."""
-
-    def serve(base_url: str = plugchat_url, **settings: Unpack[HubArguments]) -> str:
-        return stack.enter_context(Site(base_url, **settings).running())
-
-    with ExitStack() as stack:
-        yield serve
-
-
-@pytest.fixture
-def port() -> Generator[int]:
-    """Give a port that nobody else can take, while the site is down."""
-    with socket.socket() as reserved:
-        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        reserved.bind(("127.0.0.1", 0))
-        yield reserved.getsockname()[1]
-
-
-@pytest.fixture
-def mute_url() -> Generator[str]:
-    """Give a PlugChat that never answers."""
-    with socket.create_server(("127.0.0.1", 0)) as mute:
-        yield f"http://127.0.0.1:{mute.getsockname()[1]}/api/whatsapp"
-
-
-@pytest.fixture
-def window(browser: Browser) -> Generator[OpenWindow]:
-    """Give a way to open windows, each as another person; they must write nothing to the console.
-
-    Chromium itself writes there what the network or the server refused, so a test of that says so.
-    """
-    contexts: list[BrowserContext] = []
-    written: list[str] = []
-
-    def window(url: str, *, is_refused: bool = False, **options: Unpack[WindowOptions]) -> Page:
-        all_options: WindowOptions = {"locale": "en-US", **options}
-        contexts.append(browser.new_context(**all_options))
-        page = contexts[-1].new_page()
-        page.on("pageerror", lambda error: written.append(str(error)))
-
-        def write(message: ConsoleMessage) -> None:
-            is_expected = is_refused and message.text.startswith("Failed to load resource")
-            written.extend([] if is_expected else [message.text])
-
-        page.on("console", write)
-        page.goto(url)
-        return page
-
-    yield window
-    for context in contexts:
-        context.close()
-    assert written == []
-
-
-def wait_for(page: Page, state: str) -> None:
-    """Wait until the page shows a state."""
-    page.locator(f"main[data-state={state}]").wait_for(timeout=30_000)
-
-
-def read(page: Page) -> str:
-    """Read the code on the screen as a phone's camera would: again and again, never inverted."""
-    found: list[str] = []
-    deadline = time.monotonic() + 60
-    while not found:
-        assert time.monotonic() < deadline
-        found = read_codes(page.screenshot(animations="disabled"))
-    (payload,) = found
-    return payload
-
-
-# What one element came to hold, one after the other, from the first on.
-RECORD = """
-window.recorded = [];
-const record = () => {
-    const element = document.getElementById("ELEMENT");
-    new MutationObserver(() => recorded.push(element.innerHTML)).observe(
-        element, {childList: true, characterData: true, subtree: true}
-    );
-};
-document.addEventListener("readystatechange", record, {once: true});
-"""
-
 
 # The whole way.
 
@@ -214,7 +74,7 @@ def test_three_rounds_then_the_button_then_a_new_code(
     assert page.locator("#symbol").is_hidden()
     time.sleep(0.5)
     assert codes_requested(sandbox) == 3
-    page.get_by_role("button", name="Show a new code").click()
+    page.get_by_role("button", name="Show a new QR Code").click()
     wait_for(page, "code")
     assert page.evaluate("recorded[3]") not in symbols
 
@@ -275,8 +135,9 @@ def test_another_phone_after_the_first_was_unlinked(
     wait_for(page, "code")
     assert sandbox.scan(read(page))
     wait_for(page, "connected")
-    page.get_by_role("button", name="Check again").click()
-    page.get_by_text("WhatsApp is already linked").wait_for()
+    assert page.get_by_role("button").count() == 0
+    page.reload()
+    wait_for(page, "already_connected")
     sandbox.disconnect("tenant-a")
     page.get_by_role("button", name="Check again").click()
     wait_for(page, "code")
@@ -293,8 +154,8 @@ def test_a_failure_is_told_in_words_and_tried_again(
     sandbox.answer_next("unauthorized")
     page = window(site(interval=20, status_interval=0.1))
     wait_for(page, "failed")
-    assert page.get_by_text("access was refused").is_visible()
-    assert "Tell the people who run this site" in page.locator("#advice").inner_text()
+    assert page.get_by_text("has no access to the service").is_visible()
+    assert "support, with the error below" in page.locator("#advice").inner_text()
     assert page.locator("#error").inner_text() == "Error: authentication_error"
     page.get_by_role("button", name="Try again").click()
     wait_for(page, "code")
@@ -307,7 +168,7 @@ def test_the_network_is_cut_and_comes_back(
     sandbox: Sandbox, site: ServePage, window: OpenWindow
 ) -> None:
     """The page says so, and goes on by itself."""
-    page = window(site(interval=20, status_interval=0.1, linger=60), is_refused=True)
+    page = window(site(interval=20, status_interval=0.1, linger=60), expected=REFUSED)
     wait_for(page, "code")
     payload = read(page)
     page.context.set_offline(True)
@@ -325,7 +186,7 @@ def test_the_server_goes_and_comes_back(
     """As when a new version is brought out: nobody has to load the page again."""
     site = Site(plugchat_url, port, interval=20)
     with site.running() as url:
-        page = window(url, is_refused=True)
+        page = window(url, expected=REFUSED)
         wait_for(page, "code")
     page.get_by_text("The connection was lost").wait_for()
     before = page.locator("#symbol").inner_html()
@@ -346,7 +207,7 @@ def test_a_page_that_ended_spends_no_code_on_a_new_server(
     """Nobody may sit in front of it any more: the button begins again."""
     site = Site(plugchat_url, port, **ONE_CODE)
     with site.running() as url:
-        page = window(url, is_refused=True)
+        page = window(url, expected=REFUSED)
         wait_for(page, "expired")
     page.context.set_offline(True)
     page.context.set_offline(False)
@@ -377,11 +238,11 @@ def test_a_button_that_did_not_get_through(
     site: ServePage, window: OpenWindow, fault: dict[str, int] | None
 ) -> None:
     """The page says so, and it can be pressed again."""
-    page = window(site(**ONE_CODE), is_refused=True)
+    page = window(site(**ONE_CODE), expected=REFUSED)
     wait_for(page, "expired")
     page.route("**/restart", lambda route: route.fulfill(**fault) if fault else route.abort())
     page.get_by_role("button").click()
-    page.get_by_text("Press the button again").wait_for()
+    page.get_by_text("work. Try again.").wait_for()
     page.unroute("**/restart")
     page.get_by_role("button").click()
     wait_for(page, "code")
@@ -405,7 +266,7 @@ def test_a_login_that_ran_out(plugchat_url: str, port: int, window: OpenWindow) 
     """The stream's end does not say why; the page finds out, and the button loads it again."""
     site = Site(plugchat_url, port)
     with site.running() as url:
-        page = window(url, is_refused=True)
+        page = window(url, expected=REFUSED)
         wait_for(page, "code")
         site.is_locked = True
     with site.running():
@@ -422,7 +283,7 @@ def test_a_login_that_ran_out_before_the_button_was_pressed(
     """The button's answer tells it, too."""
     site = Site(plugchat_url, **ONE_CODE)
     with site.running() as url:
-        page = window(url, is_refused=True)
+        page = window(url, expected=REFUSED)
         wait_for(page, "expired")
         site.is_locked = True
         page.get_by_role("button").click()
@@ -434,7 +295,7 @@ def test_one_window_too_many_waits_for_its_turn(site: ServePage, window: OpenWin
     url = site(max_watchers=1)
     first = window(url)
     wait_for(first, "code")
-    second = window("about:blank", is_refused=True)
+    second = window("about:blank", expected=REFUSED)
     second.clock.install()
     second.add_init_script(RECORD.replace("ELEMENT", "link"))
     second.goto(url)
@@ -480,7 +341,8 @@ def test_a_screen_reader_is_told_each_state_once(site: ServePage, window: OpenWi
     page.goto(site(**QUICK))
     wait_for(page, "expired")
     said = page.evaluate("recorded")
-    assert said == ["Code 1 of 3", "Code 2 of 3", "Code 3 of 3", "Ready when you are"]
+    codes = [f"Code {number} of 3" for number in (1, 2, 3)]
+    assert said == ["Getting a code…", *codes, "No code was scanned"]
     assert page.locator("#status").get_attribute("role") == "status"
     assert page.locator("#status #timer").count() == 0
 
@@ -489,9 +351,9 @@ def test_the_symbol_and_the_countdown_have_names(site: ServePage, window: OpenWi
     """For who does not see them."""
     page = window(site())
     wait_for(page, "code")
-    assert page.get_by_role("img", name="QR code for WhatsApp: code 1 of 3").is_visible()
+    assert page.get_by_role("img", name="QR Code for WhatsApp: code 1 of 3").is_visible()
     timer = page.get_by_role("timer").get_attribute("aria-label")
-    assert re.fullmatch(r"Seconds until this code expires: \d+", timer or "")
+    assert re.fullmatch(r"Seconds left to scan this code: \d+", timer or "")
 
 
 @pytest.mark.parametrize(
@@ -500,13 +362,14 @@ def test_the_symbol_and_the_countdown_have_names(site: ServePage, window: OpenWi
         ("pt-BR", "pt-BR", "Código 1 de 3"),
         ("pt-PT", "pt-BR", "Código 1 de 3"),
         ("en-GB", "en", "Code 1 of 3"),
+        ("es-MX", "es", "Código 1 de 3"),
         ("fr-FR", "en", "Code 1 of 3"),
     ],
 )
 def test_the_page_speaks_the_browsers_language(
     site: ServePage, window: OpenWindow, locale: str, lang: str, headline: str
 ) -> None:
-    """Portuguese or English, and it says which."""
+    """Portuguese, Spanish or English, and it says which."""
     page = window(site(), locale=locale)
     wait_for(page, "code")
     assert page.locator("html").get_attribute("lang") == lang
@@ -539,7 +402,7 @@ def test_the_page_hands_its_query_on(sandbox: Sandbox, site: ServePage, window: 
     wait_for(page, "expired")
     sandbox.answer_next("already_connected", token="tenant-b")
     page.get_by_role("button").click()
-    wait_for(page, "connected")
+    wait_for(page, "already_connected")
 
 
 # Each state, as it looks.
@@ -548,23 +411,52 @@ def test_the_page_hands_its_query_on(sandbox: Sandbox, site: ServePage, window: 
 AT_REST = """() => document.getAnimations().every(
     each => each.playState !== "running" || each.effect.getComputedTiming().endTime === Infinity
 )"""
+ACME = PairingTheme(
+    name="Acme",
+    logo=Path(__file__).parents[2] / "docs" / "examples" / "acme.svg",
+    accent="#5b21b6",
+    radius=12,
+)
 SIZES = {"desktop": (1100, 700), "phone": (390, 844), "narrow": (320, 568)}
+STATES = [
+    "ready",
+    "starting",
+    "code",
+    "connected",
+    "already_connected",
+    "expired",
+    "failed",
+    "refused",
+    "declined",
+    "offline",
+    "notice",
+]
+# Of these the documentation has pictures in other languages and in a product's clothes, too.
+MOST_SEEN = {"code", "connected"}
 
 
 def bring_into(state: str, page: Page, sandbox: Sandbox) -> None:
     """Bring a page that was just opened into a state."""
-    if state in {"connected", "offline"}:
-        wait_for(page, "code")
-    if state == "connected":
-        sandbox.scan(read(page))
-    if state == "offline":
-        page.context.set_offline(True)
-        page.get_by_text("offline").or_(page.get_by_text("sem internet")).wait_for()
+    match state:
+        case "connected":
+            wait_for(page, "code")
+            sandbox.scan(read(page))
+        case "offline":
+            wait_for(page, "code")
+            page.context.set_offline(True)
+            page.locator("main[data-link=offline]").wait_for()
+        case "refused" | "declined":
+            wait_for(page, "expired")
+            status = 401 if state == "refused" else 403
+            page.route("**/restart", lambda route: route.fulfill(status=status))
+            page.get_by_role("button").click()
     wait_for(page, "code" if state == "offline" else state)
 
 
-@pytest.mark.parametrize("language", ["en", "pt-BR"])
-@pytest.mark.parametrize("state", ["starting", "code", "connected", "expired", "failed", "offline"])
+@pytest.mark.parametrize(
+    ("language", "clothes"), [("en", ""), ("pt-BR", ""), ("es", "acme")], ids=["en", "pt-BR", "es"]
+)
+@pytest.mark.parametrize("state", STATES)
 def test_photograph(
     *,
     sandbox: Sandbox,
@@ -575,18 +467,27 @@ def test_photograph(
     tmp_path: Path,
     state: str,
     language: str,
+    clothes: str,
 ) -> None:
     """In every theme and size each state fits the screen, is for everybody, and goes on file."""
     settings: HubArguments = {
-        "interval": 0.1 if state == "expired" else 15,
+        "interval": 0.1 if state in {"expired", "refused", "declined"} else 15,
         "status_interval": 0.1,
     }
-    if state == "failed":
-        sandbox.answer_next("unauthorized")
-    url = site(mute_url if state == "starting" else plugchat_url, **settings)
-    page = window(url, locale=language, is_refused=state == "offline")
+    if state in {"failed", "already_connected"}:
+        sandbox.answer_next("unauthorized" if state == "failed" else "already_connected")
+    url = site(
+        mute_url if state == "starting" else plugchat_url,
+        options={"theme": ACME} if clothes else {},
+        **settings,
+    )
+    if state == "ready":
+        url = link_beside(url)
+    if state == "notice":
+        url = url.replace("/whatsapp", "/link/forged")
+    page = window(url, locale=language, expected=REFUSED)
     bring_into(state, page, sandbox)
-    # However long the pictures take, the code on them does not die.
+    # However long the pictures take, the code on them does not expire.
     page.clock.set_fixed_time(page.evaluate("new Date().toISOString()"))
     shown = page.locator("main").get_attribute("data-state")
     for theme, (size, (width, height)) in itertools.product(THEMES, SIZES.items()):
@@ -596,22 +497,8 @@ def test_photograph(
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert accessibility_violations(page) == []
         folder = os.environ.get("PLUGCHAT_PHOTOGRAPHS", tmp_path)
-        if size != "narrow" and (language == "en" or state == "code"):
-            suffix = "" if language == "en" else f".{language}"
+        if size != "narrow" and (language == "en" or state in MOST_SEEN):
+            suffix = "" if language == "en" else f".{clothes or language}"
             name = f"page-{state}-{size}-{theme}{suffix}.png"
             keep(page.screenshot(full_page=True), Path(folder, name))
         assert page.locator("main").get_attribute("data-state") == shown
-
-
-def accessibility_violations(page: Page) -> list[tuple[str, list[str]]]:
-    """Ask axe-core, with all of its rules."""
-    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
-    found = page.evaluate("axe.run()")["violations"]
-    return [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found]
-
-
-def keep(photograph: bytes, path: Path) -> None:
-    """Save a photograph, in few colours, since it goes into the repository."""
-    picture = Image.open(io.BytesIO(photograph)).convert("RGB")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    picture.quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
