@@ -99,6 +99,11 @@ class PairingHub:
         self._pollers.clear()
         await tasks.close(within=self._on_end_timeout + _CLOSING_TIME)
 
+    @property
+    def interval(self) -> float:
+        """Seconds from one code to the next."""
+        return self._schedule.interval
+
     def __repr__(self) -> str:
         watchers = sum(len(poller.clients) for poller in self._pollers.values())
         return f"<{type(self).__name__}: {len(self._pollers)} sessions, {watchers} watchers>"

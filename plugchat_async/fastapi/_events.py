@@ -32,6 +32,9 @@ class PairingCode(BaseModel):
     round: int = Field(description="1-based number of the code in its session.")
     rounds: int = Field(description="How many codes the session requests at most.")
     expires_in: float = Field(description="Seconds for which the code is still valid when sent.")
+    next_in: float = Field(
+        description="Seconds until the next code is due or, after the last one, the session ends."
+    )
     lives_for: float = Field(description="Seconds for which the code is valid in all.")
 
 
@@ -129,15 +132,18 @@ class _Drawing:
         self.svg: str | None = None
 
 
-async def event(state: PairingState, version: str, drawings: Drawings) -> ServerSentEvent:
+async def event(
+    state: PairingState, version: str, drawings: Drawings, *, interval: float
+) -> ServerSentEvent:
     """Return the event that tells a state to a page.
 
     Args:
         state: The state.
         version: Identifier of the state, as `Watcher.version`.
         drawings: The drawings to take that of a code from.
+        interval: Seconds from one code to the next, as `PairingHub.interval`.
     """
-    described = await _describe(state, event_id(state, version), drawings)
+    described = await _describe(state, event_id(state, version), drawings, interval)
     return ServerSentEvent(
         event=described.event, data=described.data, id=described.id, retry=described.retry
     )
@@ -172,12 +178,15 @@ async def is_told_already(hub: PairingHub, client: AsyncPlugChat, last_event_id:
         return event_id(await anext(watcher), watcher.version) == last_event_id
 
 
-async def _describe(state: PairingState, identifier: str, drawings: Drawings) -> PairingEvent:
+async def _describe(
+    state: PairingState, identifier: str, drawings: Drawings, interval: float
+) -> PairingEvent:
     match state:
         case Starting():
             return PairingStartingEvent(id=identifier)
         case ShowingCode(qr=code):
-            return PairingCodeEvent(id=identifier, data=await _describe_code(code, drawings))
+            described = await _describe_code(code, drawings, interval)
+            return PairingCodeEvent(id=identifier, data=described)
         case Connected(already=already):
             return PairingConnectedEvent(id=identifier, data=PairingResult(already=already))
         case Expired():
@@ -189,12 +198,15 @@ async def _describe(state: PairingState, identifier: str, drawings: Drawings) ->
             assert_never(state)
 
 
-async def _describe_code(code: QRCode, drawings: Drawings) -> PairingCode:
+async def _describe_code(code: QRCode, drawings: Drawings, interval: float) -> PairingCode:
     svg = await drawings.svg(code)
+    lives_for = (code.expires_at - code.fetched_at).total_seconds()
+    expires_in = code.expires_in
     return PairingCode(
         svg=svg,
         round=code.round,
         rounds=code.rounds,
-        expires_in=code.expires_in,
-        lives_for=(code.expires_at - code.fetched_at).total_seconds(),
+        expires_in=expires_in,
+        next_in=max(0.0, expires_in - (lives_for - interval)),
+        lives_for=lives_for,
     )

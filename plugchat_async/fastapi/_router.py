@@ -111,8 +111,8 @@ def pairing_router(
 
     Raises:
         TypeError: An argument is of the wrong type; `dependencies` is a sequence of `Depends(...)`.
-        ValueError: Both `hub` and `on_end` are given, or the page can't use a word, an origin or the
-            return URL.
+        ValueError: Both `hub` and `on_end` are given, or the page can't use a word, an origin or
+            the return URL.
     """
     _check(dependencies, hub, on_end)
     _check_return_url(return_url)
@@ -184,7 +184,8 @@ def pairing_router(
     ) -> AsyncIterator[ServerSentEvent]:
         ends_at = anyio.current_time() + _MAX_STREAM_SECONDS
         while state := await stopping.unless_told(anext(watcher, None), ends_at):
-            yield await event(state, watcher.version, drawings)
+            interval = app_hub.hub.interval
+            yield await event(state, watcher.version, drawings, interval=interval)
             if is_ending(state):
                 return
 

@@ -63,7 +63,7 @@ async def test_each_state_is_an_event(
     state: PairingState, name: str, data: dict[str, object]
 ) -> None:
     """It has what the page needs; the browser reconnects within a second."""
-    sent = await event(state, "1", Drawings())
+    sent = await event(state, "1", Drawings(), interval=15)
     assert (sent.event, sent.data.model_dump(mode="json"), sent.retry) == (name, data, 1000)
 
 
@@ -72,10 +72,11 @@ async def test_a_code_is_told_by_its_symbol_and_what_is_left_of_it() -> None:
     fetched_at = datetime.now(UTC) - timedelta(seconds=5)
     code = QRCode(payload="2@a,b,c", fetched_at=fetched_at, round=2, rounds=3)
     before = code.expires_in
-    told = await event(ShowingCode(qr=code), "1", Drawings())
+    told = await event(ShowingCode(qr=code), "1", Drawings(), interval=15)
     assert told.event == "code"
     assert isinstance(told.data, PairingCode)
     assert (told.data.round, told.data.rounds, told.data.lives_for) == (2, 3, 20)
+    assert told.data.next_in == pytest.approx(told.data.expires_in - 5)
     assert before >= told.data.expires_in >= code.expires_in
     assert read_symbol(told.data.svg) == "2@a,b,c"
     assert "2@a" not in told.data.model_dump_json()
