@@ -23,6 +23,7 @@ class AppHub:
 
     def __init__(self, given: PairingHub | None, on_end: OnEnd | None = None) -> None:
         self._hub = given
+        self._app: FastAPI | None = None
         self._on_end = on_end
 
     @property
@@ -41,14 +42,24 @@ class AppHub:
         return self._hub
 
     @asynccontextmanager
-    async def lifespan(self, _app: FastAPI) -> AsyncGenerator[None]:
-        """Open a hub for as long as the app runs, unless there is one."""
+    async def lifespan(self, app: FastAPI) -> AsyncGenerator[None]:
+        """Open a hub for as long as the app runs, unless there is one.
+
+        Raises:
+            RuntimeError: Another app runs with the hub of this router.
+        """
+        if self._app not in {None, app}:
+            raise RuntimeError(
+                "this pairing router is a part of another app that runs in this process, whose"
+                " hub would end with that app: make a router for each app, by calling"
+                " pairing_router() twice"
+            )
         if self._hub is not None:
             yield
             return
         async with PairingHub(max_watchers=_MAX_WATCHERS, on_end=self._on_end) as hub:
-            self._hub = hub
+            self._hub, self._app = hub, app
             try:
                 yield
             finally:
-                self._hub = None
+                self._hub = self._app = None

@@ -50,12 +50,25 @@ async def test_where_no_lifespan_runs_the_error_says_what_to_do() -> None:
 
 async def test_a_router_that_is_included_twice_has_one_hub() -> None:
     """The app runs its lifespan twice, one inside of the other."""
+    app, app_hub = FastAPI(), AppHub(None)
+    async with app_hub.lifespan(app):
+        hub = app_hub.hub
+        async with app_hub.lifespan(app):
+            assert app_hub.hub is hub
+        assert app_hub.hub is hub
+
+
+async def test_a_router_of_two_apps_at_the_same_time_is_refused() -> None:
+    """At the start of the second, with what to do; one after the other is fine."""
     app_hub = AppHub(None)
     async with app_hub.lifespan(FastAPI()):
         hub = app_hub.hub
-        async with app_hub.lifespan(FastAPI()):
-            assert app_hub.hub is hub
+        with pytest.raises(RuntimeError, match=r"another app .* calling pairing_router\(\) twice"):
+            async with app_hub.lifespan(FastAPI()):
+                raise AssertionError
         assert app_hub.hub is hub
+    async with app_hub.lifespan(FastAPI()):
+        assert app_hub.hub is not hub
 
 
 async def test_a_hub_that_was_given_is_used_and_left_open(sandbox: Sandbox) -> None:
