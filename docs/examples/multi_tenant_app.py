@@ -62,7 +62,8 @@ def get_client(request: Request, tenant: Annotated[str, Depends(require_login)])
 
 app = FastAPI(lifespan=lifespan)
 app.include_router(
-    pairing_router(get_client, dependencies=[Depends(require_login)]),
+    # After the scan, the page goes on to the next step.
+    pairing_router(get_client, dependencies=[Depends(require_login)], return_url="/status"),
     prefix="/whatsapp",
 )
 

@@ -13,6 +13,8 @@ from plugchat_async.fastapi import PairingLinks, PairingTheme, PairingTicket, pa
 from tests.app_server import serve_app
 from tests.keyword_arguments import HubArguments
 
+from .served_example import EXAMPLES
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
     from typing import Unpack
@@ -27,6 +29,9 @@ links = PairingLinks("a secret of more than 32 characters")
 NEXT_STEP = HTMLResponse(
     '<!doctype html><title>Next</title><link rel="icon" href="data:,">The next step'
 )
+
+
+OWN_PAGE = HTMLResponse((EXAMPLES / "own_page.html").read_text("utf-8"))
 
 
 class PageOptions(TypedDict, total=False):
@@ -72,6 +77,10 @@ class Site:
             ),
             prefix="/link/{ticket}",
         )
+
+        @self.app.get("/own")
+        def own_page() -> HTMLResponse:
+            return OWN_PAGE
 
         @self.app.get("/next")
         def next_step() -> HTMLResponse:

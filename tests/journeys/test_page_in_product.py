@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
@@ -17,6 +18,7 @@ from tests.sandbox_calls import codes_requested
 
 from .browsing import BLOCKED, ONE_CODE, QUICK, RECORD, REFUSED, read, wait_for
 from .page_site import NEXT_STEP, Site, link_beside
+from .served_example import EXAMPLES, served_example
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -169,6 +171,75 @@ def test_a_framed_page_with_a_way_back_leaves_it_to_its_parent(
             frame.get_by_role("link", name="Continue").click()
             page.get_by_text("The next step").wait_for()
             assert page.url == f"http://127.0.0.1:{port}/next"
+
+
+@pytest.fixture
+def single_page_app() -> Generator[tuple[str, dict[str, str]]]:
+    """Serve the example's front end; give its URL, and where to put that of its API."""
+    html = (EXAMPLES / "single_page_app.html").read_text("utf-8")
+    api = {"url": ""}
+    app = FastAPI()
+
+    @app.get("/")
+    def front_end() -> HTMLResponse:
+        return HTMLResponse(html.replace("https://api.acme.example", api["url"]))
+
+    with serve_app(app) as port:
+        yield f"http://localhost:{port}", api
+
+
+@pytest.fixture
+def single_page_url(
+    plugchat_url: str, single_page_app: tuple[str, dict[str, str]]
+) -> Generator[str]:
+    """Serve the example's API for its front end; give the URL of that."""
+    url, api = single_page_app
+    environment = {"FRONT_END": url, "LINK_SECRET": "a secret of more than 32 characters"}
+    tokens = {"acme": "token-of-acme"}
+    with served_example("single_page_app", plugchat_url, tokens, **environment) as api["url"]:
+        wait_until_served(api["url"])
+        yield url
+
+
+def wait_until_served(url: str) -> None:
+    """Wait until a server responds, whatever it responds."""
+    httpx.get(url, timeout=60)
+
+
+def test_a_single_page_app_with_a_bearer_token_frames_a_link(
+    single_page_url: str, sandbox: Sandbox, window: OpenWindow
+) -> None:
+    """The frame needs neither the token nor a cookie, and the app goes on after the scan."""
+    page = window("about:blank")
+    sign_in = 'sessionStorage.setItem("token", "bearer-of-acme")'
+    page.add_init_script(f'if (location.hostname === "localhost") {sign_in};')
+    page.goto(single_page_url)
+    frame = frame_of(page)
+    frame.get_by_role("button", name="Show the QR Code").click()
+    frame.locator("main[data-state=code]").wait_for()
+    assert frame.get_by_text("Acme").count() == 1
+    assert sandbox.scan(read(page))
+    page.get_by_text("Next: your first message").wait_for()
+    assert page.context.cookies() == []
+    assert {call.token for call in sandbox.calls} == {"token-of-acme"}
+
+
+# A page of one's own.
+
+
+def test_a_page_of_ones_own_over_the_events(
+    sandbox: Sandbox, site: ServePage, window: OpenWindow
+) -> None:
+    """The example of thirty lines shows codes, ends, begins again, and sees a scan."""
+    url = site(**ONE_CODE).replace("/whatsapp", "/own")
+    page = window(url, expected=REFUSED)
+    page.get_by_text("Scan code 1 of 1").wait_for()
+    page.get_by_role("button", name="Show a new QR Code").click()
+    page.get_by_text("Scan code 1 of 1").wait_for()
+    assert sandbox.scan(read(page))
+    page.get_by_text("Your WhatsApp is linked").wait_for()
+    assert not page.get_by_role("button").is_visible()
+    assert codes_requested(sandbox) == 2
 
 
 # After a scan.
