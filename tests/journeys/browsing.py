@@ -51,6 +51,7 @@ class WindowOptions(TypedDict, total=False):
     color_scheme: Theme
     reduced_motion: Literal["reduce"]
     java_script_enabled: bool
+    ignore_https_errors: bool
 
 
 class OpenWindow(Protocol):

@@ -53,12 +53,14 @@ class Site:
         *,
         options: PageOptions | None = None,
         wrapped_by: Wrap | None = None,
+        root_path: str = "",
         **settings: Unpack[HubArguments],
     ) -> None:
         self.is_locked = False
         self.hub = PairingHub(**settings)
         self.app = FastAPI(lifespan=self._lifespan)
         self._port = port
+        self._root_path = root_path
         self._plugchat_url = plugchat_url
         self._served: ASGIApp = self.app if wrapped_by is None else wrapped_by(self.app)
         page_options: PageOptions = {} if options is None else options
@@ -107,7 +109,7 @@ class Site:
     @contextmanager
     def running(self) -> Generator[str]:
         """Serve the app until the block ends."""
-        with serve_app(self._served, port=self._port) as port:
+        with serve_app(self._served, port=self._port, root_path=self._root_path) as port:
             yield f"http://127.0.0.1:{port}/whatsapp"
 
 
