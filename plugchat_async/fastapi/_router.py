@@ -1,6 +1,14 @@
 """The routes: the page, its events, its button, its symbol."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterator,
+    Sequence,
+)
 from contextlib import asynccontextmanager, contextmanager
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Annotated, TypeAlias
@@ -238,7 +246,7 @@ def pairing_router(
 
 
 @contextmanager
-def _refusing_too_many() -> Iterator[None]:
+def _refusing_too_many() -> Generator[None]:
     try:
         yield
     except TooManyWatchers as error:
