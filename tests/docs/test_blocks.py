@@ -4,7 +4,7 @@
 |---|---|
 | `python` | run, with `await` where it stands, in one namespace a page |
 | `text` | compared with what the Python block before it printed |
-| `python title="NAME"` | saved as NAME, for the commands to come |
+| `python title="NAME"` | saved as NAME, for the commands to come; likewise HTML and the like |
 | `console` | each line after `$` runs in a shell, and prints what stands there |
 | `powershell` | compared with the `console` block before it, of which it is a translation |
 | `<http://127.0.0.1:...>` | opened, and answered |
@@ -157,7 +157,8 @@ class Reader:
 
     def _save(self, name: str, source: str) -> None:
         (self._folder / name).write_text(source, "utf-8")
-        compile(source, self._place, "exec")
+        if name.endswith(".py"):
+            compile(source, self._place, "exec")
 
     def _run_python(self, example: Example) -> None:
         code = compile(

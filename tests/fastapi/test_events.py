@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import re
 import weakref
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -24,6 +26,8 @@ from plugchat_async import (
 from plugchat_async.fastapi._events import (
     Drawings,
     PairingCode,
+    PairingFailure,
+    PairingResult,
     event,
     event_id,
     is_told_already,
@@ -65,6 +69,22 @@ async def test_each_state_is_an_event(
     """It has what the page needs; the browser reconnects within a second."""
     sent = await event(state, "1", Drawings(), interval=15)
     assert (sent.event, sent.data.model_dump(mode="json"), sent.retry) == (name, data, 1000)
+
+
+def test_the_documented_types_are_those_of_the_events() -> None:
+    """What the guide says in TypeScript has the fields of the models, and no other."""
+    guide = Path(__file__).parents[2].joinpath("docs", "guides", "fastapi.md").read_text("utf-8")
+    types = guide.partition('```typescript title="events.ts"\n')[2].partition("```")[0]
+    documented = {
+        name: set(re.findall(r"(\w+):", fields))
+        for name, fields in re.findall(r"(\w+): \{([^}]*)\}", types)
+    }
+    assert documented == {
+        "code": set(PairingCode.model_fields),
+        "connected": set(PairingResult.model_fields),
+        "failed": set(PairingFailure.model_fields),
+    }
+    assert set(re.findall(r"(\w+): Record<string, never>", types)) == {"starting", "expired"}
 
 
 async def test_a_code_is_told_by_its_symbol_and_what_is_left_of_it() -> None:
