@@ -184,5 +184,5 @@ class World:
         await eventually(lambda: self.sandbox.holds_a_request)
 
     async def until_left(self) -> None:
-        """Wait until no codes are fetched any more."""
-        await eventually(lambda: self.hub.state(self.client) is None)
+        """Wait until nobody watches, and so no further code is requested."""
+        await eventually(lambda: repr(self.hub).endswith(" 0 watchers>"))
