@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import runpy
+import textwrap
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from plugchat_async._session import MOVES, Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HERE = Path(__file__).parent
 
@@ -41,7 +51,7 @@ LANES = ["Your app", "plugchat-async", "PlugChat", "The phone"]
 PAIRING = [
     Message(0, 1, "async for qr in pairing"),
     Message(1, 2, "GET /qr-code"),
-    Message(2, 1, "a code, alive for 20 s"),
+    Message(2, 1, "a code, valid for 20 s"),
     Message(1, 0, "QRCode, round 1 of 3"),
     Message(1, 2, "GET /status, every 2 s"),
     Message(2, 1, "not connected"),
@@ -52,6 +62,47 @@ PAIRING = [
     Message(2, 1, "connected"),
     Message(1, 0, "the loop ends: CONNECTED"),
 ]
+
+PLACES = {
+    Phase.WATCHED: (20, 60),
+    Phase.LINGERING: (340, 60),
+    Phase.GRACE: (660, 60),
+    Phase.REPORTING: (340, 216),
+    Phase.ENDED: (20, 372),
+    Phase.KEPT: (340, 372),
+    Phase.FORGOTTEN: (660, 372),
+}
+
+
+@dataclass(frozen=True)
+class Way:
+    """Corners of the arrow from one phase to another, and the place of its words."""
+
+    points: tuple[tuple[float, float], ...]
+    words: tuple[float, float]
+    anchor: str = "middle"
+    width: int = 17
+
+
+WAYS = {
+    (Phase.WATCHED, Phase.LINGERING): Way(((230, 85), (340, 85)), (285, 62)),
+    (Phase.LINGERING, Phase.WATCHED): Way(((340, 125), (230, 125)), (285, 142)),
+    (Phase.LINGERING, Phase.GRACE): Way(((550, 103), (660, 103)), (605, 95)),
+    (Phase.GRACE, Phase.WATCHED): Way(((765, 60), (765, 30), (125, 30), (125, 60)), (445, 22)),
+    (Phase.WATCHED, Phase.REPORTING): Way(((125, 146), (125, 250), (340, 250)), (232, 242)),
+    (Phase.LINGERING, Phase.REPORTING): Way(((445, 146), (445, 216)), (455, 185), "start"),
+    (Phase.GRACE, Phase.REPORTING): Way(((765, 146), (765, 250), (550, 250)), (658, 242)),
+    (Phase.REPORTING, Phase.ENDED): Way(((340, 284), (125, 284), (125, 372)), (135, 320), "start"),
+    (Phase.REPORTING, Phase.FORGOTTEN): Way(
+        ((550, 284), (765, 284), (765, 372)), (755, 320), "end", 22
+    ),
+    (Phase.ENDED, Phase.KEPT): Way(((230, 397), (340, 397)), (285, 374)),
+    (Phase.KEPT, Phase.ENDED): Way(((340, 437), (230, 437)), (285, 454)),
+    (Phase.KEPT, Phase.FORGOTTEN): Way(((550, 415), (660, 415)), (605, 392)),
+    (Phase.ENDED, Phase.FORGOTTEN): Way(
+        ((125, 458), (125, 488), (765, 488), (765, 458)), (445, 504)
+    ),
+}
 
 LAYERS = runpy.run_path(str(HERE.parents[1] / "tests" / "layers.py"))["LAYERS"]
 
@@ -91,40 +142,49 @@ def layers() -> str:
     return svg(900, 20 + 58 * len(LAYERS) + 10, parts, "The layers of the package, from the top")
 
 
-def states() -> str:
-    """Draw how a session of the hub goes from state to state."""
-    parts = [
-        *state(30, 130, "Starting", "the first code is on its way"),
-        *state(300, 130, "ShowingCode", "a new one every 15 s"),
-        *state(570, 30, "Connected", "scanned, or linked before"),
-        *state(570, 130, "Expired", "three codes, no scan"),
-        *state(570, 230, "Failed", "an error, with its code"),
-        *arrow(210, 155, 300, 155),
-        *arrow(480, 147, 570, 65),
-        *arrow(480, 155, 570, 155),
-        *arrow(480, 163, 570, 245),
-        '<path class="line" d="M 390 130 C 370 85, 410 85, 396 123"/>',
-        arrow_head(393, 130, -2, -8, upright=True),
-        text(390, 88, "next round", kind="small"),
-        '<path class="line dashed" d="M 660 280 C 640 335, 120 335, 120 190"/>',
-        arrow_head(120, 180, 0, 8, upright=True),
-        text(390, 338, "restart(): the button, after any of the three endings", kind="small"),
-    ]
-    return svg(780, 360, parts, "The states of a session in the hub")
+def phases() -> str:
+    """Draw the phases of a session in the hub, and what moves it from one to the next."""
+    meanings = dict(documented_values(inspect.getsource(Phase)))
+    events: dict[tuple[str, str], list[str]] = {}
+    for (start, event), end in MOVES.items():
+        events.setdefault((start, end), []).append(event)
+    parts: list[str] = []
+    for phase in Phase:
+        x, y = PLACES[phase]
+        parts += [box(x, y, 210, 86), text(x + 105, y + 22, phase)]
+        parts += paragraph(x + 105, y + 40, textwrap.wrap(meanings[phase].replace("`", ""), 31))
+    for move, names in events.items():
+        way = WAYS[move]
+        words = textwrap.wrap(" or ".join(names), way.width)
+        parts += [*path(way.points), *paragraph(*way.words, words, anchor=way.anchor)]
+    return svg(890, 520, parts, "The phases of a session in the hub")
 
 
-def state(x: float, y: float, name: str, what: str) -> list[str]:
-    """Draw a state and its meaning."""
+def documented_values(source: str) -> Iterator[tuple[str, str]]:
+    """Give each value of an enum with its docstring, which only the source has."""
+    body = next(node.body for node in ast.parse(source).body if isinstance(node, ast.ClassDef))
+    for assignment, docstring in pairwise(body):
+        if isinstance(assignment, ast.Assign) and isinstance(docstring, ast.Expr):
+            yield ast.literal_eval(assignment.value), ast.literal_eval(docstring.value)
+
+
+def path(points: tuple[tuple[float, float], ...]) -> list[str]:
+    """Draw an arrow with corners."""
+    (x1, y1), (x2, y2) = points[-2:]
+    lines = " L ".join(f"{x} {y}" for x, y in points)
+    if x1 == x2:
+        head = arrow_head(x2, y2, 0, 8 if y2 < y1 else -8, upright=True)
+    else:
+        head = arrow_head(x2, y2, 7 if x2 < x1 else -7, 4)
+    return [f'<path class="line" d="M {lines}"/>', head]
+
+
+def paragraph(x: float, y: float, lines: list[str], *, anchor: str = "middle") -> list[str]:
+    """Write lines of small text, one below the other."""
     return [
-        box(x, y, 180, 50),
-        text(x + 90, y + 22, name),
-        text(x + 90, y + 40, what, kind="small"),
+        text(x, y + 15 * number, line, anchor=anchor, kind="small")
+        for number, line in enumerate(lines)
     ]
-
-
-def arrow(x1: float, y1: float, x2: float, y2: float) -> list[str]:
-    """Draw an arrow to the right."""
-    return [line(x1, y1, x2 - 6, y2), arrow_head(x2, y2, -7, 4)]
 
 
 def arrow_head(x: float, y: float, back: float, side: float, *, upright: bool = False) -> str:
@@ -167,7 +227,7 @@ def svg(width: float, height: float, parts: list[str], title: str) -> str:
     )
 
 
-DIAGRAMS = {"pairing.svg": sequence, "layers.svg": layers, "hub-states.svg": states}
+DIAGRAMS = {"pairing.svg": sequence, "layers.svg": layers, "hub-states.svg": phases}
 
 if __name__ == "__main__":
     for name, draw in DIAGRAMS.items():
