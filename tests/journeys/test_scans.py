@@ -133,10 +133,10 @@ def check(told: list[Told], linked_at: float, interval: float) -> None:
         linked_at <= at - Distant.WAY for at, _ in told
     ]
     unlinked = [(at, end.outcome) for at, end in told if end.outcome not in LINKED]
-    first, *others = [end.outcome for _, end in told if end.outcome in LINKED] or [None]
+    linked = [end.outcome for _, end in told if end.outcome in LINKED]
     assert {outcome for _, outcome in unlinked} <= {EXPIRED, CANCELLED}
-    assert set(others) <= {ALREADY_CONNECTED}
-    if first is ALREADY_CONNECTED:
+    assert set(linked[1:]) <= {ALREADY_CONNECTED}
+    if linked[:1] == [ALREADY_CONNECTED]:
         # The last code is valid for longer than it is shown: its session had expired.
         at, outcome = unlinked[-1]
         assert outcome is EXPIRED
