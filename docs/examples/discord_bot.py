@@ -25,12 +25,20 @@ import discord
 from discord import app_commands
 from discord.utils import MISSING
 
-from plugchat_async import AsyncPlugChat, Connected, Expired, Failed, PairingHub, ShowingCode
+from plugchat_async import (
+    AsyncPlugChat,
+    Connected,
+    Expired,
+    Failed,
+    PairingHub,
+    PairingOutcome,
+    ShowingCode,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
 
-    from plugchat_async import PairingState, QRCode
+    from plugchat_async import PairingEnd, PairingState, QRCode
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +111,7 @@ class Conversation(discord.ui.View):
     async def show(self, qr: QRCode) -> None:
         """Turn the one message into the picture of a code."""
         picture = discord.File(io.BytesIO(qr.png()), "code.png")
-        # discord.py waits for as long as a rate limit lasts, but nobody needs a dead code.
+        # discord.py waits for as long as a rate limit lasts, but nobody needs an expired code.
         with anyio.fail_after(qr.expires_in):
             await self.interaction.edit_original_response(
                 content=CAPTION.format(qr=qr), attachments=[picture], view=self
@@ -115,7 +123,7 @@ class Conversation(discord.ui.View):
         await self.interaction.followup.send(text, view=view, ephemeral=True)
 
     async def remove_picture(self) -> None:
-        """Delete the picture, since a code is a secret, and a dead one is of no use."""
+        """Delete the picture, since a code is a secret, and an expired one is of no use."""
         if self.has_message:
             with anyio.move_on_after(20), suppress(*DISCORD_FAILED):
                 await self.interaction.delete_original_response()
@@ -198,12 +206,18 @@ class LinkBot(discord.Client):
         await super().close()
 
 
+def remember(_client: AsyncPlugChat, ending: PairingEnd) -> None:
+    """In your bot: store that the phone was linked, which may be after everybody has left."""
+    if ending.outcome is PairingOutcome.CONNECTED:
+        logger.info("the phone was linked at %s", ending.ended_at)
+
+
 async def main() -> None:
     """Run until Ctrl-C or SIGTERM."""
     allowed_users = {int(user) for user in os.environ["ALLOWED_USERS"].split(",")}
     async with (
         AsyncPlugChat() as plugchat,
-        PairingHub() as hub,
+        PairingHub(on_end=remember) as hub,
         LinkBot(plugchat, hub, allowed_users) as bot,
     ):
         loop = asyncio.get_running_loop()

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 from fastapi import Cookie, Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from plugchat_async import AsyncPlugChat
+from plugchat_async import AsyncPlugChat, PairingEnd, PairingHub, PairingOutcome
 from plugchat_async.fastapi import pairing_router
 
 if TYPE_CHECKING:
@@ -29,8 +29,21 @@ if TYPE_CHECKING:
 # In your app: the tenants' tokens are in its database, encrypted.
 TOKENS: dict[str, str] = json.loads(os.environ["TENANT_TOKENS"])
 
+# In your app: a column of the tenants. It says who has linked a phone, also after the page was
+# closed; `/status` says whose phone is linked now.
+LINKED: set[str | None] = set()
+
 # In your app: its own login. This stub knows whose a session's cookie is, and lets anybody in.
 SESSIONS: dict[str, str] = {}
+
+
+def remember(client: AsyncPlugChat, ending: PairingEnd) -> None:
+    """Store that a tenant has linked a phone, before the page shows it."""
+    if ending.outcome in {PairingOutcome.CONNECTED, PairingOutcome.ALREADY_CONNECTED}:
+        LINKED.add(client.name)
+
+
+hub = PairingHub(max_watchers=100, on_end=remember)
 
 
 class State(TypedDict):
@@ -41,9 +54,9 @@ class State(TypedDict):
 
 @asynccontextmanager
 async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
-    """Open one client: all tenants share its connections, its time-outs and its retries."""
+    """Open one client and one hub: all tenants share its connections, time-outs and retries."""
     # Its own token is never sent, since every request takes its tenant's.
-    async with AsyncPlugChat(token="a tenant's") as plugchat:  # noqa: S106 - no secret
+    async with AsyncPlugChat(token="a tenant's") as plugchat, hub:  # noqa: S106 - no secret
         yield {"plugchat": plugchat}
 
 
@@ -57,13 +70,17 @@ def require_login(session: Annotated[str, Cookie()] = "") -> str:
 def get_client(request: Request, tenant: Annotated[str, Depends(require_login)]) -> AsyncPlugChat:
     """Give the client of this request's tenant, at the cost of a small object."""
     plugchat: AsyncPlugChat = request.state.plugchat
-    return plugchat.for_token(TOKENS[tenant])
+    return plugchat.for_token(TOKENS[tenant], name=tenant)
 
 
 app = FastAPI(lifespan=lifespan)
 app.include_router(
-    # After the scan, the page goes on to the next step.
-    pairing_router(get_client, dependencies=[Depends(require_login)], return_url="/status"),
+    pairing_router(
+        get_client,
+        dependencies=[Depends(require_login)],
+        hub=hub,
+        return_url="/status",  # after the scan, the page goes on to the next step
+    ),
     prefix="/whatsapp",
 )
 
@@ -93,4 +110,5 @@ async def log_in(tenant: str) -> RedirectResponse:
 @app.get("/status")
 async def status(client: Annotated[AsyncPlugChat, Depends(get_client)]) -> dict[str, bool]:
     """Tell whether this tenant's phone is linked: the rest of the app uses the same dependency."""
-    return {"connected": (await client.status()).connected}
+    was_linked = client.name in LINKED
+    return {"was_linked": was_linked, "connected": (await client.status()).connected}

@@ -22,7 +22,15 @@ from aiogram import Bot, Dispatcher, F, types
 from aiogram.exceptions import AiogramError, TelegramRetryAfter
 from aiogram.filters import Command
 
-from plugchat_async import AsyncPlugChat, Connected, Expired, Failed, PairingHub, ShowingCode
+from plugchat_async import (
+    AsyncPlugChat,
+    Connected,
+    Expired,
+    Failed,
+    PairingHub,
+    PairingOutcome,
+    ShowingCode,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
@@ -31,7 +39,7 @@ if TYPE_CHECKING:
     from aiogram.methods import Response, TelegramMethod
     from aiogram.methods.base import TelegramType
 
-    from plugchat_async import PairingState, QRCode
+    from plugchat_async import PairingEnd, PairingState, QRCode
 
 logger = logging.getLogger(__name__)
 
@@ -125,7 +133,7 @@ class Conversation:
         await self.bot.send_message(self.user_id, text, reply_markup=keyboard)
 
     async def remove_picture(self) -> None:
-        """Delete the picture, since a code is a secret, and a dead one is of no use."""
+        """Delete the picture, since a code is a secret, and an expired one is of no use."""
         if self.picture is not None:
             with anyio.move_on_after(20), suppress(AiogramError):
                 await self.picture.delete()
@@ -183,7 +191,7 @@ async def obey_flood_limit(
     bot: Bot,
     method: TelegramMethod[TelegramType],
 ) -> Response[TelegramType]:
-    """Wait for as long as Telegram asks, unless the code would be dead by then."""
+    """Wait for as long as Telegram asks, unless the code would have expired by then."""
     try:
         return await make_request(bot, method)
     except TelegramRetryAfter as limit:
@@ -208,12 +216,18 @@ def make_dispatcher(
     return dispatcher
 
 
+def remember(_client: AsyncPlugChat, ending: PairingEnd) -> None:
+    """In your bot: store that the phone was linked, which may be after everybody has left."""
+    if ending.outcome is PairingOutcome.CONNECTED:
+        logger.info("the phone was linked at %s", ending.ended_at)
+
+
 async def main() -> None:
     """Run until Ctrl-C or SIGTERM."""
     allowed_users = {int(user) for user in os.environ["ALLOWED_USERS"].split(",")}
     async with (
         AsyncPlugChat() as client,
-        PairingHub() as hub,
+        PairingHub(on_end=remember) as hub,
         Bot(os.environ["TELEGRAM_TOKEN"]) as bot,
     ):
         bot.session.middleware(obey_flood_limit)

@@ -72,8 +72,8 @@ def test_two_tenants_of_the_app_with_a_cookie(sandbox: Sandbox, plugchat_url: st
         assert "Log in as acme" in httpx.get(url).text
         with logged_in(url, "acme") as acme, logged_in(url, "globex") as globex:
             link(sandbox, acme, "/whatsapp")
-            assert acme.get("/status").json() == {"connected": True}
-            assert globex.get("/status").json() == {"connected": False}
+            assert acme.get("/status").json() == {"was_linked": True, "connected": True}
+            assert globex.get("/status").json() == {"was_linked": False, "connected": False}
             assert globex.get("/whatsapp/qr.svg").status_code == 404
     assert {call.token for call in sandbox.calls} == set(TOKENS.values())
 
