@@ -173,7 +173,7 @@ _UNSUBSCRIBED = r"(?i)subscri|payment required|trial (is |has )?(over|ended|expi
 _UNKNOWN = r"(?i)not_found|(instance|entity) not found|matching target resource method"
 _UNAUTHORIZED = r"(?i)client-token|unauthori[sz]ed|invalid token"
 _FAILURE = r"(?i)error|erro|fail(ed|ure)?"
-_PAGE = r"(?i)<(?!\?xml|svg[ >])"
+_PAGE = r"(?i)<(?!\?xml|svg[ >])|<\?xml[^>]*>\s*<(!doctype\s+)?html\b"
 
 # A number of at most 15 digits (E.164), as people write it or as the user of a WhatsApp id. The
 # digits of other ids, such as `@lid`, are not a number.

@@ -71,6 +71,7 @@ def picture(kind: str = "PNG") -> bytes:
 
 PNG = picture()
 PNG_BASE64 = base64.b64encode(PNG).decode()
+XML = '<?xml version="1.0" encoding="iso-8859-1"?>'
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h9v9"/></svg>'
 
 
@@ -339,6 +340,13 @@ def test_an_instance_that_is_not_connected_has_no_code_yet(body: Body) -> None:
         (200, "<html><body><h1>502 Bad Gateway</h1></body></html>", ServerError),
         (200, "  <!DOCTYPE html><title>Just a moment</title>", ServerError),
         (200, "<html>Não disponível</html>".encode("latin-1"), ServerError),
+        (200, f"{XML}<html></html>", ServerError),
+        (
+            200,
+            f"{XML}\r\n<!DOCTYPE html PUBLIC '-//W3C//DTD XHTML 1.0//EN'><html></html>",
+            ServerError,
+        ),
+        (200, f"{XML}<htmlish/>", UnexpectedResponse),
         (200, {"challenge": {"publicKey": "x"}}, PasskeyRequired),
         (200, {"challenge": {}, "value": None}, PasskeyRequired),
         (200, {"challenge": None, "value": None}, QRNotReady),
@@ -505,6 +513,12 @@ def test_a_single_word_is_never_a_code(word: str, body: Any) -> None:
         (
             403,
             "<html>Acesso não permitido</html>".encode("latin-1"),
+            "a firewall or a proxy refused the request with an HTML page",
+            "check base_url, and whether this network is allowed to reach PlugChat",
+        ),
+        (
+            403,
+            f"{XML}\n<!DOCTYPE html><html></html>",
             "a firewall or a proxy refused the request with an HTML page",
             "check base_url, and whether this network is allowed to reach PlugChat",
         ),
