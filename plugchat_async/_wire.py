@@ -200,6 +200,9 @@ _BASE64_OF_A_PICTURE = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "PHN2Z", "PD94
 
 _LONGEST_DETAIL = 200
 
+# Seconds: as good as never, and unlike infinity a number in JSON.
+_MAX_RETRY_AFTER = 1e15
+
 # A response of 1 MiB of words would hold the event loop for seconds.
 _MOST_SENTENCES = 20
 _LONGEST_SENTENCE = 1000
@@ -474,8 +477,8 @@ class _Reply:
     def _retry_after(self) -> float | None:
         """Read seconds or a date, as RFC 9110 allows."""
         text = self._response.headers.get("retry-after", "").strip()
-        if re.fullmatch(r"[0-9]{1,15}", text):
-            return float(text)
+        if re.fullmatch(r"[0-9]+", text):
+            return min(float(text), _MAX_RETRY_AFTER)
         try:
             moment = parsedate_to_datetime(text)
         except (ValueError, OverflowError):
