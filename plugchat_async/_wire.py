@@ -187,6 +187,7 @@ _PHONE_KEYS = (
     ("me", "phoneNumber"),
     ("me", "user"),
 )
+_DEVICE_KEYS = {*(keys[0] for keys in _PHONE_KEYS), "imgUrl", "name", "originalDevice"}
 
 _CODE_KEYS = ("value", "qrcode")
 _SENTENCE_KEYS = ("error", "errors", "message", "msg", "reason", "detail", "status")
@@ -260,6 +261,9 @@ class _Reply:
 
     def device(self) -> Device | None:
         if not isinstance(self._body, dict) or self._body.get("value") is False:
+            return None
+        is_told = not self._body or any(key in self._body for key in _DEVICE_KEYS)
+        if not is_told and self._truth("connected") is not False:
             return None
         return Device(
             phone=next(filter(None, (_digits(self._value(*keys)) for keys in _PHONE_KEYS)), None),

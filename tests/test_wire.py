@@ -927,6 +927,7 @@ PHONE = "5511999990000"
         ),
         pytest.param({"imgUrl": 7, "name": ["Ana"], "device": "x", "me": 1}, Device(), id="types"),
         pytest.param({}, Device(), id="nothing"),
+        pytest.param({"connected": False}, Device(), id="no connection"),
         pytest.param(
             {"phone": PHONE, "error": "You are already connected."},
             Device(phone=PHONE),
@@ -988,6 +989,9 @@ def test_what_is_not_a_phone_number_is_none(phone: Any) -> None:
         (200, {"value": False}, UnexpectedResponse),
         (200, {"value": False, "phone": PHONE}, UnexpectedResponse),
         (200, {"error": "You are already connected."}, UnexpectedResponse),
+        (200, {"message": "The instance is restarting"}, UnexpectedResponse),
+        (200, {"value": "expired"}, UnexpectedResponse),
+        (200, {"connected": True}, UnexpectedResponse),
         (200, "", UnexpectedResponse),
         (200, "[]", UnexpectedResponse),
         (400, {"phone": PHONE}, UnexpectedResponse),
