@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from . import _arguments, _environment, _stream, _wire
@@ -362,7 +363,8 @@ class AsyncPlugChat:
         return (await self._calls.make_once(call)).value
 
     async def _send(self, endpoint: _wire.Endpoint) -> None:
-        await self._calls.send_once(self._call(endpoint, _wire.read_done))
+        read = partial(_wire.read_done, endpoint=endpoint)
+        await self._calls.send_once(self._call(endpoint, read))
 
     def _call(
         self,

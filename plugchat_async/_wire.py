@@ -147,7 +147,9 @@ def read_device(response: Response, redact: Redact) -> Device | ResponseError:
     )
 
 
-def read_done(response: Response, redact: Redact) -> Literal[True] | ResponseError:
+def read_done(
+    response: Response, redact: Redact, *, endpoint: Endpoint
+) -> Literal[True] | ResponseError:
     """Read the response of `/disconnect`, `/restore-session` or `/restart`.
 
     A sentence that the instance is connected already, or is not, counts as neither a success nor
@@ -161,6 +163,7 @@ def read_done(response: Response, redact: Redact) -> Literal[True] | ResponseErr
         or reply.page()
         or reply.failed()
         or reply.done()
+        or reply.refused_to_do(endpoint)
         or reply.unexpected()
     )
 
@@ -198,6 +201,12 @@ _WORD = r"[^\W\d]+[.!…]*"
 
 # What base64 makes of the first bytes of PNG, JPEG, GIF and WebP, and of SVG, which is refused.
 _BASE64_OF_A_PICTURE = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "PHN2Z", "PD94bW")
+
+_AFTER_REFUSAL = {
+    DISCONNECT: "ask status() whether a phone is linked",
+    RESTORE_SESSION: "if no phone is linked any more, link one with a code",
+    RESTART: "try it in PlugChat's panel, or again later",
+}
 
 _LONGEST_DETAIL = 200
 
@@ -276,6 +285,13 @@ class _Reply:
     def done(self) -> Literal[True] | None:
         is_done = self._value("value") is True or not self._response.content.strip()
         return True if is_done else None
+
+    def refused_to_do(self, endpoint: Endpoint) -> ResponseError | None:
+        if self._value("value") is not False:
+            return None
+        return self._error(
+            UnexpectedResponse, f"PlugChat refused {endpoint.path}: {_AFTER_REFUSAL[endpoint]}"
+        )
 
     def refused_as_connected(self) -> ResponseError | None:
         if self._is_success() or not self._says(_ALREADY_CONNECTED):

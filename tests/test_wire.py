@@ -51,7 +51,7 @@ from plugchat_async._wire import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from plugchat_async._wire import Redact
+    from plugchat_async._wire import Endpoint, Redact
 
 Body: TypeAlias = str | bytes | dict[str, Any]
 
@@ -95,6 +95,11 @@ def keep(text: str) -> str:
 def read(status: int, body: Body, **headers: str) -> Code | ResponseError:
     """Read an answer of a QR endpoint."""
     return read_code(answer(status, body, **headers), keep)
+
+
+def read_command(response: Response, redact: Redact) -> bool | ResponseError:
+    """Read a response of `/restart`."""
+    return read_done(response, redact, endpoint=RESTART)
 
 
 def test_each_endpoint_goes_to_the_host_that_is_documented_for_it() -> None:
@@ -591,7 +596,7 @@ def test_too_many_calls_tells_how_long_to_wait() -> None:
         ("9" * 16, 1e15),
         ("9" * 5000, 1e15),
         ("0" * 20 + "7", 7.0),
-        ("٧", None),
+        ("\u0667", None),
         ("Wed, 21 Oct 99999999999999999999 07:28:00 GMT", None),
     ],
 )
@@ -788,7 +793,7 @@ def test_a_sentence_is_read_up_to_a_thousand_characters() -> None:
     assert isinstance(read(400, words.rjust(1001, ".")), UnexpectedResponse)
 
 
-@pytest.mark.parametrize("read_answer", [read_code, read_status, read_device, read_done])
+@pytest.mark.parametrize("read_answer", [read_code, read_status, read_device, read_command])
 def test_a_body_that_could_not_be_read_says_why(
     read_answer: Callable[[Response, Redact], object],
 ) -> None:
@@ -1013,7 +1018,7 @@ def test_what_tells_no_device(status: int, body: Any, error: type[ResponseError]
 )
 def test_a_command_is_done(status: int, body: Any) -> None:
     """`{"value": true}` and an empty success say so."""
-    assert read_done(answer(status, body), keep) is True
+    assert read_command(answer(status, body), keep) is True
 
 
 @pytest.mark.parametrize(
@@ -1041,12 +1046,26 @@ def test_a_command_is_done(status: int, body: Any) -> None:
 )
 def test_a_command_that_is_not_done(status: int, body: Any) -> None:
     """Anything else is unexpected; a sentence about being connected is not a success."""
-    found = read_done(answer(status, body), keep)
+    found = read_command(answer(status, body), keep)
     assert type(found) is UnexpectedResponse
     assert found.status_code == status
 
 
-@pytest.mark.parametrize("read_answer", [read_device, read_done])
+@pytest.mark.parametrize(
+    ("endpoint", "to_do"),
+    [
+        (DISCONNECT, "ask status() whether a phone is linked"),
+        (RESTORE_SESSION, "if no phone is linked any more, link one with a code"),
+        (RESTART, "try it in PlugChat's panel, or again later"),
+    ],
+)
+def test_a_refused_command_says_what_to_do(endpoint: Endpoint, to_do: str) -> None:
+    """`{"value": false}` is all that the API says."""
+    found = read_done(answer(200, {"value": False}), keep, endpoint=endpoint)
+    assert str(found) == f"PlugChat refused {endpoint.path}: {to_do}"
+
+
+@pytest.mark.parametrize("read_answer", [read_device, read_command])
 @pytest.mark.parametrize(
     ("status", "body", "error"),
     [
@@ -1121,5 +1140,5 @@ def test_whatever_arrives_is_a_value_or_an_error(
     assert isinstance(code, ResponseError) or 200 <= status < 300
     assert isinstance(read_status(came, keep), InstanceStatus | ResponseError)
     assert isinstance(read_device(came, keep), Device | ResponseError)
-    done = read_done(came, keep)
+    done = read_command(came, keep)
     assert isinstance(done, ResponseError) or 200 <= status < 300

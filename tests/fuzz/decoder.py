@@ -15,6 +15,7 @@ from plugchat_async import Device, InstanceStatus, QRCode, QRImage, ResponseErro
 from plugchat_async._http.credentials import Credentials
 from plugchat_async._image_formats import is_whole, media_type
 from plugchat_async._wire import (
+    RESTART,
     Picture,
     Response,
     Text,
@@ -41,7 +42,8 @@ def check(data: bytes) -> None:
     """
     answer = _answer(data)
     code, status = read_code(answer, _CREDENTIALS.redact), read_status(answer, _CREDENTIALS.redact)
-    device, done = read_device(answer, _CREDENTIALS.redact), read_done(answer, _CREDENTIALS.redact)
+    device = read_device(answer, _CREDENTIALS.redact)
+    done = read_done(answer, _CREDENTIALS.redact, endpoint=RESTART)
     _check_code(code)
     assert isinstance(status, InstanceStatus | ResponseError)
     assert isinstance(device, Device | ResponseError)
