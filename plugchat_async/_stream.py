@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ._models import QRCode
     from ._schedule import Fetched, Schedule
 
+_SCANNED = "a phone has scanned a code of this stream and is linked now: no further code is needed"
+
 
 async def rounds(
     fetch: Callable[[int, int], Awaitable[Fetched]], schedule: Schedule
@@ -47,5 +49,7 @@ async def _fetch_round(
         fetched = await fetch(number, schedule.max_rounds)
     except AlreadyConnected as error:
         error.round, error.after_scan = number, number > 1
+        if error.after_scan:
+            error.args = (_SCANNED,)
         raise
     return fetched.code, schedule.shown_until(fetched)

@@ -84,6 +84,8 @@ async def test_already_connected_tells_whether_a_code_of_the_stream_did_it(
         async for _ in rounds(instance.fetch_code, Schedule()):
             pass
     assert caught.value.after_scan is after_scan
+    assert (str(caught.value) == "connected") is not after_scan
+    assert str(caught.value).endswith("no further code is needed") is after_scan
     assert caught.value.round == len(instance.codes) == round_told
 
 
