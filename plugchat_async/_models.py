@@ -78,9 +78,25 @@ def _without_input(error: ValidationError) -> ValidationError:
     return ValidationError.from_exception_data(error.title, refusals, hide_input=True)
 
 
-class _Expiring(BaseModel, frozen=True, hide_input_in_errors=True, val_json_bytes="base64"):
+class _Frozen(BaseModel, frozen=True, hide_input_in_errors=True):
+    __slots__ = ("__weakref__",)
+
+    if not TYPE_CHECKING:  # checkers see by themselves that nothing can be set
+
+        def __setattr__(self, name: str, value: object) -> None:
+            try:
+                super().__setattr__(name, value)
+            except ValidationError as error:
+                refusal = _without_input(error)
+            else:
+                return
+            del value  # a reporter may render these locals
+            raise refusal
+
+
+class _Expiring(_Frozen, frozen=True, val_json_bytes="base64"):
     # In a slot it is no part of what is compared, copied, pickled or dumped.
-    __slots__ = ("__weakref__", "_deadline")
+    __slots__ = ("_deadline",)
 
     fetched_at: _UTC = Field(default_factory=_now)
     expires_at: _UTC = Field(default_factory=_end_of_life)
@@ -281,7 +297,7 @@ class InstanceStatus(BaseModel, frozen=True, hide_input_in_errors=True):
         return not self.connected and _RESTORE in (self.error or "").casefold()
 
 
-class Device(BaseModel, frozen=True, hide_input_in_errors=True):
+class Device(_Frozen, frozen=True):
     """Phone that an instance is linked to; without one, each attribute is None.
 
     Attributes:

@@ -219,6 +219,17 @@ def test_nothing_can_be_changed(model: BaseModel, name: str) -> None:
         setattr(model, name, getattr(model, name))
 
 
+class _WithANote(QRCode, frozen=True):
+    _note: str = ""
+
+
+def test_a_private_attribute_of_a_subclass_can_be_set() -> None:
+    """As in any frozen model of pydantic."""
+    code = _WithANote(payload="x")
+    code._note = "for Ana"
+    assert code._note == "for Ana"
+
+
 @both
 def test_no_text_of_it_shows_the_code(cls: type[QRCode | QRImage], content: dict[str, str]) -> None:
     """Neither Python nor Rich writes into a log what would link a phone."""
@@ -265,8 +276,11 @@ def test_no_refusal_shows_the_code(cls: type[QRCode | QRImage], content: dict[st
         lambda: QRCode(payload=LINK, round=0),
         lambda: QRCode(payload=LINK * 40),
         lambda: QRImage(data=LINK.encode(), media_type="image/bmp"),
+        lambda: setattr(QRCode(payload="x"), "payload", LINK),
+        lambda: setattr(QRImage(data=PNG, media_type="image/png"), "data", LINK.encode()),
+        lambda: setattr(Device(), "phone", LINK),
     ],
-    ids=["another field", "payload", "media_type"],
+    ids=["another field", "payload", "media_type", "set payload", "set data", "set phone"],
 )
 def test_a_refused_argument_leaves_no_code(make: Callable[[], object]) -> None:
     """Neither in the error's details, nor pickled with it, nor in the locals of its traceback."""
