@@ -20,7 +20,7 @@ _HEADER_VALUE = r"[\x20-\x7e]*"
 # Servers take heads of 8 KiB at most, and often less.
 _MAX_HEADER_VALUE = 4096
 
-_QUOTATION_MARKS = "\"'"
+_QUOTATION_MARKS = ('""', "''", "“”", "„“", "\u2018\u2019", "«»")
 _QUOTED = (
     "is in quotation marks, which are sent as a part of it: remove them"
     " (`docker --env-file` keeps those of the file)"
@@ -30,6 +30,9 @@ _HEADERS_OF_A_BODY = {"content-length", "transfer-encoding"}
 
 # A name or an address: httpx also takes what no resolver does, blanks and all.
 _HOST = r"[\w.:-]+"
+
+# With the separators at which `str.splitlines()` breaks a line.
+_CONTROL_CHARACTER = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
 
 # "Ask for a new code every 10 to 20 s": after 20 s a code has expired.
 _MAX_INTERVAL = 20.0
@@ -44,6 +47,11 @@ def seal(token: str | SecretStr) -> SecretStr:
 def seal_headers(headers: Mapping[str, str]) -> Secret[Mapping[str, str]]:
     """Wrap extra headers likewise, whatever they are."""
     return Secret(headers)
+
+
+def seal_base_url(base_url: str | None) -> Secret[str | None]:
+    """Wrap a base URL likewise: a wrong one may have the token in it."""
+    return Secret(base_url)
 
 
 def check_token(token: SecretStr) -> SecretStr:
@@ -100,49 +108,56 @@ def check_headers(headers: Secret[Mapping[str, str]]) -> dict[str, SecretStr]:
     }
 
 
-def check_base_url(base_url: str | None, *, allow_insecure_http: bool) -> str | None:
-    """Refuse what is not a base URL; None stands for the documented hosts."""
+def check_base_url(
+    base_url: str | Secret[str | None] | None, *, allow_insecure_http: bool
+) -> str | None:
+    """Refuse what is not a base URL, sealed or not; None stands for the documented hosts."""
+    # A wrong one may have a secret in it: no refusal has it among its locals.
+    sealed = base_url if isinstance(base_url, Secret) else Secret(base_url)
+    del base_url
     if not isinstance(allow_insecure_http, bool):
         raise TypeError("allow_insecure_http must be a bool")
-    if base_url is None:
+    text = sealed.get_secret_value
+    if text() is None:
         return None
-    if not isinstance(base_url, str):
-        raise TypeError(f"base_url must be a str, not {type(base_url).__name__}")
-    if is_quoted(base_url):
-        raise ValueError(f"base_url {_QUOTED}")
-    return _check_url(base_url.strip(), allow_insecure_http=allow_insecure_http)
+    if not isinstance(text(), str):
+        raise TypeError(f"base_url must be a str, not {type(text()).__name__}")
+    mistake = _find_mistake(str(text()), allow_insecure_http=allow_insecure_http)
+    if mistake is not None:
+        raise ValueError(f"base_url {mistake}")
+    return str(httpx.URL(str(text()).strip())).rstrip("/")
 
 
 def is_quoted(text: str) -> bool:
-    """Return whether a token or a base URL is in quotation marks."""
+    """Return whether a text is in quotation marks, straight ones or those of a word processor."""
     text = text.strip()
-    return len(text) > 1 and text[0] == text[-1] and text[0] in _QUOTATION_MARKS
+    return len(text) > 1 and text[0] + text[-1] in _QUOTATION_MARKS
 
 
-def _check_url(base_url: str, *, allow_insecure_http: bool) -> str:
-    url: httpx.URL | None
+def _find_mistake(text: str, *, allow_insecure_http: bool) -> str | None:
+    """Return what is wrong with a base URL, if anything is."""
+    if is_quoted(text):
+        return _QUOTED
+    text = text.strip()
     try:
-        url = httpx.URL(base_url)
+        url = httpx.URL(text)
         url.host.encode("idna")
     except (httpx.InvalidURL, UnicodeError):
-        url = None
-    if url is None:
-        # Raised out here, without httpx's own error as a context, which quotes the URL.
-        raise ValueError("base_url is not a URL")
+        return "is not a URL"
     if url.scheme not in {"http", "https"} or not re.fullmatch(_HOST, url.host):
-        raise ValueError("base_url must begin with https:// (or http://) and a host")
+        return "must begin with https:// (or http://) and a host"
     if url.port is not None and not 0 < url.port <= _MAX_PORT:
-        raise ValueError(f"base_url: its port must be between 1 and {_MAX_PORT}")
-    if "@" in base_url.split("/")[2]:
-        raise ValueError("base_url must not have a user part; pass the token as token=...")
-    if "?" in base_url or "#" in base_url:
-        raise ValueError("base_url must not have a query or a fragment; it ends in /api/whatsapp")
+        return f"must have a port between 1 and {_MAX_PORT}, or none"
+    if "@" in text.split("/")[2]:
+        return "must not have a user part; pass the token as token=..."
+    if "?" in text or "#" in text:
+        return "must not have a query or a fragment; it ends in /api/whatsapp"
     if url.scheme == "http" and not allow_insecure_http and not _is_loopback(url.host):
-        raise ValueError(
-            "base_url is plain http to another machine, so that the token would be sent"
-            " unencrypted: use https, or pass allow_insecure_http=True"
+        return (
+            "is plain http to another machine, so that the token would be sent unencrypted:"
+            " use https, or pass allow_insecure_http=True"
         )
-    return str(url).rstrip("/")
+    return None
 
 
 def is_on_this_machine(base_url: str | None) -> bool:
@@ -187,7 +202,9 @@ def check_count(name: str, value: int, *, at_least: int) -> int:
 
 
 def check_name(name: str | None) -> str | None:
-    """Refuse a name that is not text."""
+    """Refuse a name that is not text, or would break a line of a log."""
     if name is not None and not isinstance(name, str):
         raise TypeError(f"name must be a str, not {type(name).__name__}")
+    if name is not None and re.search(_CONTROL_CHARACTER, name):
+        raise ValueError("name has control characters or line breaks, which would garble a log")
     return name

@@ -64,7 +64,7 @@ class AsyncPlugChat:
             us. Its pool, hooks, proxies, transports and headers apply; `max_connections` does not,
             nor do its `auth` and its cookies: the token alone identifies the caller.
         name: Your own name for the instance, such as a tenant's id. It is shown in `repr()` and in
-            the log, so it must not be a secret.
+            the log, so it must not be a secret; control characters are refused.
 
     Raises:
         ValueError: An argument is out of range, or there is no token.
@@ -91,14 +91,12 @@ class AsyncPlugChat:
         # A traceback of a refusal may render these locals.
         token = _environment.token() if token is None else _arguments.seal(token)
         extra_headers = _arguments.seal_headers({} if headers is None else headers)
-        del headers
+        url = _arguments.seal_base_url(_environment.base_url() if base_url is None else base_url)
+        del headers, base_url
         self._credentials = Credentials(
             _arguments.check_token(token), _arguments.check_headers(extra_headers)
         )
-        self._base_url = _arguments.check_base_url(
-            _environment.base_url() if base_url is None else base_url,
-            allow_insecure_http=allow_insecure_http,
-        )
+        self._base_url = _arguments.check_base_url(url, allow_insecure_http=allow_insecure_http)
         self._name = _arguments.check_name(name)
         timeout = _arguments.check_seconds("timeout", timeout)
         retries = _arguments.check_count("retries", retries, at_least=0)
@@ -296,8 +294,9 @@ class AsyncPlugChat:
             The client, made at the cost of a small object.
 
         Raises:
-            ValueError: The token is empty or can't be sent as a header.
-            TypeError: The token is neither a str nor a SecretStr.
+            ValueError: The token is empty or can't be sent as a header, or the name has control
+                characters.
+            TypeError: The token is neither a str nor a SecretStr, or the name is not a str.
             RuntimeError: This client was closed.
         """
         token = _arguments.seal(token)

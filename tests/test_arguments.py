@@ -123,18 +123,18 @@ def test_a_token_that_no_header_can_carry_is_refused(
         make(wrap(f"{TOKEN}{inside}x"))
 
 
-quotation_marks = pytest.mark.parametrize("mark", ['"', "'"])
+quotation_marks = pytest.mark.parametrize("marks", ['""', "''", "“”", "„“", "\u2018\u2019", "«»"])
 
 
 @make_client
 @quotation_marks
 @pytest.mark.parametrize("wrap", [str, SecretStr])
 def test_a_token_in_quotation_marks_is_refused_with_that_reason(
-    make: MakeClient, mark: str, wrap: type[str | SecretStr]
+    make: MakeClient, marks: str, wrap: type[str | SecretStr]
 ) -> None:
     """They are those of a file that `docker --env-file` has read, and no part of the token."""
     with pytest.raises(ValueError, match=r"^token is in quotation marks.*remove") as caught:
-        make(wrap(f" {mark}{TOKEN}{mark}\n"))
+        make(wrap(f" {marks[0]}{TOKEN}{marks[1]}\n"))
     assert TOKEN not in str(caught.value)
 
 
@@ -237,10 +237,10 @@ def test_what_is_no_base_url_is_refused(given: str, reason: str) -> None:
 
 
 @quotation_marks
-def test_a_base_url_in_quotation_marks_is_refused_with_that_reason(mark: str) -> None:
+def test_a_base_url_in_quotation_marks_is_refused_with_that_reason(marks: str) -> None:
     """The reason is not that it fails to begin with https."""
     with pytest.raises(ValueError, match=r"^base_url is in quotation marks.*remove") as caught:
-        AsyncPlugChat(TOKEN, base_url=f" {mark}https://api.example/api/whatsapp{mark}\n")
+        AsyncPlugChat(TOKEN, base_url=f" {marks[0]}https://api.example/api/whatsapp{marks[1]}\n")
     assert "api.example" not in str(caught.value)
 
 
@@ -527,7 +527,25 @@ def test_no_refusal_repeats_a_base_url(base_url: str) -> None:
     with pytest.raises(ValueError, match="base_url") as caught:
         AsyncPlugChat("another", base_url=base_url)
     assert TOKEN[:6] not in str(caught.value)
+    assert TOKEN[:6] not in rendered_below_the_caller(caught.value)
     assert caught.value.__context__ is None
+
+
+def test_no_refusal_repeats_a_base_url_of_another_type() -> None:
+    """Nor one of the environment."""
+    with pytest.raises(TypeError, match="base_url") as caught:
+        AsyncPlugChat("another", base_url=f"https://{TOKEN}@api.example".encode())  # type: ignore[arg-type]  # on purpose
+    assert TOKEN not in rendered_below_the_caller(caught.value)
+
+
+def test_no_refusal_of_the_environment_s_base_url_repeats_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may have been written like that of a proxy."""
+    monkeypatch.setenv("PLUGCHAT_BASE_URL", f"https://{TOKEN[:6]}@api.example")
+    with pytest.raises(ValueError, match="user part") as caught:
+        AsyncPlugChat("another")
+    assert TOKEN[:6] not in rendered_below_the_caller(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -547,6 +565,21 @@ def test_no_refusal_repeats_a_header_s_value(arguments: dict[str, Any]) -> None:
         AsyncPlugChat(**{"token": "another", **arguments})
     assert TOKEN not in str(caught.value)
     assert TOKEN not in rendered_below_the_caller(caught.value)
+
+
+@pytest.mark.parametrize("name", ["acme\nGET /status", "a\x1b[31m", "\x00", "a\x85b", "a\u2028b"])
+def test_a_name_that_garbles_a_log_is_refused(name: str) -> None:
+    """A line break would forge a line, and an escape sequence reach the terminal."""
+    with pytest.raises(ValueError, match="name has control characters"):
+        AsyncPlugChat(TOKEN, name=name)
+    with pytest.raises(ValueError, match="name has control characters"):
+        AsyncPlugChat(TOKEN).for_token(TOKEN, name=name)
+
+
+def test_a_name_is_any_other_text() -> None:
+    """Tenants have names of all languages."""
+    name = "Açaí\u00a0& Cia 👩\u200d👩\u200d👧 中"
+    assert AsyncPlugChat(TOKEN, name=name).name == name
 
 
 def test_a_client_shows_its_base_url_and_no_token() -> None:
