@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from plugchat_async import AsyncPlugChat, NetworkError
-from plugchat_async._http import pool
+from plugchat_async._http import environment, pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,76 +36,117 @@ def _ca_bundle_unread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     pool._read_ca_bundle.cache_clear()
 
 
+NOT_A_PROXY = "is not a proxy's URL, such as http://proxy.example:3128"
+QUOTED = "is in quotation marks, which are a part of it: remove them"
+SECRET_PROXY = f"http://user:{PASSWORD}@proxy.example"
+
+
 @pytest.mark.parametrize(
-    ("environment", "reason", "named"),
+    ("variables", "reason"),
     [
-        ({"NO_PROXY": "[::1]"}, "NO_PROXY can't be parsed", ["NO_PROXY"]),
-        ({"NO_PROXY": "localhost,fe80::/10"}, "NO_PROXY can't be parsed", ["NO_PROXY"]),
+        ({"NO_PROXY": "[::1]"}, "NO_PROXY can't be parsed: remove '[::1]'"),
         (
-            {"NO_PROXY": "[::1]", "HTTPS_PROXY": PROXY, "ALL_PROXY": "proxy.example:8080"},
-            "NO_PROXY can't be parsed",
-            ["NO_PROXY"],
+            {"NO_PROXY": "localhost, fe80::/10,::1,.a.example,https://a.example,,[::]"},
+            "NO_PROXY can't be parsed: remove 'fe80::/10', '[::]'",
         ),
         (
-            {"https_proxy": f"http://user:{PASSWORD}/x@proxy.example"},
-            "HTTPS_PROXY can't be parsed",
-            ["HTTPS_PROXY"],
+            {"NO_PROXY": f"http://user:{PASSWORD}@[::", "HTTPS_PROXY": PROXY},
+            "NO_PROXY can't be parsed: remove '[::'",
         ),
+        ({"https_proxy": f"http://user:{PASSWORD}/x@proxy.example"}, f"HTTPS_PROXY {NOT_A_PROXY}"),
         (
             {"HTTPS_PROXY": f"user:{PASSWORD}/x@proxy.example", "HTTP_PROXY": PROXY},
-            "HTTPS_PROXY can't be parsed",
-            ["HTTPS_PROXY"],
+            f"HTTPS_PROXY {NOT_A_PROXY}",
         ),
         (
             {"ALL_PROXY": f"http://user:{PASSWORD}@proxy:x", "HTTP_PROXY": f"http://:{PASSWORD}:x"},
-            "HTTP_PROXY and ALL_PROXY can't be parsed",
-            ["HTTP_PROXY", "ALL_PROXY"],
+            f"HTTP_PROXY {NOT_A_PROXY}; ALL_PROXY {NOT_A_PROXY}",
         ),
         (
             {"ALL_PROXY": f"gopher://user:{PASSWORD}@proxy.example", "HTTP_PROXY": PROXY},
-            "Unknown scheme",
-            ["ALL_PROXY"],
+            f"ALL_PROXY {NOT_A_PROXY}",
         ),
-        ({"HTTPS_PROXY": "http://[bad"}, "HTTPS_PROXY can't be parsed", ["HTTPS_PROXY"]),
-        ({"ALL_PROXY": "http://:8080"}, "ALL_PROXY can't be parsed", ["ALL_PROXY"]),
-        ({"ALL_PROXY": f"{PROXY}0"}, "ALL_PROXY can't be parsed", ["ALL_PROXY"]),
-        ({"SSL_CERT_FILE": "/nowhere/ca.pem"}, "No such file", ["SSL_CERT_FILE"]),
-        (
-            {"SSL_CERT_FILE": "/nowhere/ca.pem", "SSL_CERT_DIR": "/nowhere"},
-            "No such file",
-            ["SSL_CERT_FILE"],
+        *(
+            ({"HTTPS_PROXY": f"{marks[0]}{SECRET_PROXY}{marks[1]}"}, f"HTTPS_PROXY {QUOTED}")
+            for marks in ['""', "''", "“”"]
         ),
-        ({"SSL_CERT_DIR": "/nowhere"}, "SSL_CERT_DIR is not a directory", ["SSL_CERT_DIR"]),
-        ({"SSL_CERT_DIR": __file__}, "SSL_CERT_DIR is not a directory", ["SSL_CERT_DIR"]),
-        ({"SSL_CERT_FILE": __file__, "ALL_PROXY": PROXY}, "certificate", ["SSL_CERT_FILE"]),
+        ({"HTTPS_PROXY": f'"{SECRET_PROXY}'}, f"HTTPS_PROXY {NOT_A_PROXY}"),
+        ({"HTTPS_PROXY": f"HTTPS_PROXY={SECRET_PROXY}"}, f"HTTPS_PROXY {NOT_A_PROXY}"),
+        ({"HTTPS_PROXY": "'proxy.example:3128'"}, f"HTTPS_PROXY {QUOTED}"),
+        *(
+            ({"HTTPS_PROXY": f"http://user:{PASSWORD}@{host}"}, f"HTTPS_PROXY {NOT_A_PROXY}")
+            for host in [
+                *("127.0.0.1:65536", "127.0.0.1:0", "127.0.0.1:-5", ":3128", "exa mple:80"),
+                *("a..b:80", f"{'a' * 64}.example"),
+            ]
+        ),
     ],
 )
 async def test_a_mistake_in_the_environment_names_its_variable(
-    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], reason: str, named: list[str]
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], reason: str
 ) -> None:
     """After one attempt, with no password; the next call works once the mistake is mended."""
     with monkeypatch.context() as mistaken:
-        for name, value in environment.items():
+        for name, value in variables.items():
             mistaken.setenv(name, value)
         error = await failure()
     assert error.is_local
-    assert reason in str(error)
-    check = str(error).rpartition("check the environment variable")[2]
-    assert [name for name in VARIABLES if name in check] == sorted(named, key=VARIABLES.index)
-    assert PASSWORD not in f"{error}{error.__cause__}"
+    start = f"no connection can be made, since the environment variable {reason}"
+    assert str(error).startswith(start)
+    assert str(error.__cause__) in str(error)
+    assert PASSWORD not in f"{error}{error.__cause__!r}"
     assert error.__context__ is None
 
 
-async def test_a_proxy_by_its_ipv6_address_and_one_directory_of_several_are_not_mistakes(
+@pytest.mark.parametrize(
+    ("variables", "reason", "name"),
+    [
+        ({"SSL_CERT_FILE": "/nowhere/ca.pem"}, "No such file", "SSL_CERT_FILE"),
+        (
+            {"SSL_CERT_FILE": "/nowhere/ca.pem", "SSL_CERT_DIR": "/nowhere"},
+            "No such file",
+            "SSL_CERT_FILE",
+        ),
+        ({"SSL_CERT_DIR": "/nowhere"}, "SSL_CERT_DIR is not a directory", "SSL_CERT_DIR"),
+        ({"SSL_CERT_DIR": __file__}, "SSL_CERT_DIR is not a directory", "SSL_CERT_DIR"),
+        ({"SSL_CERT_FILE": __file__, "ALL_PROXY": PROXY}, "certificate", "SSL_CERT_FILE"),
+    ],
+)
+async def test_certificates_that_can_t_be_read_name_their_variable(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], reason: str, name: str
+) -> None:
+    """Beside the operating system's reason."""
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    error = await failure()
+    assert error.is_local
+    assert reason in str(error)
+    assert str(error).endswith(f": check the environment variable {name}")
+    assert error.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "proxy", ["proxy.example", "http://[::1]:3128", "http://10.0.0.1:65535", "http://my_proxy:1"]
+)
+async def test_a_proxy_is_taken(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    """With or without a scheme, a name or an address."""
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    environment.check_proxies()
+
+
+async def test_one_directory_of_several_is_enough(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The call goes to the proxy, where nothing listens."""
-    monkeypatch.setenv("HTTPS_PROXY", "http://[::1]:9")
+    """As OpenSSL has it."""
     monkeypatch.setenv("SSL_CERT_DIR", os.pathsep.join(("/nowhere", str(tmp_path))))
-    async with AsyncPlugChat("token", retries=0) as client:
-        with pytest.raises(NetworkError, match="ConnectError") as caught:
-            await client.status()
-    assert not caught.value.is_local
+    environment.check_certificates()
+
+
+async def test_a_proxy_that_is_not_used_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`NO_PROXY=*` switches all of them off."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:99999")
+    monkeypatch.setenv("NO_PROXY", "localhost,*")
+    environment.check_proxies()
 
 
 async def test_a_missing_package_names_the_variable_that_needs_it(
@@ -115,9 +156,10 @@ async def test_a_missing_package_names_the_variable_that_needs_it(
     monkeypatch.setitem(sys.modules, "socksio", None)
     monkeypatch.setenv("ALL_PROXY", "socks5://proxy.example:1080")
     monkeypatch.setenv("HTTP_PROXY", PROXY)
-    error = await failure()
-    assert "httpx[socks]" in str(error)
-    assert str(error).endswith("check the environment variable ALL_PROXY")
+    assert str(await failure()) == (
+        "no connection can be made, since the environment variable ALL_PROXY names a SOCKS proxy:"
+        " run pip install 'httpx[socks]'"
+    )
 
 
 async def test_no_variable_is_named_if_none_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +175,7 @@ async def test_no_variable_is_named_if_none_is_set(monkeypatch: pytest.MonkeyPat
 async def test_what_was_not_sent_has_not_happened(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a mistake in the environment there is nothing to ask `status()` for."""
     monkeypatch.setenv("NO_PROXY", "[::1]")
-    with pytest.raises(NetworkError, match=r"check the environment variable NO_PROXY$"):
+    with pytest.raises(NetworkError, match=r"variable NO_PROXY can't be parsed: remove .*'$"):
         await AsyncPlugChat("token").restart()
 
 
