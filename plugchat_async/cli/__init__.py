@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ._exit_codes import ExitCode
+from ._output.exit_codes import ExitCode
 from ._texts import texts
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
     except OSError as error:  # standard output is full, even for --help
-        from ._failures import report
+        from ._output.failures import report
 
         sys.exit(report(error))
     finally:

@@ -7,9 +7,8 @@ import typer
 
 from plugchat_async import __version__
 
-from ._access import Access
-from ._failures import reported
-from ._options import (
+from ._access.client import Access
+from ._access.options import (
     AllowInsecureHTTP,
     AsciiOnly,
     AsJSON,
@@ -20,6 +19,7 @@ from ._options import (
     Timeout,
     TokenFile,
 )
+from ._output.failures import reported
 
 application = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -102,7 +102,7 @@ def pair(
       failed             code (a stable word), message
     A payload is a secret while it lives: whoever has it can link a phone.
     """  # noqa: D301 - Click's mark for lines that stay as they are
-    from . import _pair
+    from ._commands import pair as _pair
 
     if in_browser and (output is not None or ascii_only or as_json):
         raise typer.BadParameter("--web goes with neither --output, --ascii nor --json")
@@ -124,7 +124,7 @@ def demo(
     It starts a PlugChat of its own, asks it for codes over HTTP, shows them, and lets a phone scan
     the second one. It needs no account, and no key pressed.
     """
-    from . import _demo
+    from ._commands import demo as _demo
 
     with reported(debug=debug):
         _demo.run(_demo.FAST if fast else _demo.USUAL)
@@ -153,7 +153,7 @@ def sandbox(
 
     It prints what to set so that they reach it, then each call that comes. Ctrl-C stops it.
     """
-    from . import _sandbox
+    from ._commands import sandbox as _sandbox
 
     with reported(debug=debug):
         _sandbox.run(host, port, scan_after)
@@ -178,7 +178,7 @@ def qr(
 
     Exit codes: 0 done, 1 failure, 2 usage, 3 already connected.
     """
-    from . import _qr
+    from ._commands import qr as _qr
 
     with reported(debug=debug, as_json=as_json):
         access = Access(token_file, base_url, allow_insecure_http, timeout)
@@ -204,7 +204,7 @@ def image(
 
     Exit codes: 0 done, 1 failure, 2 usage, 3 already connected.
     """
-    from . import _image
+    from ._commands import image as _image
 
     with reported(debug=debug):
         _image.run(Access(token_file, base_url, allow_insecure_http, timeout), output)
@@ -221,7 +221,7 @@ def status(
     debug: Debug = False,
 ) -> None:
     """Tell whether a phone is linked. It spends no code."""
-    from . import _status
+    from ._commands import status as _status
 
     with reported(debug=debug, as_json=as_json):
         _status.run(Access(token_file, base_url, allow_insecure_http, timeout), as_json=as_json)

@@ -1,0 +1,1 @@
+"""How a command reaches PlugChat: token, options, client."""

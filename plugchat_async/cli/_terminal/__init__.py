@@ -1,0 +1,1 @@
+"""How codes look in a window."""

@@ -1,0 +1,201 @@
+"""Where the token comes from, in which order, and what is said where there is none."""
+
+from __future__ import annotations
+
+import getpass
+import io
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from plugchat_async.cli._access.token import find_token
+from plugchat_async.cli._output.failures import Failure
+
+
+@pytest.fixture
+def token_file(tmp_path: Path, token: str) -> Path:
+    """Give a file that only its owner can read."""
+    path = tmp_path / "token"
+    path.write_text(f"  {token}\n")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture
+def sit_at_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make standard input a terminal."""
+    monkeypatch.setattr(sys, "stdin", type("Terminal", (), {"isatty": lambda _: True})())
+
+
+def test_a_file(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    token_file: Path,
+    token: str,
+) -> None:
+    """What is named in the call goes before the environment; blanks around it are dropped."""
+    monkeypatch.setenv("PLUGCHAT_TOKEN", "another")
+    assert find_token(token_file).get_secret_value() == token
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])
+def test_a_file_that_others_can_read_is_warned_of(
+    capsys: pytest.CaptureFixture[str], token_file: Path, token: str, mode: int
+) -> None:
+    """It is used all the same, and the warning says how to close it."""
+    token_file.chmod(mode)
+    assert find_token(token_file).get_secret_value() == token
+    assert capsys.readouterr().err == (
+        f"Warning: Other users can read {token_file}. Restrict it with: chmod 600 {token_file}\n"
+    )
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    """Exit code 2, and the reason."""
+    with pytest.raises(Failure, match="No such file") as caught:
+        find_token(tmp_path / "nothing")
+    assert caught.value.exit_code == 2
+
+
+def test_a_file_that_is_no_text(token_file: Path) -> None:
+    """A picture, or a key store, is no token."""
+    token_file.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(Failure, match="UTF-8"):
+        find_token(token_file)
+
+
+def test_a_file_of_windows_begins_with_a_mark(token_file: Path, token: str) -> None:
+    """It is no part of the token."""
+    token_file.write_text(token, encoding="utf-8-sig")
+    assert find_token(token_file).get_secret_value() == token
+
+
+def test_a_file_without_an_end() -> None:
+    """It is not read to the end, and can't be a token."""
+    with pytest.raises(Failure, match="from /dev/zero: it is empty, too long"):
+        find_token(Path("/dev/zero"))
+
+
+def test_the_environment(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    """`PLUGCHAT_TOKEN` holds it."""
+    monkeypatch.setenv("PLUGCHAT_TOKEN", f" {token} ")
+    assert find_token(None).get_secret_value() == token
+
+
+@pytest.mark.parametrize("is_in_file", [False, True])
+def test_programs_that_are_opened_later_get_no_token(
+    *, monkeypatch: pytest.MonkeyPatch, token_file: Path, token: str, is_in_file: bool
+) -> None:
+    """A viewer or a browser inherits the environment, and needs none."""
+    monkeypatch.setenv("PLUGCHAT_TOKEN", token)
+    find_token(token_file if is_in_file else None)
+    assert "PLUGCHAT_TOKEN" not in os.environ
+
+
+@pytest.mark.usefixtures("sit_at_the_terminal")
+def test_whoever_sits_at_the_terminal_is_asked(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    """An empty variable is none."""
+    monkeypatch.setenv("PLUGCHAT_TOKEN", " ")
+    monkeypatch.setattr(getpass, "getpass", lambda prompt: f"{prompt and token}\n")
+    assert find_token(None).get_secret_value() == token
+
+
+@pytest.mark.usefixtures("sit_at_the_terminal")
+@pytest.mark.parametrize("is_windows", [False, True])
+def test_ctrl_z_shows_no_token(
+    monkeypatch: pytest.MonkeyPatch, token: str, *, is_windows: bool
+) -> None:
+    """A shell that goes on with a stopped program turns the echo on again."""
+    number = signal.SIGTSTP
+    before = signal.getsignal(number)
+    seen = []
+
+    def getpass_(_: str) -> str:
+        seen.append(signal.getsignal(number))
+        return token
+
+    monkeypatch.setattr(getpass, "getpass", getpass_)
+    if is_windows:
+        monkeypatch.delattr(signal, "SIGTSTP")
+    assert find_token(None).get_secret_value() == token
+    assert seen == [before if is_windows else signal.SIG_IGN]
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.usefixtures("sit_at_the_terminal")
+@pytest.mark.parametrize(
+    ("key", "end"), [(EOFError, Failure), (KeyboardInterrupt, KeyboardInterrupt)]
+)
+def test_nothing_is_said_at_the_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    key: type[BaseException],
+    end: type[BaseException],
+) -> None:
+    """Ctrl-D is no token, Ctrl-C goes on as itself; what comes next begins a line."""
+
+    def press(_: str) -> str:
+        raise key
+
+    monkeypatch.setattr(getpass, "getpass", press)
+    with pytest.raises(end):
+        find_token(None)
+    assert capsys.readouterr().err == "\n"
+
+
+def test_an_unusable_token_without_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was copied amiss."""
+    monkeypatch.setenv("PLUGCHAT_TOKEN", "to\x07ken")
+    with pytest.raises(Failure, match="The token is empty, too long") as caught:
+        find_token(None)
+    assert caught.value.exit_code == 2
+
+
+def test_no_token_and_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The three ways to give one, and exit code 2."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    with pytest.raises(Failure, match="There is no token") as caught:
+        find_token(None)
+    assert caught.value.exit_code == 2
+    ways = ("PLUGCHAT_TOKEN", "--token-file", "terminal")
+    assert all(way in caught.value.to_do for way in ways)
+
+
+@pytest.mark.parametrize("unusable", ["", "to\x07ken", "tokén"])
+def test_what_can_be_no_token_is_refused_without_being_shown(
+    token_file: Path, unusable: str
+) -> None:
+    """An empty file, a control character, a letter outside ASCII; the file is named."""
+    token_file.write_text(unusable, encoding="utf-8")
+    with pytest.raises(Failure, match="empty, too long, or has characters") as caught:
+        find_token(token_file)
+    assert caught.value.exit_code == 2
+    assert str(token_file) in caught.value.happened
+    assert not unusable or unusable not in f"{caught.value.happened} {caught.value.to_do}"
+
+
+@pytest.mark.parametrize("mark", ['"', "'"])
+@pytest.mark.parametrize(
+    ("language", "reason"), [("en_US", "in quotation marks"), ("pt_BR", "entre aspas")]
+)
+def test_a_token_in_quotation_marks_is_refused_with_that_reason(
+    monkeypatch: pytest.MonkeyPatch,
+    token_file: Path,
+    token: str,
+    mark: str,
+    language: str,
+    reason: str,
+) -> None:
+    """In the environment or in a file, without being shown."""
+    monkeypatch.setenv("LC_ALL", f"{language}.UTF-8")
+    token_file.write_text(f"{mark}{token}{mark}\n")
+    for file in (None, token_file):
+        monkeypatch.setenv("PLUGCHAT_TOKEN", f"{mark}{token}{mark}")
+        with pytest.raises(Failure, match=reason) as caught:
+            find_token(file)
+        assert caught.value.exit_code == 2
+        assert token not in f"{caught.value.happened} {caught.value.to_do}"

@@ -1,0 +1,307 @@
+"""`plugchat pair`: codes until one is scanned, one clear end, and a question in between."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from plugchat_async import QRCode
+from plugchat_async.cli._texts import ENGLISH
+from tests.camera import read_codes
+from tests.eventually import eventually
+from tests.sandbox_calls import codes_requested
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.types import Receive, Scope, Send
+
+    from plugchat_async.sandbox import Sandbox
+    from tests.cli.conftest import MakeOpener, Ran, Run, SandboxServer
+    from tests.cli.keyboard import Keyboard
+
+QUICK = ("pair", "--interval", "0.2")
+
+
+@pytest.fixture
+def scanning(sandbox: Sandbox) -> Sandbox:
+    """Let the commands reach a sandbox whose phone scans each code before the next call comes."""
+    sandbox.scan_after(0)
+    return sandbox
+
+
+def events(ran: Ran) -> list[dict[str, Any]]:
+    """Read the events, each of which has a line and the version."""
+    found = [json.loads(line) for line in ran.out.splitlines()]
+    assert {event.pop("version") for event in found} == {1}
+    return found
+
+
+@pytest.mark.usefixtures("scanning")
+def test_through_a_pipe(run: Run) -> None:
+    """Plain lines; exit code 0."""
+    ran = run(*QUICK)
+    assert ran.exit_code == 0
+    assert "\x1b" not in ran.out
+    assert ran.out.startswith(
+        "Linking a phone through PlugChat\n\nCode 1 of 3, a new one in 1 s.\n"
+    )
+    assert ran.out.endswith("█\nLinked: the phone is connected.\n")
+    assert ran.err.splitlines() == [
+        "On the phone: WhatsApp > Settings > Linked devices > Link a device",
+        ENGLISH.inverted_on_light,
+    ]
+
+
+@pytest.mark.usefixtures("scanning")
+def test_portuguese(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the first line to the last."""
+    monkeypatch.setenv("LC_ALL", "pt_BR.UTF-8")
+    ran = run(*QUICK)
+    assert ran.out.startswith("Conectando um celular pelo PlugChat\n")
+    assert ran.out.endswith("Pronto: o celular está conectado.\n")
+
+
+@pytest.mark.usefixtures("scanning")
+def test_on_a_terminal_the_end_stands_on_its_first_page(run: Run) -> None:
+    """The codes are gone."""
+    ran = run(*QUICK, window=(80, 50))
+    assert (ran.exit_code, ran.err) == (0, "")
+    codes, _, end = ran.out.partition("\x1b[?1049l")
+    assert "Code 1 of 3" in codes
+    assert "█" not in end
+    assert "Linked: the phone is connected." in end
+
+
+@pytest.mark.usefixtures("scanning")
+def test_in_ascii(run: Run) -> None:
+    """Nothing but what every terminal has."""
+    ran = run(*QUICK, "--ascii")
+    assert ran.out.isascii()
+    assert "##" in ran.out
+
+
+@pytest.mark.usefixtures("scanning")
+def test_a_terminal_without_colours_is_told_of_light_themes(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the code, where the eye is; a dumb one before it."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    ran = run(*QUICK, window=(80, 50))
+    assert "On a light theme, use --output code.png" in ran.out
+    assert ran.err == ""
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_dumb_terminal_has_colours_of_no_kind(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain lines, what to do on the phone, and what a light theme needs."""
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False)
+    ran = run(*QUICK, window=(80, 50))
+    assert ran.exit_code == 4
+    assert "\x1b" not in ran.out
+    assert "Linked devices" in ran.err
+    assert "On a light one" in ran.err
+
+
+@pytest.mark.usefixtures("scanning")
+def test_a_window_of_unknown_size_is_not_small(run: Run) -> None:
+    """Lines in colour that scan on any theme, so that nobody is warned of light ones."""
+    ran = run(*QUICK, window=())
+    assert ran.exit_code == 0
+    assert "\x1b[?1049h" not in ran.out
+    assert "█" in ran.out
+    assert "On a light one" not in ran.err
+
+
+def test_a_small_window_offers_a_file(run: Run, scanning: Sandbox, tmp_path: Path) -> None:
+    """Unless there is one already."""
+    offer = "Or have it in a file: plugchat pair --output code.png"
+    assert offer in run(*QUICK, window=(80, 24)).out
+    scanning.disconnect("F3A9-the-token-of-a-tenant-7C21")
+    ran = run(*QUICK, "--output", str(tmp_path / "code.png"), window=(80, 24))
+    assert offer not in ran.out
+    assert "The code is in" in ran.out
+
+
+@pytest.mark.usefixtures("scanning")
+def test_events_of_a_scan(run: Run) -> None:
+    """A code that the model reads back, then the end; nothing else on either stream."""
+    ran = run(*QUICK, "--json", window=(80, 50))
+    assert (ran.exit_code, ran.err) == (0, "")
+    code, connected = events(ran)
+    assert (code.pop("event"), code.pop("shown_for")) == ("code", 0.2)
+    assert QRCode.model_validate(code).rounds == 3
+    assert connected == {"event": "connected"}
+
+
+def test_events_without_a_scan(run: Run, sandbox: Sandbox) -> None:
+    """Exit code 4; nothing is asked, even on a terminal."""
+    ran = run(*QUICK, "--json", window=(80, 50))
+    assert ran.exit_code == 4
+    assert [(event["event"], event.get("round")) for event in events(ran)] == [
+        ("code", 1),
+        ("code", 2),
+        ("code", 3),
+        ("expired", None),
+    ]
+    assert "came and went without a scan" in ran.err
+    assert [call.endpoint for call in sandbox.calls] == ["/qr-code"] * 3 + ["/status"]
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_already_connected(run: Run, sandbox: Sandbox, options: tuple[str, ...]) -> None:
+    """Exit code 3, with a sentence, and an event for scripts."""
+    sandbox.answer_next("already_connected")
+    ran = run(*QUICK, *options)
+    assert ran.exit_code == 3
+    assert "already connected to a phone" in ran.err
+    assert "On the phone" not in ran.err
+    if options:
+        assert events(ran) == [{"event": "already_connected"}]
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_failure(run: Run, sandbox: Sandbox, options: tuple[str, ...]) -> None:
+    """Exit code 1, the sentences on standard error, and an event for scripts."""
+    sandbox.answer_next("passkey")
+    ran = run(*QUICK, *options)
+    assert ran.exit_code == 1
+    assert "requires a passkey" in ran.err
+    if options:
+        [failed] = events(ran)
+        assert failed == {
+            "event": "failed",
+            "code": "passkey_required",
+            "message": (
+                "This WhatsApp account requires a passkey, which only a browser can confirm."
+            ),
+        }
+
+
+@pytest.mark.parametrize(("keys", "codes"), [([b"\n", b"\x04"], 6), ([b"\x04"], 3)])
+def test_after_three_codes_somebody_at_the_terminal_is_asked(
+    run: Run, sandbox: Sandbox, keyboard: Keyboard, keys: list[bytes], codes: int
+) -> None:
+    """Three more for Enter, an end for an end of the input."""
+    keyboard.keys = iter(keys)
+    ran = run(*QUICK, window=(80, 50))
+    assert ran.exit_code == 4
+    assert "came and went without a scan" in ran.err
+    question = "Press Enter for three more, or Ctrl-C to stop: "
+    assert ran.out.count(question) == len(keys)
+    assert codes_requested(sandbox) == codes
+
+
+def test_enter_leads_to_a_session_of_its_own(
+    run: Run, sandbox: Sandbox, token: str, keyboard: Keyboard
+) -> None:
+    """Its client is not the first session's, which is closed; a scan ends it with exit code 0."""
+
+    def scan_after_enter() -> Iterator[bytes]:
+        sandbox.disconnect(token)  # its last code expires
+        sandbox.scan_after(0)
+        yield b"\n"
+
+    keyboard.keys = scan_after_enter()
+    assert run("pair", "--interval", "0.05", window=(80, 50)).exit_code == 0
+    assert codes_requested(sandbox) == 5
+
+
+@pytest.mark.parametrize("stream", ["stdin", "stdout"])
+def test_without_a_terminal_nobody_is_asked(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, stream: str
+) -> None:
+    """Either end may be missing; exit code 4."""
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: stream != "stdin")
+    ran = run(*QUICK, window=None if stream == "stdout" else (80, 50))
+    assert ran.exit_code == 4
+    assert len(sandbox.calls) == 4
+
+
+@pytest.mark.parametrize("option", ["--output", "--image"])
+def test_a_picture_follows_the_codes(
+    run: Run, sandbox_server: SandboxServer, sandbox: Sandbox, tmp_path: Path, option: str
+) -> None:
+    """Whole whenever the next call comes, for its owner only, and gone at the end."""
+    path = tmp_path / "code.png"
+    seen: list[str] = []
+    modes: set[int] = set()
+
+    async def look_and_respond(scope: Scope, receive: Receive, send: Send) -> None:
+        if sandbox.calls:
+            seen.extend(read_codes(path.read_bytes()))
+            modes.add(stat.S_IMODE(path.stat().st_mode))
+        await sandbox(scope, receive, send)
+
+    sandbox_server.sandbox = look_and_respond
+    ran = run(*QUICK, option, str(path))
+    assert ran.exit_code == 4
+    assert "On a light one" not in ran.err
+    assert len(set(seen)) == 3
+    assert modes == {0o600}
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("is_opened", [True, False])
+def test_a_viewer_on_the_desktop(
+    run: Run,
+    sandbox_server: SandboxServer,
+    scanning: Sandbox,
+    make_opener: MakeOpener,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    is_opened: bool,
+) -> None:
+    """It is given a separate file, gone at the end; without a viewer, the command says so."""
+    opened = tmp_path / "opened"
+    if is_opened:
+        make_opener(f'cp "$1" {opened}.part && mv {opened}.part {opened}')
+    else:
+        monkeypatch.setenv("PATH", str(tmp_path))
+
+    async def respond_once_it_is_open(scope: Scope, receive: Receive, send: Send) -> None:
+        if scanning.calls and is_opened:
+            await eventually(opened.exists)
+        await scanning(scope, receive, send)
+
+    sandbox_server.sandbox = respond_once_it_is_open
+    ran = run(*QUICK, "--open")
+    assert ran.exit_code == 0
+    [path] = set(re.findall(r"The code is in (\S+\.png)", ran.out))
+    assert opened.exists() is is_opened
+    assert not is_opened or len(read_codes(opened.read_bytes())) == 1
+    assert (f"Open {path} yourself" in ran.out) is not is_opened
+    assert not Path(path).parent.exists()
+
+
+@pytest.mark.usefixtures("scanning")
+def test_events_beside_a_picture(run: Run, tmp_path: Path) -> None:
+    """What people may want to know goes to standard error."""
+    ran = run(*QUICK, "--json", "--output", str(tmp_path / "code.png"))
+    assert [event["event"] for event in events(ran)] == ["code", "connected"]
+    assert "The code is in" in ran.err
+
+
+@pytest.mark.parametrize("name", ["nowhere/code.png", "code.jpg"])
+def test_a_file_that_cannot_be_written_is_told_before_any_call(
+    run: Run, sandbox: Sandbox, tmp_path: Path, name: str
+) -> None:
+    """Exit code 2, and nobody types a token in vain."""
+    ran = run(*QUICK, "--output", str(tmp_path / name))
+    assert ran.exit_code == 2
+    assert sandbox.calls == ()
+
+
+@pytest.mark.parametrize("interval", ["0", "20.1", "nan", "soon"])
+def test_an_interval_in_which_a_code_would_die(run: Run, interval: str) -> None:
+    """Exit code 2, naming the option."""
+    ran = run("pair", "--interval", interval)
+    assert ran.exit_code == 2
+    assert "--interval" in ran.err

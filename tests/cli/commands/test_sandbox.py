@@ -1,0 +1,87 @@
+"""`plugchat sandbox`: what to set, what was asked, and a phone for those who want one.
+
+The command ends by Ctrl-C only, as a separate process does in test_journeys.py; here its
+coroutine `_serve` is run, since a test can cancel that.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from plugchat_async import AsyncPlugChat
+from plugchat_async.cli._commands import sandbox as _sandbox
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Run
+
+
+class Output:
+    """What was printed so far."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self.text = ""
+
+    async def wait_for(self, pattern: str) -> re.Match[str]:
+        """Wait until it is printed."""
+        with anyio.fail_after(60):
+            while True:
+                self.text += self._capsys.readouterr().out
+                if found := re.search(pattern, self.text):
+                    return found
+                await anyio.sleep(0.02)
+
+
+@pytest.mark.anyio
+async def test_what_it_prints_is_all_that_a_client_needs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The address and a token; then each call, without its token, and the scan."""
+    output = Output(capsys)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_sandbox._serve, "127.0.0.1", 0, 0.1)
+        base_url = (await output.wait_for(r"export PLUGCHAT_BASE_URL=(\S+)"))[1]
+        token = (await output.wait_for(r"export PLUGCHAT_TOKEN=(\S+)"))[1]
+        await output.wait_for(r"phone scans each code 0\.1 s after")
+        async with AsyncPlugChat(token, base_url=base_url) as client:
+            await client.qr_code()
+            await output.wait_for(r" \d+\.\d s  GET /qr-code        200  code\n")
+            await output.wait_for(r" \d+\.\d s  the phone scanned the code\n")
+            assert (await client.status()).connected
+        await output.wait_for(r" \d+\.\d s  GET /status         200  status\n")
+        tasks.cancel_scope.cancel()
+    assert output.text.count(token) == 1
+
+
+@pytest.mark.anyio
+async def test_without_a_phone_it_says_how_to_get_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """Codes wait for whoever scans them."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_sandbox._serve, "127.0.0.1", 0, None)
+        await Output(capsys).wait_for("--scan-after 5")
+        tasks.cancel_scope.cancel()
+
+
+def test_a_port_that_is_taken(run: Run) -> None:
+    """One line, exit code 1."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ran = run("sandbox", "--port", str(port))
+    assert (ran.exit_code, ran.out) == (1, "")
+    assert ran.err == (
+        f"Error: The sandbox can't listen on 127.0.0.1, port {port}: Address already in use."
+        " Choose another --host or --port; without --port, a free one is taken.\n"
+    )
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "nowhere.invalid", "a" * 64])
+def test_a_host_that_is_not_of_this_machine(run: Run, host: str) -> None:
+    """One line, exit code 1."""
+    ran = run("sandbox", "--host", host)
+    assert (ran.exit_code, ran.out, ran.err.count("\n")) == (1, "", 1)
+    assert f"can't listen on {host}, port 0: " in ran.err

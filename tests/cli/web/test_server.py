@@ -1,0 +1,216 @@
+"""`plugchat pair --web`: a page for one browser on this machine, until a phone is linked."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import anyio
+import httpx
+import pytest
+
+from plugchat_async import AsyncPlugChat, PairingOutcome
+from plugchat_async._extras import install_command
+from plugchat_async.cli._access.client import Access
+from plugchat_async.cli._web import server as _web
+from tests.cli.processes import started
+from tests.cli.threads import in_a_thread
+from tests.eventually import eventually
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from plugchat_async.sandbox import Sandbox
+    from tests.cli.conftest import MakeOpener, Run
+
+
+class Browser:
+    """Open what is printed, and read the events of the page."""
+
+    def __init__(self, opened: Path) -> None:
+        self.outcome: PairingOutcome | None = None
+        self.opened = opened
+        self.http = httpx.AsyncClient(trust_env=False)
+
+    async def link(self, client: AsyncPlugChat, in_browser: bool = True) -> None:
+        """Run the command's inner part, and keep how it ends."""
+        self.outcome = await _web.link(client, interval=15, in_browser=in_browser)
+
+    async def visit(self) -> httpx.Response:
+        """Open the address."""
+        return await self.http.get(await eventually(lambda: self.address))
+
+    async def look(self, *, until: str = "connected") -> None:
+        """Keep the page open until an event."""
+        async with self.http.stream("GET", self.page.join("/pair/events")) as events:
+            assert events.status_code == 200
+            lines = events.aiter_lines()
+            while await anext(lines) != f"event: {until}":
+                pass
+
+    async def press(self) -> None:
+        """Press the page's button."""
+        pressed = await self.http.post(self.page.join("/pair/restart"))
+        assert pressed.status_code == 204
+
+    @property
+    def address(self) -> str:
+        """What the desktop was told to open; empty before."""
+        return self.opened.read_text("utf-8").strip() if self.opened.exists() else ""
+
+    @property
+    def page(self) -> httpx.URL:
+        """Where the address leads to."""
+        return httpx.URL(self.address).join("/pair")
+
+
+@pytest.fixture
+def browser(tmp_path: Path, make_opener: MakeOpener) -> Browser:
+    """Be the desktop's browser."""
+    opened = tmp_path / "opened"
+    make_opener(f'echo "$1" > {opened}')
+    return Browser(opened)
+
+
+async def scan(sandbox: Sandbox, client: AsyncPlugChat) -> None:
+    """Link the phone, once a code was asked for."""
+    await eventually(lambda: sandbox.calls)
+    code = await client.qr_code()
+    assert sandbox.scan(code.payload)
+
+
+def test_a_key_opens_once_and_a_scan_ends_it(
+    sandbox: Sandbox, browser: Browser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The key is exchanged for a cookie that scripts can't read; the page tells the end."""
+
+    async def journey() -> None:
+        client = Access(None, None, False, 10).client()
+        async with anyio.create_task_group() as tasks, browser.http:
+            tasks.start_soon(browser.link, client)
+            entered = await browser.visit()
+            assert (entered.status_code, entered.headers["location"]) == (303, "/pair")
+            cookie = entered.headers["set-cookie"]
+            assert "HttpOnly" in cookie
+            assert "SameSite=lax" in cookie
+            assert entered.headers["cache-control"] == "no-store"
+            assert (await browser.visit()).status_code == 403
+            assert "WhatsApp" in (await browser.http.get(browser.page)).text
+            async with httpx.AsyncClient(trust_env=False) as stranger:
+                assert (await stranger.get(browser.page)).status_code == 403
+                assert (await stranger.get(browser.address)).status_code == 403
+                wrong = browser.address[:-1] + "é"
+                assert (await stranger.get(wrong)).status_code == 403
+            assert sandbox.calls == ()
+            tasks.start_soon(scan, sandbox, client)
+            await browser.look()
+
+    in_a_thread(anyio.run, journey)
+    assert browser.outcome is PairingOutcome.CONNECTED
+    out = capsys.readouterr().out
+    assert browser.address in out
+    assert "Ctrl-C to stop" in out
+
+
+def test_a_phone_that_is_linked_already(
+    sandbox: Sandbox, browser: Browser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page has shown it when the command ends; on a server, its address is printed."""
+
+    async def journey() -> None:
+        sandbox.answer_next("already_connected")
+        async with anyio.create_task_group() as tasks, browser.http:
+            tasks.start_soon(browser.link, Access(None, None, False, 10).client(), False)
+            [address] = await eventually(lambda: re.findall(r"http://\S+", capsys.readouterr().out))
+            browser.opened.write_text(address)
+            await browser.visit()
+            await browser.look()
+
+    in_a_thread(anyio.run, journey)
+    assert browser.outcome is PairingOutcome.ALREADY_CONNECTED
+
+
+def test_the_button_works_after_a_failure(
+    sandbox: Sandbox, browser: Browser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The terminal tells of the failure, and the page goes on being sandbox."""
+
+    async def journey() -> None:
+        sandbox.answer_next("unauthorized")
+        sandbox.answer_next("already_connected")
+        async with anyio.create_task_group() as tasks, browser.http:
+            tasks.start_soon(browser.link, Access(None, None, False, 10).client())
+            await browser.visit()
+            await browser.look(until="failed")
+            await eventually(lambda: "PlugChat refused" in capsys.readouterr().err)
+            await browser.press()
+            await browser.look()
+
+    in_a_thread(anyio.run, journey)
+    assert browser.outcome is PairingOutcome.ALREADY_CONNECTED
+
+
+@pytest.fixture
+def _a_page_that_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The page ends only for a browser that looks at it, as the journeys above are: here it would
+    # keep a command that can't be cancelled waiting for one.
+    async def link(client: AsyncPlugChat, *, interval: float, in_browser: bool) -> PairingOutcome:
+        assert (interval, in_browser) == (15, False)
+        return PairingOutcome.ALREADY_CONNECTED
+
+    monkeypatch.setattr(_web, "link", link)
+
+
+@pytest.mark.usefixtures("sandbox", "_a_page_that_ends_at_once")
+def test_its_exit_codes_are_those_of_codes_on_the_terminal(run: Run) -> None:
+    """For example 3."""
+    assert run("pair", "--web").exit_code == 3
+
+
+def test_without_its_extra(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What to install; exit code 1.
+
+    Its modules are forgotten, as in a new process: it is only on import that they miss the extra.
+    """
+    monkeypatch.delattr("plugchat_async.cli._web.server")
+    monkeypatch.delitem(sys.modules, "plugchat_async.cli._web.server")
+    monkeypatch.delitem(sys.modules, "plugchat_async.cli._web.one_time_link", raising=False)
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    ran = run("pair", "--web")
+    assert ran.exit_code == 1
+    assert f"(extra [fastapi]). Run: {install_command('fastapi')}\n" in ran.err
+
+
+@pytest.mark.parametrize("options", [["--ascii"], ["--json"], ["--output", "code.png"]])
+def test_what_it_does_not_go_with(run: Run, options: list[str]) -> None:
+    """Exit code 2."""
+    ran = run("pair", "--web", *options)
+    assert ran.exit_code == 2
+    assert "--web goes with neither" in ran.err
+
+
+@pytest.mark.journey
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize("is_open", [False, True])
+def test_ctrl_c_ends_it(*, is_open: bool) -> None:
+    """With 130, and in silence, with or without a page that is open."""
+    with started("pair", "--web") as pair:
+        assert pair.stdout is not None
+        assert pair.stderr is not None
+        address = ""
+        for line in iter(pair.stdout.readline, "Ctrl-C to stop\n"):
+            assert line
+            address = line.strip() if "http" in line else address
+        with ExitStack() as stack:
+            if is_open:
+                visitor = stack.enter_context(httpx.Client(trust_env=False))
+                visitor.get(address)
+                events = httpx.URL(address).join("/pair/events")
+                stream = stack.enter_context(visitor.stream("GET", events))
+                assert stream.status_code == 200
+            pair.send_signal(signal.SIGINT)
+            assert pair.wait(60) == 130
+        assert pair.stderr.read() == ""
