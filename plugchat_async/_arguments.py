@@ -39,6 +39,14 @@ _MAX_INTERVAL = 20.0
 _MAX_PORT = 65535
 
 
+class Quoted(ValueError):
+    """Raised for a token or a base URL in quotation marks."""
+
+
+class Unencrypted(ValueError):
+    """Raised for plain http to a remote host that was not allowed."""
+
+
 def seal(token: str | SecretStr) -> SecretStr:
     """Wrap a token, so that no traceback that renders locals can show it."""
     return token if isinstance(token, SecretStr) else SecretStr(token)
@@ -63,7 +71,7 @@ def check_token(token: SecretStr) -> SecretStr:
     if not stripped:
         raise ValueError("token is empty: copy it from PlugChat's panel")
     if is_quoted(stripped.get_secret_value()):
-        raise ValueError(f"token {_QUOTED}")
+        raise Quoted(f"token {_QUOTED}")
     if len(stripped) > _MAX_HEADER_VALUE:
         raise ValueError(
             f"token has more than {_MAX_HEADER_VALUE:,} characters, which no server takes:"
@@ -124,7 +132,7 @@ def check_base_url(
         raise TypeError(f"base_url must be a str, not {type(text()).__name__}")
     mistake = _find_mistake(str(text()), allow_insecure_http=allow_insecure_http)
     if mistake is not None:
-        raise ValueError(f"base_url {mistake}")
+        raise mistake
     return str(httpx.URL(str(text()).strip())).rstrip("/")
 
 
@@ -134,28 +142,28 @@ def is_quoted(text: str) -> bool:
     return len(text) > 1 and text[0] + text[-1] in _QUOTATION_MARKS
 
 
-def _find_mistake(text: str, *, allow_insecure_http: bool) -> str | None:
+def _find_mistake(text: str, *, allow_insecure_http: bool) -> ValueError | None:
     """Return what is wrong with a base URL, if anything is."""
     if is_quoted(text):
-        return _QUOTED
+        return Quoted(f"base_url {_QUOTED}")
     text = text.strip()
     try:
         url = httpx.URL(text)
         url.host.encode("idna")
     except (httpx.InvalidURL, UnicodeError):
-        return "is not a URL"
+        return ValueError("base_url is not a URL")
     if url.scheme not in {"http", "https"} or not re.fullmatch(_HOST, url.host):
-        return "must begin with https:// (or http://) and a host"
+        return ValueError("base_url must begin with https:// (or http://) and a host")
     if url.port is not None and not 0 < url.port <= _MAX_PORT:
-        return f"must have a port between 1 and {_MAX_PORT}, or none"
+        return ValueError(f"base_url must have a port between 1 and {_MAX_PORT}, or none")
     if "@" in text.split("/")[2]:
-        return "must not have a user part; pass the token as token=..."
+        return ValueError("base_url must not have a user part; pass the token as token=...")
     if "?" in text or "#" in text:
-        return "must not have a query or a fragment; it ends in /api/whatsapp"
+        return ValueError("base_url must not have a query or a fragment; it ends in /api/whatsapp")
     if url.scheme == "http" and not allow_insecure_http and not _is_loopback(url.host):
-        return (
-            "is plain http to another machine, so that the token would be sent unencrypted:"
-            " use https, or pass allow_insecure_http=True"
+        return Unencrypted(
+            "base_url is plain http to another machine, so that the token would be sent"
+            " unencrypted: use https, or pass allow_insecure_http=True"
         )
     return None
 
