@@ -1,35 +1,40 @@
 """Link a WhatsApp number through PlugChat, from asyncio or trio."""
 
-from ._client import AsyncPlugChat
-from ._errors import (
-    AlreadyConnected,
-    AuthenticationError,
-    InstanceNotFound,
-    NetworkError,
-    PasskeyRequired,
-    PlugChatError,
-    QRNotReady,
-    RateLimited,
-    RequestTimeout,
-    ResponseError,
-    ServerError,
-    SubscriptionRequired,
-    UnexpectedRedirect,
-    UnexpectedResponse,
-)
-from ._hub import PairingHub, TooManyWatchers, Watcher
-from ._models import Device, InstanceStatus, QRCode, QRImage
-from ._pairing import Pairing, PairingOutcome
-from ._pairing_state import (
-    Connected,
-    Expired,
-    Failed,
-    PairingEnd,
-    PairingState,
-    ShowingCode,
-    Starting,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from ._version import __version__
+
+if TYPE_CHECKING:
+    from ._client import AsyncPlugChat
+    from ._errors import (
+        AlreadyConnected,
+        AuthenticationError,
+        InstanceNotFound,
+        NetworkError,
+        PasskeyRequired,
+        PlugChatError,
+        QRNotReady,
+        RateLimited,
+        RequestTimeout,
+        ResponseError,
+        ServerError,
+        SubscriptionRequired,
+        UnexpectedRedirect,
+        UnexpectedResponse,
+    )
+    from ._hub import PairingHub, TooManyWatchers, Watcher
+    from ._models import Device, InstanceStatus, QRCode, QRImage
+    from ._pairing import Pairing, PairingOutcome
+    from ._pairing_state import (
+        Connected,
+        Expired,
+        Failed,
+        PairingEnd,
+        PairingState,
+        ShowingCode,
+        Starting,
+    )
 
 __all__ = [
     "AlreadyConnected",
@@ -65,3 +70,17 @@ __all__ = [
     "Watcher",
     "__version__",
 ]
+
+# In the order of what they import: an error needs neither httpx nor pydantic.
+_MODULES = ("_errors", "_pairing", "_models", "_pairing_state", "_client", "_hub")
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used: the command's help needs none."""
+    if name in __all__:
+        for module in _MODULES:
+            found = vars(import_module(f".{module}", __name__))
+            if name in found:
+                globals()[name] = found[name]
+                return found[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

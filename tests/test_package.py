@@ -43,9 +43,9 @@ def test_each_public_class_and_function_explains_itself() -> None:
                 assert each.__doc__, each
 
 
-def modules_loaded_by(name: str) -> set[str]:
-    """Import a module in a fresh interpreter and tell which packages that loaded."""
-    code = f"import json, sys, {name}; print(json.dumps(list(sys.modules)))"
+def modules_loaded_by(statement: str) -> set[str]:
+    """Import something in a fresh interpreter and return which packages that loaded."""
+    code = f"{statement}; import json, sys; print(json.dumps(list(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     return {module.partition(".")[0] for module in json.loads(run.stdout)}
 
@@ -53,10 +53,23 @@ def modules_loaded_by(name: str) -> set[str]:
 def test_importing_the_package_leaves_the_rest_to_its_first_use() -> None:
     """The writers of segno, the retry library and everything of an extra stay unloaded."""
     late = {"fastapi", "PIL", "segno", "starlette", "tenacity", "typer", "uvicorn", "zxingcpp"}
+    loaded = modules_loaded_by("from plugchat_async import *")
+    assert {"httpx", "pydantic"} <= loaded
+    assert loaded & late == set()
     # httpx loads Rich where it finds it; the package adds nothing of the kind.
-    assert "pydantic" in modules_loaded_by("plugchat_async")
-    assert modules_loaded_by("plugchat_async") & late == set()
-    assert "rich" not in modules_loaded_by("plugchat_async") - modules_loaded_by("httpx")
+    assert "rich" not in loaded - modules_loaded_by("import httpx")
+
+
+def test_public_names_are_imported_at_their_first_use() -> None:
+    """The command's help needs none of them."""
+    assert modules_loaded_by("import plugchat_async").isdisjoint({"httpx", "pydantic"})
+
+
+def test_a_name_that_is_not_public() -> None:
+    """It is missing as from any module."""
+    with pytest.raises(ImportError, match="cannot import name 'Nothing'"):
+        exec("from plugchat_async import Nothing")
+    assert not hasattr(plugchat_async, "nothing")
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
