@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from functools import cache
+
 import pyte
 from PIL import Image, ImageOps
 
 # Shades of grey: ink and paper of a theme, and the colours that codes are drawn in.
 _THEMES = {"dark": (229, 0), "light": (0, 255)}
 _SHADES = {"black": 0, "white": 205, "brightwhite": 255}
-_HALVES = {" ": (False, False), "▀": (True, False), "▄": (False, True), "█": (True, True)}
+
+# The parts of a cell, of which half blocks and sextants have some each.
+_COLUMNS, _ROWS = 2, 6
+_BLOCKS = {" ": "00" * 6, "▌": "10" * 6, "▐": "01" * 6, "▀": "111111000000", "▄": "000000111111"}
+
+
+@cache
+def _inked(character: str) -> list[str]:
+    """Return the rows of a cell's parts, "1" for ink."""
+    # Letters count as ink: one beside a code must not touch it.
+    parts = _BLOCKS.get(character, "11" * _ROWS)
+    if sextant := re.fullmatch(r"BLOCK SEXTANT-(\d+)", unicodedata.name(character, "")):
+        pairs = ("12", "12", "34", "34", "56", "56")
+        parts = "".join("01"[part in sextant[1]] for pair in pairs for part in pair)
+    return [parts[start : start + _COLUMNS] for start in range(0, _COLUMNS * _ROWS, _COLUMNS)]
 
 
 def paint_terminal(text: str, *, columns: int = 200, theme: str = "dark") -> Image.Image:
@@ -16,15 +34,22 @@ def paint_terminal(text: str, *, columns: int = 200, theme: str = "dark") -> Ima
     screen = pyte.Screen(columns, text.count("\n") + 1)
     screen.set_mode(pyte.modes.LNM)
     pyte.Stream(screen).feed(text)
-    ink, paper = _THEMES[theme]
+    defaults = dict(zip("10", _THEMES[theme], strict=True))
     shades = bytearray()
     for row in range(screen.lines):
         cells = [screen.buffer[row][column] for column in range(columns)]
-        for half in (0, 1):
-            for cell in cells:
-                # Letters count as ink: one beside a code must not touch it.
-                is_inked = _HALVES.get(cell.data, (True, True))[half]
-                colour, default = (cell.fg, ink) if is_inked else (cell.bg, paper)
-                shades.append(default if colour == "default" else _SHADES.get(colour, 128))
-    picture = Image.frombytes("L", (columns, 2 * screen.lines), bytes(shades))
-    return ImageOps.expand(ImageOps.scale(picture, 4, Image.Resampling.NEAREST), 16, paper)
+        inked = [_inked(cell.data) for cell in cells]
+        colours = [
+            {
+                part: defaults[part] if colour == "default" else _SHADES.get(colour, 128)
+                for part, colour in (("1", cell.fg), ("0", cell.bg))
+            }
+            for cell in cells
+        ]
+        for y in range(_ROWS):
+            for parts, shade in zip(inked, colours, strict=True):
+                shades.extend(shade[part] for part in parts[y])
+    picture = Image.frombytes("L", (_COLUMNS * columns, _ROWS * screen.lines), bytes(shades))
+    # A cell is twice as high as wide.
+    picture = picture.resize((6 * columns, 12 * screen.lines), Image.Resampling.NEAREST)
+    return ImageOps.expand(picture, 16, _THEMES[theme][1])
