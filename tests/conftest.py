@@ -36,7 +36,9 @@ _MAY_BLOCK = (
     ("<frozen importlib._bootstrap>", "_find_and_load"),
     ("<frozen importlib._bootstrap>", "_lock_unlock_module"),
     # It writes a file of some kilobytes for the one person at the terminal, alone in its loop.
-    ("plugchat_async/cli/_output/picture.py", "show"),
+    ("plugchat_async/cli/_output/files.py", "show"),
+    # It reads some kilobytes once, before there is a loop when the command runs.
+    ("plugchat_async/cli/_texts/__init__.py", "read_texts"),
     # It reads the page's files once, when a router is made: before there is anybody to wait.
     ("plugchat_async/fastapi/_page.py", "__init__"),
     # It is coverage's own lock, which a thread holds that meets a file for the first time.

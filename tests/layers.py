@@ -42,6 +42,9 @@ LAYERS = [
     ),
 ]
 
+# The command's subpackages, from the top: what to do, how to get there, how to say it.
+ROOMS = ("_application", "_commands", "_web", "_access", "_terminal", "_output", "_texts")
+
 # Doors: who may import from a subpackage, and what a subpackage may import.
 ENTERED_BY = {"_http": {"_client"}, "sandbox": {"cli", "testing"}}
 # It knows the SDK by its public names; how an extra is installed is no part of that.

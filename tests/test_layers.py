@@ -11,7 +11,7 @@ import pytest
 
 import plugchat_async
 
-from .layers import ENTERED_BY, ENTERS, LAYERS, table
+from .layers import ENTERED_BY, ENTERS, LAYERS, ROOMS, table
 
 PACKAGE = Path(plugchat_async.__file__).parent
 ROOT = Path(__file__).parents[1]
@@ -97,6 +97,28 @@ def test_every_module_has_a_layer() -> None:
 def test_imports_run_downwards(importing: str, imported: str) -> None:
     """A module imports only from those after it in the order of layers."""
     assert ORDER.index(importing) < ORDER.index(imported)
+
+
+def room(module: str) -> str:
+    """Return the subpackage of the command that a module belongs to, or the module's own name."""
+    return module.removeprefix(f"{NAME}.cli.").partition(".")[0]
+
+
+@pytest.mark.parametrize(
+    ("importing", "imported"),
+    sorted(
+        {
+            (room(module), room(imported))
+            for module, imports in IMPORTS.items()
+            for imported in imports
+            if all(each.startswith(f"{NAME}.cli.") for each in (module, imported))
+            and room(module) != room(imported)
+        }
+    ),
+)
+def test_imports_run_downwards_in_the_command(importing: str, imported: str) -> None:
+    """A subpackage imports only from those after it."""
+    assert ROOMS.index(importing) < ROOMS.index(imported)
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:

@@ -2,57 +2,57 @@
 
 from __future__ import annotations
 
-import io
-import logging
 import os
 import signal
 import sys
-import threading
 from contextlib import suppress
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-from ._output.exit_codes import ExitCode
-from ._texts import texts
 
 if TYPE_CHECKING:
     from types import FrameType
 
 __all__ = ["main"]
 
-_BROUGHT_BY_THE_EXTRA = ("rich", "starlette", "typer", "uvicorn")
+_PACKAGES_OF_THE_EXTRA = ("rich", "starlette", "typer", "uvicorn")
 
 
 def main() -> None:
     """Run the command with the arguments of this process, and exit."""
-    _open_missing_streams()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # An old code page lacks some letters of the sentences; codes are checked apart.
-            stream.reconfigure(errors="replace")
-    # What libraries log is none of the command's words, and would tear a code on the screen.
-    logging.getLogger().addHandler(logging.NullHandler())
-    _follow_the_window()
-    _end_like_ctrl_c()
-    if missing := [name for name in _BROUGHT_BY_THE_EXTRA if find_spec(name) is None]:
-        from plugchat_async._extras import install_command
-
-        names = {"packages": ", ".join(missing), "command": install_command("cli")}
-        sys.stderr.write(texts().needs_extra.format(**names) + "\n")
-        sys.exit(ExitCode.FAILURE)
     try:
-        from ._application import application
-
-        application(prog_name="plugchat")
+        _end_like_ctrl_c()
+        _prepare_streams()
+        _follow_the_window()
+        _check_extra()
+        sys.exit(_run())
     except KeyboardInterrupt:
-        sys.exit(ExitCode.INTERRUPTED)
+        sys.exit(130)
+    finally:
+        _drop_what_cannot_be_written()
+
+
+def _run() -> int:
+    try:
+        from ._application import main
+
+        return main()
     except OSError as error:  # standard output is full, even for --help
         from ._output.failures import report
 
-        sys.exit(report(error))
-    finally:
-        _drop_what_cannot_be_written()
+        return report(error)
+
+
+def _check_extra() -> None:
+    from importlib.util import find_spec
+
+    if missing := [name for name in _PACKAGES_OF_THE_EXTRA if find_spec(name) is None]:
+        from plugchat_async._extras import install_command
+
+        from ._texts import text
+
+        packages = ", ".join(missing)
+        sys.stderr.write(text("needs_extra", packages=packages, command=install_command("cli")))
+        sys.stderr.write("\n")
+        sys.exit(1)
 
 
 def _drop_what_cannot_be_written() -> None:
@@ -66,31 +66,37 @@ def _drop_what_cannot_be_written() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _open_missing_streams() -> None:
-    """Put nothing in the place of standard streams that the process was started without."""
+def _prepare_streams() -> None:
+    """Open the standard streams that the process lacks, and keep odd letters from failing."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             # Open for as long as the process lives, as any other would be.
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+    for stream in (sys.stdout, sys.stderr):
+        # An old code page lacks some letters of the texts; codes are checked separately.
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="replace")
 
 
 def _follow_the_window() -> None:
-    """Forget the size that the window had when some program exported it: it may have changed."""
-    with suppress(OSError):  # standard output is no terminal, and has no size of its own
-        os.get_terminal_size(sys.stdout.fileno())
-        for variable in ("COLUMNS", "LINES"):
-            os.environ.pop(variable, None)
+    """Forget the size that the window had when some program exported it: it may have changed.
+
+    A terminal that knows no size, such as that of `script`, leaves what was exported.
+    """
+    with suppress(OSError):  # standard output is not a terminal, and has no size of its own
+        if all(os.get_terminal_size(sys.stdout.fileno())):
+            for variable in ("COLUMNS", "LINES"):
+                os.environ.pop(variable, None)
 
 
 def _end_like_ctrl_c() -> None:
     """Let no signal that can be caught leave a torn terminal behind, or a code in a file."""
-    if threading.current_thread() is not threading.main_thread():
-        return  # an embedder's; signals belong to the main one
     for name in ("SIGTERM", "SIGHUP", "SIGQUIT"):
         number = getattr(signal, name, None)  # Windows lacks some
-        # What nohup and its kind ignore stays ignored.
+        # What nohup and its kind ignore stays ignored; an embedder's thread can set no handler.
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, _interrupt)
+            with suppress(ValueError):
+                signal.signal(number, _interrupt)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

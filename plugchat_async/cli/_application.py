@@ -1,32 +1,86 @@
-"""The commands and their options. What each does is imported when it is called."""
+"""The commands and their options. What each does is imported when it is called.
 
+What `--help` says is in the texts, by the names of the commands and of their parameters.
+"""
+
+import inspect
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
-from plugchat_async import __version__
+from plugchat_async._version import __version__
 
-from ._access.client import Access
 from ._access.options import (
     AllowInsecureHTTP,
     AsciiOnly,
     AsJSON,
     BaseURL,
+    Compact,
     Debug,
+    Host,
     Interval,
+    Output,
+    Port,
     ScanAfter,
     Timeout,
     TokenFile,
 )
-from ._output.failures import reported
+from ._texts import has_text, text, translated
 
-application = typer.Typer(
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ._access.client import Access
+
+
+class _Command(TyperCommand):
+    """Command with a help screen in the user's language."""
+
+    def get_help(self, ctx: Any) -> str:  # noqa: ANN401 - a private class of Typer's
+        return translated(super().get_help(ctx))
+
+
+class _Commands(TyperGroup):
+    """All commands, with a help screen in the user's language."""
+
+    def get_help(self, ctx: Any) -> str:  # noqa: ANN401 - likewise
+        return translated(super().get_help(ctx))
+
+
+_application = typer.Typer(
+    cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    no_args_is_help=True,
+    invoke_without_command=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+def main() -> int:
+    """Run the command with the arguments of this process.
+
+    Returns:
+        The exit code.
+    """
+    group: Any = get_command(_application)
+    for name, command in {"plugchat": group, **group.commands}.items():
+        command.help = text(f"commands.{name}")
+        for parameter in command.params:
+            own = f"options.{name}.{parameter.name}"
+            parameter.help = text(own if has_text(own) else f"options.{parameter.name}")
+            if parameter.metavar:
+                parameter.metavar = text(f"metavars.{parameter.metavar}")
+    try:
+        return group(prog_name="plugchat", standalone_mode=False) or 0
+    except typer.TyperException as error:
+        if context := getattr(error, "ctx", None):
+            typer.echo(translated(context.get_usage()), err=True)
+            typer.echo(text("try_help", command=context.command_path) + "\n", err=True)
+        typer.echo(f"{text('error')}: {translated(error.format_message())}", err=True)
+        return error.exit_code
 
 
 def _print_version(*, wanted: bool) -> None:
@@ -35,193 +89,145 @@ def _print_version(*, wanted: bool) -> None:
         raise typer.Exit
 
 
-@application.callback()
-def plugchat(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
-        ),
+@_application.callback()
+def _show_commands(
+    context: typer.Context,
+    *,
+    version: Annotated[  # noqa: ARG001 - its callback has printed it
+        bool, typer.Option("--version", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Link a WhatsApp number through PlugChat.
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(2)
 
-    Try it without an account: plugchat demo
 
-    Let your shell complete commands and options: plugchat --install-completion
+def _reach(
+    *,
+    token_file: TokenFile = None,
+    base_url: BaseURL = None,
+    allow_insecure_http: AllowInsecureHTTP = False,
+    timeout: Timeout = 10.0,
+) -> "Access":
+    from ._access.client import Access
+
+    return Access(token_file, base_url, allow_insecure_http, timeout)
+
+
+def _command(function: "Callable[..., None]") -> "Callable[..., None]":
+    """Make a function a command, whose failures are reported.
+
+    One that takes `access` gets the options that say how to reach PlugChat; all get `--debug`.
     """
+    own = dict(inspect.signature(function).parameters)
+    shared = inspect.signature(_reach).parameters if own.pop("access", None) else {}
+    debugging = inspect.Parameter(
+        "debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Debug
+    )
+
+    def command(*, debug: bool, **options: Any) -> None:  # noqa: ANN401 - of any command
+        import logging
+
+        from ._output.failures import reported
+
+        # What libraries log is not for users, and would tear a code on the screen.
+        logging.getLogger().addHandler(logging.NullHandler())
+        with reported(debug=debug, as_json=options.get("as_json", False)):
+            access = {name: options.pop(name) for name in shared}
+            function(**({"access": _reach(**access)} if access else {}), **options)
+
+    parameters = [*own.values(), *shared.values(), debugging]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return _application.command(function.__name__, cls=_Command)(command)
 
 
-@application.command()
+@_command
 def pair(
     *,
+    access: "Access",
     interval: Interval = 15.0,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "--image",
-            metavar="FILE",
-            help="Keep the code on show in FILE too (.png or .svg); it is removed at the end.",
-        ),
-    ] = None,
-    in_viewer: Annotated[
-        bool, typer.Option("--open", help="Open the code, or the page, on this desktop.")
-    ] = False,
-    in_browser: Annotated[
-        bool,
-        typer.Option(
-            "--web",
-            help="Serve a live page to one browser on this machine, in place of codes here.",
-        ),
-    ] = False,
+    output: Annotated[Path | None, typer.Option("--output", "--image", metavar="FILE")] = None,
+    on_desktop: Annotated[bool, typer.Option("--open")] = False,
+    web: Annotated[bool, typer.Option("--web")] = False,
+    port: Port = 0,
     ascii_only: AsciiOnly = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one event a line, as JSON, and ask nothing.")
-    ] = False,
-    token_file: TokenFile = None,
-    base_url: BaseURL = None,
-    allow_insecure_http: AllowInsecureHTTP = False,
-    timeout: Timeout = 10.0,
-    debug: Debug = False,
+    compact: Compact = False,
+    as_json: AsJSON = False,
 ) -> None:
-    """Link a phone: show codes, live, until one is scanned.
+    from ._commands.pair import PairOptions, run, run_web
 
-    After three codes you are asked whether to go on; without a terminal, it ends.
-
-    Exit codes: 0 linked, 1 failure, 2 usage, 3 already connected, 4 no code was scanned,
-    130 interrupted.
-
-    \b
-    Events of --json, each with "version": 1 and "event":
-      code               payload, fetched_at, expires_at, round, rounds,
-                         shown_for (seconds)
-      connected          a code was scanned
-      already_connected  before the first code
-      expired            three codes, no scan
-      failed             code (a stable word), message
-    A payload is a secret while it lives: whoever has it can link a phone.
-    """  # noqa: D301 - Click's mark for lines that stay as they are
-    from ._commands import pair as _pair
-
-    if in_browser and (output is not None or ascii_only or as_json):
-        raise typer.BadParameter("--web goes with neither --output, --ascii nor --json")
-    options = _pair.PairOptions(interval, output, in_viewer, ascii_only, as_json, in_browser)
-    with reported(debug=debug):
-        _pair.run(Access(token_file, base_url, allow_insecure_http, timeout), options)
+    if web and (output is not None or ascii_only or compact or as_json):
+        raise typer.BadParameter(text("usage.web_only"))
+    if port and not web:
+        raise typer.BadParameter(text("usage.port_without_web"))
+    if web:
+        run_web(access, interval=interval, port=port, on_desktop=on_desktop)
+    else:
+        run(access, PairOptions(interval, output, on_desktop, ascii_only, compact, as_json))
 
 
-@application.command()
-def demo(
-    *,
-    fast: Annotated[
-        bool, typer.Option("--fast", help="Finish in seconds, not half a minute.")
-    ] = False,
-    debug: Debug = False,
-) -> None:
-    """See a phone being linked, on this machine alone.
-
-    It starts a PlugChat of its own, asks it for codes over HTTP, shows them, and lets a phone scan
-    the second one. It needs no account, and no key pressed.
-    """
-    from ._commands import demo as _demo
-
-    with reported(debug=debug):
-        _demo.run(_demo.FAST if fast else _demo.USUAL)
-
-
-@application.command()
-def sandbox(
-    *,
-    host: Annotated[
-        str, typer.Option(metavar="HOST", help="Listen on this address.")
-    ] = "127.0.0.1",
-    port: Annotated[
-        int,
-        typer.Option(
-            metavar="PORT",
-            min=0,
-            max=65535,
-            show_default=False,
-            help="Listen on this port; without it, on a free one.",
-        ),
-    ] = 0,
-    scan_after: ScanAfter = None,
-    debug: Debug = False,
-) -> None:
-    """Serve a PlugChat of your own, to try your programs on.
-
-    It prints what to set so that they reach it, then each call that comes. Ctrl-C stops it.
-    """
-    from ._commands import sandbox as _sandbox
-
-    with reported(debug=debug):
-        _sandbox.run(host, port, scan_after)
-
-
-@application.command()
+@_command
 def qr(
     *,
-    output: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Save the code as FILE, which ends in .png or .svg."),
-    ] = None,
+    access: "Access",
+    output: Output = None,
     ascii_only: AsciiOnly = False,
+    compact: Compact = False,
     as_json: AsJSON = False,
-    token_file: TokenFile = None,
-    base_url: BaseURL = None,
-    allow_insecure_http: AllowInsecureHTTP = False,
-    timeout: Timeout = 10.0,
-    debug: Debug = False,
 ) -> None:
-    """Show one code, to be scanned within 20 seconds.
+    from ._commands.qr import run
 
-    Exit codes: 0 done, 1 failure, 2 usage, 3 already connected.
-    """
-    from ._commands import qr as _qr
-
-    with reported(debug=debug, as_json=as_json):
-        access = Access(token_file, base_url, allow_insecure_http, timeout)
-        _qr.run(access, output, as_json=as_json, ascii_only=ascii_only)
+    run(access, output, as_json=as_json, ascii_only=ascii_only, compact=compact)
 
 
-@application.command()
-def image(
+@_command
+def image(*, access: "Access", output: Output = None, as_json: AsJSON = False) -> None:
+    from ._commands.image import run
+
+    run(access, output, as_json=as_json)
+
+
+@_command
+def status(*, access: "Access", as_json: AsJSON = False) -> None:
+    from ._commands.status import run
+
+    run(access, as_json=as_json)
+
+
+@_command
+def device(*, access: "Access", as_json: AsJSON = False) -> None:
+    from ._commands.device import run
+
+    run(access, as_json=as_json)
+
+
+@_command
+def disconnect(
     *,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Save the image as FILE. Without it, or as -, write it to a pipe."
-        ),
-    ] = None,
-    token_file: TokenFile = None,
-    base_url: BaseURL = None,
-    allow_insecure_http: AllowInsecureHTTP = False,
-    timeout: Timeout = 10.0,
-    debug: Debug = False,
-) -> None:
-    """Save one code as the image that PlugChat draws.
-
-    Exit codes: 0 done, 1 failure, 2 usage, 3 already connected.
-    """
-    from ._commands import image as _image
-
-    with reported(debug=debug):
-        _image.run(Access(token_file, base_url, allow_insecure_http, timeout), output)
-
-
-@application.command()
-def status(
-    *,
+    access: "Access",
+    yes: Annotated[bool, typer.Option("--yes", "-y")] = False,
     as_json: AsJSON = False,
-    token_file: TokenFile = None,
-    base_url: BaseURL = None,
-    allow_insecure_http: AllowInsecureHTTP = False,
-    timeout: Timeout = 10.0,
-    debug: Debug = False,
 ) -> None:
-    """Tell whether a phone is linked. It spends no code."""
-    from ._commands import status as _status
+    from ._commands.disconnect import run
 
-    with reported(debug=debug, as_json=as_json):
-        _status.run(Access(token_file, base_url, allow_insecure_http, timeout), as_json=as_json)
+    run(access, as_json=as_json, yes=yes)
+
+
+@_command
+def sandbox(
+    *,
+    host: Host = "127.0.0.1",
+    port: Port = 0,
+    token: Annotated[str | None, typer.Option(metavar="TOKEN")] = None,
+    scan_after: ScanAfter = None,
+) -> None:
+    from ._commands.sandbox import run
+
+    run(host, port, token, scan_after)
+
+
+@_command
+def demo(*, fast: Annotated[bool, typer.Option("--fast")] = False) -> None:
+    from ._commands.demo import FAST, USUAL, run
+
+    run(FAST if fast else USUAL)

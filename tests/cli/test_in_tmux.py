@@ -229,7 +229,7 @@ def test_a_code_on_a_terminal_whose_user_types_the_token(
     terminal = open_terminal(80, 50)
     base_url = os.environ["PLUGCHAT_BASE_URL"]
     terminal.call("qr", environment={"PLUGCHAT_BASE_URL": base_url, "PLUGCHAT_TOKEN": ""})
-    terminal.wait_for("Token (not shown):")
+    terminal.wait_for("Token of your PlugChat instance")
     terminal.type(token, "Enter")
     screen = terminal.wait_until(lambda screen: re.search(r"█[^█]*\n\S*\$", screen))
     assert token not in screen
@@ -241,10 +241,10 @@ def test_ctrl_c_at_the_prompt(open_terminal: OpenTerminal) -> None:
     """Exit code 130 on a line of its own, no traceback, and keys are echoed again."""
     terminal = open_terminal(80, 24)
     terminal.call("status", environment={"PLUGCHAT_TOKEN": ""})
-    terminal.wait_for("Token (not shown):")
+    terminal.wait_for("Token of your PlugChat instance")
     terminal.type("C-c")
     assert exit_code(terminal) == "130"
-    assert re.search(r"^Token \(not shown\): *\n\$ ", terminal.screen(), re.MULTILINE)
+    assert re.search(r"\(not shown\): *\n\$ ", terminal.screen())
 
 
 def exit_code(terminal: Terminal) -> str:
@@ -306,19 +306,34 @@ def test_pairing_in_ascii(
 def test_pairing_in_a_small_window(
     sandbox: Sandbox, token: str, open_terminal: OpenTerminal, read_screen: ReadScreen
 ) -> None:
-    """The size needed, and another way; made larger in mid-code, it shows the code."""
+    """No code is requested before the window is enlarged; from then on it follows any resize."""
     terminal = open_terminal(80, 24)
     pair(terminal, "--interval", "20", token=token)
     screen = terminal.wait_for("It needs 60 x 33 characters and has 80 x 24.")
-    assert "plugchat pair --output code.png" in screen
+    assert "--compact, --open, --web, --output code.png" in screen
     assert read_screen(screen) == []
+    assert sandbox.calls == ()
     terminal.resize(80, 50)
     [payload] = read_screen(terminal.wait_until(read_screen))
     for columns, rows in ((200, 60), (60, 33)):
         terminal.resize(columns, rows)
         terminal.wait_until(lambda screen: read_screen(screen) == [payload])
     terminal.type("C-c")
+    terminal.wait_for("Stopped. No phone was linked.")
     assert exit_code(terminal) == "130"
+    assert sandbox.scan(payload)
+
+
+@pytest.mark.parametrize("command", ["pair", "qr"])
+def test_sextants_in_the_usual_window(
+    sandbox: Sandbox, token: str, open_terminal: OpenTerminal, read_screen: ReadScreen, command: str
+) -> None:
+    """A real code that scans, in 80 x 24."""
+    terminal = open_terminal(80, 24)
+    environment = {"PLUGCHAT_BASE_URL": os.environ["PLUGCHAT_BASE_URL"], "PLUGCHAT_TOKEN": token}
+    terminal.call(command, "--compact", environment=environment)
+    [payload] = read_screen(terminal.wait_until(read_screen))
+    assert PAYLOAD.fullmatch(payload)
     assert sandbox.scan(payload)
 
 
@@ -356,7 +371,7 @@ def test_no_to_the_question(
 
 @pytest.mark.usefixtures("sandbox")
 @pytest.mark.parametrize("key", ["C-c", "SIGTERM"])
-@pytest.mark.parametrize("moment", ["Asking for a code...", "Code 1 of 3"])
+@pytest.mark.parametrize("moment", ["Requesting a QR code...", "Code 1 of 3"])
 def test_an_end_while_pairing(
     *,
     monkeypatch: pytest.MonkeyPatch,
@@ -368,7 +383,7 @@ def test_an_end_while_pairing(
     """Before the first code, and while one is on show; by a key, and by another process."""
     terminal = open_terminal(80, 50)
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        if moment.startswith("Asking"):
+        if moment.startswith("Requesting"):
             address = f"http://127.0.0.1:{mute.getsockname()[1]}/api/whatsapp"
             monkeypatch.setenv("PLUGCHAT_BASE_URL", address)
         pair(terminal, token=token)

@@ -43,7 +43,7 @@ def test_a_sandbox_process_serves_other_processes(tmp_path: Path) -> None:
         )
         assert (saved.returncode, saved.stdout) == (0, b"")
         assert picture.exists()
-        assert any(line.endswith(" s  the phone scanned the code\n") for line in sandbox.stdout)
+        assert any(line.endswith("  the phone scanned the code\n") for line in sandbox.stdout)
         sandbox.send_signal(signal.SIGINT)
         assert sandbox.wait(60) == 130
         assert sandbox.stderr.read() == ""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from plugchat_async.sandbox import Sandbox
     from tests.cli.conftest import Run
 
-COMMANDS = ("pair", "demo", "sandbox", "qr", "image", "status")
+COMMANDS = ("pair", "demo", "sandbox", "qr", "image", "status", "device", "disconnect")
 
 
 @pytest.mark.parametrize("missing", ["rich", "starlette", "typer", "uvicorn"])
@@ -69,10 +69,10 @@ def test_ctrl_c_while_the_command_is_still_loading(
     Its own module is replaced: nothing public is called between the start and Typer's handling.
     """
 
-    def interrupt(**_: object) -> None:
+    def interrupt() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("plugchat_async.cli._application.application", interrupt)
+    monkeypatch.setattr("plugchat_async.cli._application.main", interrupt)
     ran = run("demo")
     assert (ran.exit_code, ran.out, ran.err) == (130, "", "")
 

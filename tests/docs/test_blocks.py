@@ -27,9 +27,10 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, redirect_stdout
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+from unittest.mock import patch
 
 import httpx
 import pytest
@@ -37,9 +38,8 @@ from anyio.from_thread import start_blocking_portal
 from sybil import Document, Region
 from sybil.evaluators.python import pad
 from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
-from typer.testing import CliRunner
 
-from plugchat_async.cli._application import application
+from plugchat_async import cli
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -81,9 +81,6 @@ COMMAND = re.compile(r"^\$ (.*)\n?((?:(?!\$ ).*\n?)*)", re.MULTILINE)
 EXPORT = re.compile(r"export (\w+)=(\S+)")
 PLUGCHAT = re.compile(r"plugchat [\w .=-]+")
 
-# How wide a command's help is in a window of 80 columns.
-HELP_WIDTH = 78
-
 LONGEST_WAIT = 120.0
 
 
@@ -96,6 +93,13 @@ def parse(path: Path) -> Document:
     for region in (*blocks(document), *addresses(document)):
         document.add(region)
     return document
+
+
+def exit_code_of(command: Callable[[], object]) -> object:
+    """Return with which code a command exits."""
+    with pytest.raises(SystemExit) as ended:
+        command()
+    return ended.value.code
 
 
 def free_port() -> int:
@@ -203,16 +207,17 @@ class Reader:
     def _run_plugchat(self, command: str, expected: str) -> None:
         # In this process: its imports, once a command, would take most of the time.
         # What it takes out of the environment, it takes from itself alone.
-        done = self._in_thread(
-            CliRunner(env=dict(os.environ)).invoke,
-            application,
-            command.split()[1:],
-            catch_exceptions=False,
-            prog_name="plugchat",
-            terminal_width=HELP_WIDTH,
-        )
-        self._compare(expected, done.output)
-        assert done.exit_code == 0, f"{self._place}: {command} ended with {done.exit_code}"
+        written = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)
+        with (
+            patch.object(sys, "argv", command.split()),
+            patch.dict(os.environ, COLUMNS="80"),
+            redirect_stdout(written),
+            redirect_stderr(written),
+        ):
+            exit_code = self._in_thread(exit_code_of, cli.main)
+        written.seek(0)
+        self._compare(expected, written.read())
+        assert not exit_code, f"{self._place}: {command} ended with {exit_code}"
 
     def _run_in_shell(self, command: str, expected: str) -> None:
         done = subprocess.run(

@@ -7,9 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from plugchat_async import AsyncPlugChat, _arguments
-from plugchat_async.cli._output.exit_codes import ExitCode
 from plugchat_async.cli._output.failures import Failure
-from plugchat_async.cli._texts import texts
 
 from .token import find_token
 
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Hold what the options say."""
+    """Options that say how to reach PlugChat."""
 
     token_file: Path | None
     base_url: str | None
@@ -41,23 +39,23 @@ class Access:
         Raises:
             Failure: The base URL or the token can't be used.
         """
-        self._check_base_url()
+        base_url = self._checked_base_url()  # first, so that nobody types a token in vain
         return partial(
             AsyncPlugChat,
             find_token(self.token_file),
-            base_url=self.base_url,
+            base_url=base_url,
             timeout=self.timeout,
             allow_insecure_http=self.allow_insecure_http,
         )
 
-    def _check_base_url(self) -> None:
+    def _checked_base_url(self) -> str | None:
         try:
-            _arguments.check_base_url(self.base_url, allow_insecure_http=True)
+            return _arguments.check_base_url(
+                self.base_url, allow_insecure_http=self.allow_insecure_http
+            )
+        except _arguments.Quoted:
+            raise Failure("base_url_quoted") from None
+        except _arguments.Unencrypted:
+            raise Failure("base_url_insecure") from None
         except ValueError:
-            is_quoted = _arguments.is_quoted(self.base_url or "")
-            sentences = texts().base_url_quoted if is_quoted else texts().base_url_unusable
-            raise Failure(sentences, ExitCode.USAGE) from None
-        try:
-            _arguments.check_base_url(self.base_url, allow_insecure_http=self.allow_insecure_http)
-        except ValueError:
-            raise Failure(texts().base_url_insecure, ExitCode.USAGE) from None
+            raise Failure("base_url_unusable") from None

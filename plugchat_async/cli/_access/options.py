@@ -1,91 +1,60 @@
-"""The options that several commands share."""
+"""The options that several commands share. What `--help` says about them is in the texts."""
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
 
-from plugchat_async import _arguments, _environment
+from plugchat_async.cli._texts import text
 
-_WHERE = "Reaching PlugChat"
+_MAX_PORT = 65535
 
 
-def _checked_by(check: Callable[[float], float]) -> Callable[[float | None], float | None]:
-    def check_option(seconds: float | None) -> float | None:
+def _seconds(name: str) -> Callable[[str], float]:
+    """Return a parser for a number of seconds, whose bounds the SDK knows."""
+
+    def parse(value: str) -> float:
+        # The SDK's checks need httpx and pydantic, which no help screen needs.
+        from plugchat_async import _arguments
+
         try:
-            return None if seconds is None else check(seconds)
-        except ValueError as error:
-            raise typer.BadParameter(str(error)) from None
+            seconds = float(value)
+            if name == "interval":
+                return _arguments.check_interval(seconds)
+            return _arguments.check_seconds(name, seconds, may_be_zero=name == "scan_after")
+        except ValueError:
+            raise typer.BadParameter(text(f"usage.{name}", value=value)) from None
 
-    return check_option
+    return parse
 
 
-Interval: TypeAlias = Annotated[
-    float,
-    typer.Option(
-        metavar="SECONDS",
-        callback=_checked_by(_arguments.check_interval),
-        help="Show each code this long; at most 20.",
-    ),
-]
+def _port(value: str) -> int:
+    if str(value).isdecimal() and int(value) <= _MAX_PORT:
+        return int(value)
+    raise typer.BadParameter(text("usage.port", value=value))
 
-TokenFile: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Read the token from FILE. Without it, PLUGCHAT_TOKEN holds it, or you are asked.",
-        rich_help_panel=_WHERE,
-    ),
-]
 
-BaseURL: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        metavar="URL",
-        envvar=_environment.BASE_URL_VARIABLE,
-        show_envvar=False,
-        help="The address up to /api/whatsapp. Without it, PLUGCHAT_BASE_URL or PlugChat's own.",
-        rich_help_panel=_WHERE,
-    ),
-]
+def _host(value: str) -> str:
+    if value:
+        return value
+    raise typer.BadParameter(text("usage.host"))  # Python listens everywhere for an empty one
 
-AllowInsecureHTTP: TypeAlias = Annotated[
-    bool,
-    typer.Option(
-        "--allow-insecure-http",
-        help="Allow plain http to another machine.",
-        rich_help_panel=_WHERE,
-    ),
-]
 
-Timeout: TypeAlias = Annotated[
-    float,
-    typer.Option(
-        metavar="SECONDS",
-        callback=_checked_by(partial(_arguments.check_seconds, "timeout")),
-        help="Wait this long for an answer, up to three times.",
-        rich_help_panel=_WHERE,
-    ),
-]
-
+Output: TypeAlias = Annotated[Path | None, typer.Option(metavar="FILE")]
+Interval: TypeAlias = Annotated[float, typer.Option(metavar="SECONDS", parser=_seconds("interval"))]
 ScanAfter: TypeAlias = Annotated[
-    float | None,
-    typer.Option(
-        metavar="SECONDS",
-        callback=_checked_by(partial(_arguments.check_seconds, "scan-after", may_be_zero=True)),
-        help="Let a phone scan each code after this long.",
-    ),
+    float | None, typer.Option(metavar="SECONDS", parser=_seconds("scan_after"))
 ]
-
-Debug: TypeAlias = Annotated[
-    bool, typer.Option("--debug", help="Show where a failure came from. It holds no secrets.")
+Timeout: TypeAlias = Annotated[float, typer.Option(metavar="SECONDS", parser=_seconds("timeout"))]
+Port: TypeAlias = Annotated[int, typer.Option(metavar="PORT", parser=_port, show_default=False)]
+Host: TypeAlias = Annotated[str, typer.Option(metavar="HOST", parser=_host)]
+TokenFile: TypeAlias = Annotated[Path | None, typer.Option(metavar="FILE")]
+BaseURL: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="URL", envvar="PLUGCHAT_BASE_URL", show_envvar=False)
 ]
-
-AsciiOnly: TypeAlias = Annotated[
-    bool,
-    typer.Option("--ascii", help="Draw the code with # and spaces: twice as high and as wide."),
-]
-
-AsJSON: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+AllowInsecureHTTP: TypeAlias = Annotated[bool, typer.Option("--allow-insecure-http")]
+Debug: TypeAlias = Annotated[bool, typer.Option("--debug")]
+AsciiOnly: TypeAlias = Annotated[bool, typer.Option("--ascii")]
+Compact: TypeAlias = Annotated[bool, typer.Option("--compact")]
+AsJSON: TypeAlias = Annotated[bool, typer.Option("--json")]

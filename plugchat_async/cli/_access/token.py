@@ -16,24 +16,23 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from plugchat_async import _arguments, _environment
-from plugchat_async.cli._output.exit_codes import ExitCode
 from plugchat_async.cli._output.failures import Failure
 from plugchat_async.cli._output.stderr import warn
-from plugchat_async.cli._texts import texts
+from plugchat_async.cli._texts import text
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
 # A file that was named by mistake may have no end.
-_LONGEST_FILE = 65536
+_MAX_FILE_SIZE = 65536
 
 
 def find_token(token_file: Path | None) -> SecretStr:
     """Find the token.
 
     Args:
-        token_file: The file that holds it; None looks into the environment, then asks.
+        token_file: The file that contains it; None looks into the environment, then asks.
 
     Raises:
         Failure: There is none, or it can't be one.
@@ -41,37 +40,35 @@ def find_token(token_file: Path | None) -> SecretStr:
     in_environment = _taken_from_environment()
     token = _from_file(token_file) if token_file else in_environment or _from_terminal()
     if token is None:
-        raise Failure(texts().no_token, ExitCode.USAGE)
+        raise Failure("no_token")
     try:
         return _arguments.check_token(token)
-    except ValueError:
-        is_quoted = _arguments.is_quoted(token.get_secret_value())
-        if token_file is not None:
-            reason = texts().quoted if is_quoted else texts().wrong_content
-            raise _unreadable(token_file, reason) from None
-        sentences = texts().token_quoted if is_quoted else texts().token_unusable
-        raise Failure(sentences, ExitCode.USAGE) from None
+    except ValueError as error:
+        reason = "quoted" if isinstance(error, _arguments.Quoted) else "unusable"
+    if token_file is not None:
+        raise _unreadable(token_file, text(f"token.{reason}"))
+    raise Failure(f"token_{reason}")
 
 
 def _from_file(path: Path) -> SecretStr:
     try:
         with path.open(encoding="utf-8-sig") as file:  # Windows' editors begin with a mark
             mode = os.fstat(file.fileno()).st_mode
-            token = SecretStr(file.read(_LONGEST_FILE))
+            token = SecretStr(file.read(_MAX_FILE_SIZE))
     except OSError as error:
         reason = error.strerror or str(error)
     except UnicodeDecodeError:
-        reason = texts().no_text
+        reason = text("token.not_text")
     else:
-        is_open = stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH)
-        if os.name == "posix" and is_open:
-            warn(texts().file_is_readable_by_others.format(path=path))
+        is_exposed = stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH)
+        if os.name == "posix" and is_exposed:
+            warn(text("token.exposed", path=path))
         return token
     raise _unreadable(path, reason)
 
 
 def _unreadable(path: Path, reason: str) -> Failure:
-    return Failure(texts().token_file_unreadable, ExitCode.USAGE, path=path, reason=reason)
+    return Failure("token_file_unreadable", path=path, reason=reason)
 
 
 def _taken_from_environment() -> SecretStr | None:
@@ -85,7 +82,7 @@ def _from_terminal() -> SecretStr | None:
         return None
     try:
         with _not_suspended():
-            return SecretStr(getpass.getpass(texts().token_prompt))
+            return SecretStr(getpass.getpass(text("token.prompt")))
     except EOFError:
         sys.stderr.write("\n")
         return None

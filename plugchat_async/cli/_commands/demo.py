@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
-from rich.text import Text
+import typer
 
-from plugchat_async import AsyncPlugChat
-from plugchat_async.cli._output import record as _record
-from plugchat_async.cli._output.exit_codes import ExitCode
+from plugchat_async import AsyncPlugChat, PairingOutcome
 from plugchat_async.cli._output.failures import Failure
-from plugchat_async.cli._terminal.drawing import standard_output
+from plugchat_async.cli._output.sandbox_log import SandboxLog
+from plugchat_async.cli._terminal.drawing import USUAL_PAYLOAD_SIZE, forms
 from plugchat_async.cli._terminal.screen import has_room, open_screen
-from plugchat_async.cli._texts import texts
+from plugchat_async.cli._terminal.window import standard_output
+from plugchat_async.cli._texts import text
 from plugchat_async.sandbox import Sandbox
 from plugchat_async.sandbox._sandbox import DEFAULT_TOKEN
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from plugchat_async import QRCode
+    from plugchat_async.cli._terminal.drawing import Form
     from plugchat_async.cli._terminal.screen import Screen
+    from plugchat_async.cli._terminal.window import Window
 
 _SCANNED_ROUND = 2
+_ROUNDS = 3
 
-# Characters of a payload: of real ones, and the most that 33 modules hold at error correction M.
-_REAL_SIZE = 237
-_SHORT_SIZE = 62
+# The most characters that 33 modules hold at error correction M.
+_SHORT_PAYLOAD_SIZE = 62
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Hold the seconds from code to code, and from a code to its scan."""
+    """Seconds from code to code, and from a code to its scan."""
 
     interval: float
     scan_after: float
@@ -45,59 +45,57 @@ FAST = Pace(interval=1.5, scan_after=1.0)
 
 
 def run(pace: Pace) -> None:
-    """Link the sandbox's phone, and tell how it went."""
-    console = standard_output()
-    if has_room(console, _REAL_SIZE):
-        sandbox, remark = Sandbox(payload_size=_REAL_SIZE), ""
-    else:
-        sandbox, remark = Sandbox(payload_size=_SHORT_SIZE), f"\n{texts().demo_short_code}"
-    anyio.run(_demonstrate, pace, sandbox, console, remark)
+    """Link the sandbox's phone, and show how it went.
+
+    Raises:
+        Failure: No code was scanned.
+    """
+    window = standard_output()
+    drawn_in = forms(window, ascii_only=False, compact=False)
+    is_usual = has_room(window, USUAL_PAYLOAD_SIZE, drawn_in)
+    sandbox = Sandbox(payload_size=USUAL_PAYLOAD_SIZE if is_usual else _SHORT_PAYLOAD_SIZE)
+    remark = "" if is_usual else f"\n{text('demo.short_code')}"
+    base_url = anyio.run(_demonstrate, pace, sandbox, window, drawn_in, remark)
+    _conclude(window, sandbox, base_url)
 
 
-async def _demonstrate(pace: Pace, sandbox: Sandbox, console: Console, remark: str) -> None:
+async def _demonstrate(
+    pace: Pace, sandbox: Sandbox, window: Window, forms: tuple[Form, ...], remark: str
+) -> str:
     async with sandbox.serve() as base_url:
-        heading = texts().demo_heading.format(base_url=base_url)
+        heading = text("demo.heading", base_url=base_url)
         async with (
             AsyncPlugChat(DEFAULT_TOKEN, base_url=base_url) as client,
-            open_screen(console, heading=heading) as screen,
+            open_screen(window, forms, heading=heading) as screen,
         ):
-            scanned = await _link(client, sandbox, screen, pace, remark)
-    if scanned is None:
-        raise Failure(texts().demo_expired, ExitCode.EXPIRED)
-    _tell(console, scanned, sandbox, base_url)
+            pairing = client.pairing(
+                interval=pace.interval,
+                max_rounds=_ROUNDS,
+                status_interval=pace.scan_after / 2,
+            )
+            outcome = await pairing.wait(partial(_show, pace, sandbox, screen, remark))
+    if outcome is not PairingOutcome.CONNECTED:
+        raise Failure("demo_expired")
+    return base_url
 
 
-async def _link(
-    client: AsyncPlugChat, sandbox: Sandbox, screen: Screen, pace: Pace, remark: str
-) -> QRCode | None:
-    """Show codes until one is scanned; None where all of them expired."""
-    async with aclosing(client.qr_stream(interval=pace.interval)) as codes:
-        async for code in codes:
-            if code.round < _SCANNED_ROUND:
-                screen.show(code, seconds=pace.interval, note=texts().demo_phone_waits + remark)
-                continue
-            screen.show(code, seconds=pace.interval, note=texts().demo_phone_scans + remark)
-            await anyio.sleep(pace.scan_after)
-            if sandbox.scan(code.payload):
-                screen.note(texts().demo_phone_scanned + remark)
-                return code if (await client.status()).connected else None
-    return None
+def _show(pace: Pace, sandbox: Sandbox, screen: Screen, remark: str, code: QRCode) -> None:
+    if code.round == _SCANNED_ROUND:
+        sandbox.scan_after(pace.scan_after)
+    note = text("demo.waits" if code.round < _SCANNED_ROUND else "demo.scans")
+    screen.show(code, seconds=pace.interval, note=note + remark)
 
 
-def _tell(console: Console, scanned: QRCode, sandbox: Sandbox, base_url: str) -> None:
-    words = texts()
-    linked = words.demo_linked.format(round=scanned.round, rounds=scanned.rounds)
-    record = "\n".join(f"  {_record.line(call)}" for call in sandbox.calls)
-    console.print(
-        Text.assemble(
-            ("\n\N{CHECK MARK} " + linked, "bold green"),
-            "\n\n",
-            (words.demo_record.format(base_url=base_url), "bold"),
-            f"\n{record}\n\n",
-            (words.demo_next, "bold"),
-            "\n  export PLUGCHAT_TOKEN=...  ",
-            (f"# {words.demo_next_token}", "dim"),
-            "\n  plugchat status\n  plugchat qr",
-        ),
-        soft_wrap=True,
-    )
+def _conclude(window: Window, sandbox: Sandbox, base_url: str) -> None:
+    log = SandboxLog()
+    record = "\n".join(f"  {log.line(call)}" for call in sandbox.calls)
+    linked = text("demo.linked", round=_SCANNED_ROUND, rounds=_ROUNDS)
+
+    def write(words: str, **style: bool | str) -> None:
+        typer.echo(typer.style(words, **style), color=window.has_colors)  # type: ignore[arg-type]
+
+    write(f"\n\N{CHECK MARK} {linked}\n", fg="green", bold=True)
+    write(text("demo.record", base_url=base_url), bold=True)
+    write(f"{record}\n")
+    write(text("demo.next"), bold=True)
+    write(f"  export PLUGCHAT_TOKEN=...  # {text('demo.next_token')}\n  plugchat pair")

@@ -1,4 +1,4 @@
-"""`plugchat image`: one code as the image that the API draws."""
+"""`plugchat image`: one code as the image that the API renders."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import anyio
 import typer
 
-from plugchat_async.cli._output.exit_codes import ExitCode
 from plugchat_async.cli._output.failures import Failure
 from plugchat_async.cli._output.files import replacing, say_saved
 from plugchat_async.cli._output.stderr import warn
-from plugchat_async.cli._texts import texts
+from plugchat_async.cli._texts import text
 
 if TYPE_CHECKING:
     from plugchat_async import AsyncPlugChat, QRImage
@@ -27,20 +26,29 @@ _SUFFIXES = {
 }
 
 
-def run(access: Access, output: Path | None) -> None:
-    """Save the image, or write it into a pipe."""
-    client = access.client()
+def run(access: Access, output: Path | None, *, as_json: bool) -> None:
+    """Save the image, write it into a pipe, or print it as JSON."""
     if output is not None and output != Path("-"):
-        with replacing(output) as file:
-            image = anyio.run(_fetch, client)
-            file.write(image.data)
-        if output.suffix and output.suffix.lower() not in _SUFFIXES[image.media_type]:
-            warn(texts().output_misnamed.format(path=output, media_type=image.media_type))
-        say_saved(output, image)
+        image = _save(access, output)
+    elif as_json:
+        image = anyio.run(_fetch, access.client())
     elif sys.stdout.isatty():
-        raise Failure(texts().output_wanted, ExitCode.USAGE)
+        raise Failure("output_wanted")
     else:
-        typer.echo(anyio.run(_fetch, client).data, nl=False)
+        return typer.echo(anyio.run(_fetch, access.client()).data, nl=False)
+    if as_json:
+        typer.echo(image.model_dump_json())
+    return None
+
+
+def _save(access: Access, output: Path) -> QRImage:
+    with replacing(output) as file:
+        image = anyio.run(_fetch, access.client())
+        file.write(image.data)
+    if output.suffix and output.suffix.lower() not in _SUFFIXES[image.media_type]:
+        warn(text("misnamed", path=output, media_type=image.media_type))
+    say_saved(output, image)
+    return image
 
 
 async def _fetch(client: AsyncPlugChat) -> QRImage:

@@ -9,145 +9,150 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
-from rich.text import Text
+import typer
 
-from plugchat_async import PairingOutcome, PlugChatError
+from plugchat_async import PairingOutcome
 from plugchat_async._extras import install_command
-from plugchat_async.cli._output.events import Events, print_event
-from plugchat_async.cli._output.exit_codes import ExitCode
-from plugchat_async.cli._output.failures import Failure, explain
-from plugchat_async.cli._output.picture import open_picture
+from plugchat_async.cli._output.events import print_event
+from plugchat_async.cli._output.failures import Failure
+from plugchat_async.cli._output.files import check_current_code, current_code
 from plugchat_async.cli._output.stderr import say
-from plugchat_async.cli._terminal import keyboard as _keyboard
 from plugchat_async.cli._terminal.desktop import open_on_desktop
-from plugchat_async.cli._terminal.drawing import has_colors, standard_output
-from plugchat_async.cli._terminal.screen import is_redrawn, open_screen
-from plugchat_async.cli._texts import texts
+from plugchat_async.cli._terminal.drawing import forms, other_ways
+from plugchat_async.cli._terminal.keyboard import ask_for_enter
+from plugchat_async.cli._terminal.screen import Events, open_screen
+from plugchat_async.cli._terminal.window import standard_output
+from plugchat_async.cli._texts import text
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
-    from rich.console import Console
-
     from plugchat_async import AsyncPlugChat, QRCode
     from plugchat_async.cli._access.client import Access
-    from plugchat_async.cli._output.picture import Picture
+    from plugchat_async.cli._output.files import CurrentCode
+    from plugchat_async.cli._terminal.drawing import Form
     from plugchat_async.cli._terminal.screen import Screen
+    from plugchat_async.cli._terminal.window import Window
 
 
 @dataclass(frozen=True, slots=True)
 class PairOptions:
-    """Hold how the codes are to be shown."""
+    """How the codes are to be shown."""
 
     interval: float
     output: Path | None
-    in_viewer: bool
+    on_desktop: bool
     ascii_only: bool
+    compact: bool
     as_json: bool
-    in_browser: bool
 
 
-def run(access: Access, options: PairOptions) -> None:
-    """Link a phone; after three codes it is asked whether somebody still wants to.
+def run_web(access: Access, *, interval: float, port: int, on_desktop: bool) -> None:
+    """Link a phone on a page in a browser.
 
     Raises:
-        Failure: There is no scan, or none was needed.
-        PlugChatError: A code could not be fetched.
+        Failure: The page can't be served, or the phone was linked already.
     """
-    console = standard_output()
-    if options.in_browser:
-        outcome = _link_in_browser(access, options)
-    else:
-        outcome = _link_here(access, options, console)
-    _tell(outcome, console, as_json=options.as_json)
-
-
-def _link_in_browser(access: Access, options: PairOptions) -> PairingOutcome:
     try:
-        from plugchat_async.cli._web import server as _web
+        from plugchat_async.cli._web import server
     except ImportError as error:
-        raise Failure(texts().web_missing, command=install_command("fastapi")) from error
-    link = partial(_web.link, interval=options.interval, in_browser=options.in_viewer)
-    return anyio.run(link, access.client())
-
-
-def _link_here(access: Access, options: PairOptions, console: Console) -> PairingOutcome:
-    with open_picture(options.output, in_viewer=False):
-        make_client = access.clients()
-    outcome = _run_session(make_client(), options, console)
-    while outcome is PairingOutcome.EXPIRED and not options.as_json and _goes_on(console):
-        outcome = _run_session(make_client(), options, console)
-    return outcome
-
-
-def _run_session(client: AsyncPlugChat, options: PairOptions, console: Console) -> PairingOutcome:
+        raise Failure("web_missing", command=install_command("fastapi")) from error
+    link = partial(server.link, interval=interval, port=port, on_desktop=on_desktop)
     try:
-        with open_picture(options.output, in_viewer=options.in_viewer) as picture:
-            return anyio.run(_link, client, options, console, picture)
-    except PlugChatError as error:
-        if options.as_json:
-            print_event("failed", code=error.code, message=explain(error).happened)
+        _end(anyio.run(link, access.client()))
+    except KeyboardInterrupt:
+        say(text("pair.stopped"))
         raise
 
 
-async def _link(
-    client: AsyncPlugChat, options: PairOptions, console: Console, picture: Picture | None
+def run(access: Access, options: PairOptions) -> None:
+    """Link a phone; after three codes, ask whether to go on.
+
+    Raises:
+        Failure: There was no scan, or none was needed.
+        PlugChatError: A code could not be fetched.
+    """
+    window = standard_output()
+    drawn_in = forms(window, ascii_only=options.ascii_only, compact=options.compact)
+    if options.output is not None:
+        check_current_code(options.output)
+    make_client = access.clients()
+    try:
+        outcome = _run_session(make_client(), options, window, drawn_in)
+        while outcome is PairingOutcome.EXPIRED and _goes_on(window, options):
+            outcome = _run_session(make_client(), options, window, drawn_in)
+    except KeyboardInterrupt:
+        say(text("pair.stopped"))
+        raise
+    if options.as_json and outcome is PairingOutcome.CONNECTED:
+        print_event(outcome.value)
+    else:
+        _end(outcome)
+
+
+def _run_session(
+    client: AsyncPlugChat, options: PairOptions, window: Window, forms: tuple[Form, ...]
 ) -> PairingOutcome:
-    note = "" if has_colors(console) or not is_redrawn(console) else texts().pair_on_light
-    async with client, _open(console, options, picture) as screen:
+    with current_code(options.output, on_desktop=options.on_desktop) as file:
+        return anyio.run(_link, client, options, window, forms, file)
+
+
+async def _link(
+    client: AsyncPlugChat,
+    options: PairOptions,
+    window: Window,
+    forms: tuple[Form, ...],
+    file: CurrentCode | None,
+) -> PairingOutcome:
+    is_on_light = window.is_redrawn and not window.has_colors
+    note = text("pair.on_light") if is_on_light else ""
+    async with client, _open(window, forms, options, file) as screen:
+        if file is None:
+            await screen.wait_for_room()
 
         async def show(code: QRCode) -> None:
-            if code.round == 1 and not (options.as_json or is_redrawn(console)):
-                _introduce(picture, console)
-            if picture is not None:
-                picture.show(code)
-            screen.show(code, seconds=options.interval, note=picture.note if picture else note)
-            if picture is not None and options.in_viewer and code.round == 1:
-                await _open_viewer(picture, screen)
+            if code.round == 1 and not (options.as_json or window.is_redrawn):
+                _introduce(file, window)
+            if file is not None:
+                file.show(code)
+            screen.show(code, seconds=options.interval, note=file.note if file else note)
+            if file is not None and options.on_desktop and code.round == 1:
+                await _open_viewer(file, screen)
 
         return await client.pairing(interval=options.interval).wait(show)
 
 
-async def _open_viewer(picture: Picture, screen: Screen) -> None:
-    if not await open_on_desktop(str(picture.path)):
-        picture.note = texts().pair_no_viewer.format(path=picture.path)
-        screen.note(picture.note)
+async def _open_viewer(file: CurrentCode, screen: Screen) -> None:
+    if not await open_on_desktop(str(file.path)):
+        file.note = text("pair.no_viewer", path=file.path)
+        screen.note(file.note)
 
 
-def _introduce(picture: Picture | None, console: Console) -> None:
+def _introduce(file: CurrentCode | None, window: Window) -> None:
     """Say what a page says by itself, beside the codes that go elsewhere."""
-    say((texts().scan_this, "bold"))
-    if picture is None and not has_colors(console):
-        say((texts().inverted_on_light, "dim"))
+    say(text("screen.scan_this"))
+    if file is None and not window.has_colors:
+        say(text("screen.inverted"), dim=True)
 
 
 def _open(
-    console: Console, options: PairOptions, picture: Picture | None
+    window: Window, forms: tuple[Form, ...], options: PairOptions, file: CurrentCode | None
 ) -> AbstractAsyncContextManager[Screen]:
     if options.as_json:
         return nullcontext(Events())
-    return open_screen(
-        console,
-        heading=texts().pair_heading,
-        elsewhere="" if picture else texts().pair_elsewhere,
-        ascii_only=options.ascii_only,
-    )
+    ways = other_ways(window, forms, "--open", "--web", "--output code.png")
+    return open_screen(window, forms, heading=text("pair.heading"), ways="" if file else ways)
 
 
-def _goes_on(console: Console) -> bool:
-    """Ask, where somebody is there to answer; Ctrl-C is an answer, too."""
-    if not (console.is_terminal and sys.stdin.isatty()):
+def _goes_on(window: Window, options: PairOptions) -> bool:
+    """Ask, if somebody is there to answer; Ctrl-C is an answer, too."""
+    if options.as_json or not (window.is_terminal and sys.stdin.isatty()):
         return False
-    return _keyboard.ask_for_enter(texts().pair_question)
+    return ask_for_enter(text("pair.question"))
 
 
-def _tell(outcome: PairingOutcome, console: Console, *, as_json: bool) -> None:
-    if as_json:
-        print_event(outcome.value)
-    if outcome is PairingOutcome.ALREADY_CONNECTED:
-        raise Failure(texts().failures[outcome.value], ExitCode.ALREADY_CONNECTED)
-    if outcome is PairingOutcome.EXPIRED:
-        raise Failure(texts().pair_expired, ExitCode.EXPIRED)
-    if not as_json:
-        console.print(Text(texts().pair_linked, "bold green"), soft_wrap=True)
+def _end(outcome: PairingOutcome) -> None:
+    if outcome is not PairingOutcome.CONNECTED:
+        raise Failure(outcome.value)
+    typer.secho(text("pair.linked"), fg="green", bold=True, color=standard_output().has_colors)

@@ -8,16 +8,14 @@ import anyio
 import typer
 
 from plugchat_async.cli._output.failures import Failure
-from plugchat_async.cli._output.files import check_suffix, picture_of, replacing, say_saved
+from plugchat_async.cli._output.files import check_suffix, image_of, replacing, say_saved
 from plugchat_async.cli._output.stderr import say
-from plugchat_async.cli._terminal.drawing import draw, fitting, standard_output
-from plugchat_async.cli._terminal.window import window_size
-from plugchat_async.cli._texts import texts
+from plugchat_async.cli._terminal.drawing import check_room, draw, fitting, forms, other_ways
+from plugchat_async.cli._terminal.window import standard_output
+from plugchat_async.cli._texts import text
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from rich.console import Console
 
     from plugchat_async import AsyncPlugChat, QRCode
     from plugchat_async.cli._access.client import Access
@@ -26,24 +24,24 @@ if TYPE_CHECKING:
 _ROWS_OF_A_PROMPT = 2
 
 
-def run(access: Access, output: Path | None, *, as_json: bool, ascii_only: bool) -> None:
+def run(
+    access: Access, output: Path | None, *, as_json: bool, ascii_only: bool, compact: bool
+) -> None:
     """Fetch a code, and give it in the form that was asked for."""
-    if output is not None:
-        code = _save(access, output)
-        say_saved(output, code)
-    else:
-        code = anyio.run(_fetch, access.client())
+    if output is None and not as_json:
+        return _show(access, ascii_only=ascii_only, compact=compact)
+    code = anyio.run(_fetch, access.client()) if output is None else _save(access, output)
     if as_json:
         typer.echo(code.model_dump_json())
-    elif output is None:
-        _show(code, standard_output(), ascii_only=ascii_only)
+    return None
 
 
 def _save(access: Access, output: Path) -> QRCode:
     check_suffix(output)
     with replacing(output) as file:
         code = anyio.run(_fetch, access.client())
-        file.write(picture_of(code, output))
+        file.write(image_of(code, output))
+    say_saved(output, code)
     return code
 
 
@@ -52,19 +50,19 @@ async def _fetch(client: AsyncPlugChat) -> QRCode:
         return await client.qr_code()
 
 
-def _show(code: QRCode, console: Console, *, ascii_only: bool) -> None:
-    drawings = draw(code, console, ascii_only=ascii_only)
-    window = window_size(console)
-    drawing = fitting(drawings, window, rows_around=_ROWS_OF_A_PROMPT)
+def _show(access: Access, *, ascii_only: bool, compact: bool) -> None:
+    window = standard_output()
+    drawn_in = forms(window, ascii_only=ascii_only, compact=compact)
+    ways = other_ways(window, drawn_in, "--output code.png", "plugchat pair --web")
+    check_room(window, drawn_in, rows_around=_ROWS_OF_A_PROMPT, ways=ways)
+    code = anyio.run(_fetch, access.client())
+    drawings = draw(code, window, drawn_in)
+    drawing = fitting(drawings, window.size, rows_around=_ROWS_OF_A_PROMPT)
     if drawing is None:
-        columns, rows = drawings[-1].size.plus(rows=_ROWS_OF_A_PROMPT)
-        width, height = window
-        raise Failure(texts().too_small, columns=columns, rows=rows, width=width, height=height)
-    say((texts().scan_this, "bold"))
+        raise Failure("code_too_large", ways=ways)
+    say(text("screen.scan_this"))
     until = f"{code.expires_at.astimezone():%H:%M:%S}"
-    say(texts().lives_for.format(seconds=round(code.expires_in), until=until))
-    if drawing.has_colors:
-        console.print(drawing, crop=False)
-    else:
-        say((texts().inverted_on_light, "dim"))
-        typer.echo(drawing.text)
+    say(text("screen.valid_for", seconds=round(code.expires_in), until=until))
+    if not window.has_colors:
+        say(text("screen.inverted"), dim=True)
+    typer.echo(drawing.text, color=window.has_colors)

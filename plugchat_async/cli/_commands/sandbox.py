@@ -1,4 +1,4 @@
-"""`plugchat sandbox`: a PlugChat of one's own, until Ctrl-C."""
+"""`plugchat sandbox`: a local PlugChat simulator, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import anyio
 import typer
 
-from plugchat_async.cli._output import record as _record
 from plugchat_async.cli._output.failures import Failure
-from plugchat_async.cli._texts import texts
+from plugchat_async.cli._output.sandbox_log import SandboxLog
+from plugchat_async.cli._output.stderr import warn
+from plugchat_async.cli._texts import text
 from plugchat_async.sandbox import Sandbox
 from plugchat_async.sandbox._sandbox import DEFAULT_TOKEN
 
@@ -20,23 +21,29 @@ if TYPE_CHECKING:
 
 _SECONDS_BETWEEN_LOOKS = 0.2
 
+# Between two codes of the SDK, unless it is told another interval.
+_USUAL_INTERVAL = 15.0
 
-def run(host: str, port: int, scan_after: float | None) -> None:
+
+def run(host: str, port: int, token: str | None, scan_after: float | None) -> None:
     """Serve until interrupted."""
-    anyio.run(_serve, host, port, scan_after)
+    if scan_after is not None and scan_after >= _USUAL_INTERVAL:
+        warn(text("sandbox.never", seconds=scan_after))
+    anyio.run(_serve, host, port, token, scan_after)
 
 
-async def _serve(host: str, port: int, scan_after: float | None) -> None:
-    sandbox = Sandbox()
+async def _serve(host: str, port: int, token: str | None, scan_after: float | None) -> None:
+    sandbox = Sandbox(tokens=None if token is None else [token])
     sandbox.scan_after(scan_after)
+    log = SandboxLog()
     async with AsyncExitStack() as stack:
-        _introduce(await _listen(stack, sandbox, host, port), scan_after)
+        _introduce(await _listen(stack, sandbox, host, port), token, scan_after)
         told_calls = told_scans = 0
         while True:
             calls, scans = sandbox.calls[told_calls:], sandbox.scans[told_scans:]
             events: list[Call | Scan] = [*calls, *scans]
             for event in sorted(events, key=attrgetter("at")):
-                typer.echo(_record.line(event))
+                typer.echo(log.line(event))
             told_calls += len(calls)
             told_scans += len(scans)
             await anyio.sleep(_SECONDS_BETWEEN_LOOKS)
@@ -48,16 +55,16 @@ async def _listen(stack: AsyncExitStack, sandbox: Sandbox, host: str, port: int)
     except (OSError, UnicodeError) as error:
         # The reason, without the address that the socket module adds to it in parentheses.
         reason = str(getattr(error, "strerror", error)).partition(" (")[0]
-        raise Failure(texts().sandbox_port, host=host, port=port, reason=reason) from error
+        raise Failure("port_unusable", host=host, port=port, reason=reason) from error
 
 
-def _introduce(base_url: str, scan_after: float | None) -> None:
-    words = texts()
-    phone = words.sandbox_no_phone if scan_after is None else words.sandbox_phone
+def _introduce(base_url: str, token: str | None, scan_after: float | None) -> None:
+    phone = "sandbox.no_phone" if scan_after is None else "sandbox.phone"
+    tokens = "sandbox.instances" if token is None else "sandbox.one_instance"
     typer.echo(
-        f"{words.sandbox_serves}\n\n"
+        f"{text('sandbox.serves')}\n\n"
         f"  export PLUGCHAT_BASE_URL={base_url}\n"
-        f"  export PLUGCHAT_TOKEN={DEFAULT_TOKEN}\n"
-        "  plugchat qr\n\n"
-        f"{phone.format(seconds=scan_after)}\n{words.sandbox_stop}\n"
+        f"  export PLUGCHAT_TOKEN={token or DEFAULT_TOKEN}\n"
+        "  plugchat pair\n\n"
+        f"{text(phone, seconds=scan_after)}\n{text(tokens)} {text('how_to_stop')}\n"
     )

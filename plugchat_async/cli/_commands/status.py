@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 import typer
 
-from plugchat_async.cli._texts import texts
+from plugchat_async.cli._texts import text
 
 if TYPE_CHECKING:
     from plugchat_async import AsyncPlugChat, InstanceStatus
@@ -15,20 +15,17 @@ if TYPE_CHECKING:
 
 
 def run(access: Access, *, as_json: bool) -> None:
-    """Ask, and print a line or two."""
-    status = anyio.run(_ask, access.client())
-    typer.echo(status.model_dump_json() if as_json else _in_words(status))
+    """Fetch the status, and print a line or two."""
+    status = anyio.run(_fetch, access.client())
+    typer.echo(status.model_dump_json() if as_json else text(f"status.{_name(status)}"))
 
 
-async def _ask(client: AsyncPlugChat) -> InstanceStatus:
+async def _fetch(client: AsyncPlugChat) -> InstanceStatus:
     async with client:
         return await client.status()
 
 
-def _in_words(status: InstanceStatus) -> str:
+def _name(status: InstanceStatus) -> str:
     if status.connected:
-        is_offline = status.smartphone_connected is False
-        return texts().connected_offline if is_offline else texts().connected
-    # The API's documentation of /status: this sentence is one of three.
-    is_lost = "restore the session" in (status.error or "")
-    return f"{texts().session_lost if is_lost else texts().not_connected}\n{texts().link_it}"
+        return "offline" if status.smartphone_connected is False else "connected"
+    return "session_lost" if status.needs_restore else "not_connected"

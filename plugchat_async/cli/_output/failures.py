@@ -2,103 +2,99 @@
 
 from __future__ import annotations
 
-import json
 import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
 
-from plugchat_async import (
-    AlreadyConnected,
-    Failed,
-    NetworkError,
-    PlugChatError,
-    ResponseError,
-    UnexpectedResponse,
-)
+from plugchat_async import NetworkError, PlugChatError, ResponseError, UnexpectedResponse
 from plugchat_async._extras import install_command
-from plugchat_async.cli._texts import texts
+from plugchat_async.cli._texts import has_text, text
 
-from .exit_codes import ExitCode
+from .events import print_event
+from .exit_codes import ExitCode, exit_code
 from .stderr import say
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from plugchat_async.cli._texts import Sentences
+    from plugchat_async import Failed
 
 
 class Failure(Exception):
-    """End the command.
+    """End of a command, in words.
 
     Args:
-        sentences: What happened, and what to do.
-        exit_code: What to tell the process that started this one.
+        code: Its error code, which has texts under `failures`.
+        fields: What to put in the braces of its texts, by name.
+
+    Attributes:
+        code: The error code.
+        happened: What happened.
+        to_do: What to do about it.
     """
 
-    def __init__(
-        self, sentences: Sentences, exit_code: ExitCode = ExitCode.FAILURE, **names: object
-    ) -> None:
-        self.happened = sentences.happened.format(**names)
-        self.to_do = sentences.to_do.format(**names)
-        self.exit_code = exit_code
+    def __init__(self, code: str, **fields: object) -> None:
+        self.code = code
+        self.happened = text(f"failures.{code}.happened", **fields)
+        self.to_do = text(f"failures.{code}.to_do", **fields)
         super().__init__(self.happened)
 
 
 @contextmanager
-def reported(*, debug: bool, as_json: bool = False) -> Generator[None]:
+def reported(*, debug: bool = False, as_json: bool = False) -> Generator[None]:
     """Report what fails inside, and exit.
 
     Args:
         debug: Write a traceback first. It shows no values of variables, hence no secret.
-        as_json: Write what PlugChat refused to standard output as well, as one JSON object.
+        as_json: Print the failure as an event, too.
     """
     try:
         yield
     except BrokenPipeError:
-        raise  # nobody reads on, which Click takes without a word
+        raise  # nobody reads on, which Typer takes without a word
     except (Failure, PlugChatError, OSError) as error:
         if debug:
             traceback.print_exception(error)
-        if as_json and isinstance(error, PlugChatError):
-            failed = {"code": error.code, "message": explain(error).happened}
-            typer.echo(json.dumps({"failed": failed}, ensure_ascii=False))
+        if as_json:
+            print_event("failed", code=_code(error), message=_explain(error).happened)
         raise typer.Exit(report(error)) from None
-
-
-def explain(error: Failure | PlugChatError | OSError) -> Failure:
-    """Put an error into sentences."""
-    match error, error.__cause__:
-        case Failure(), _:
-            return error
-        case OSError(), _:
-            return Failure(texts().output_failed, reason=error.strerror or error)
-        case AlreadyConnected(), _:
-            return Failure(texts().failures[error.code], ExitCode.ALREADY_CONNECTED)
-        case UnexpectedResponse(), ImportError():
-            return Failure(texts().decoder_missing, command=install_command("decode"))
-        case NetworkError(is_local=True), reason:
-            return Failure(texts().environment_unusable, reason=str(reason).rstrip("."))
-        case _:
-            return Failure(texts().failures[error.code])
-
-
-def say_failed(state: Failed) -> None:
-    """Say what ended a session that may begin again."""
-    known = texts().failures.get(state.code)
-    _say_error(f"{known.happened} {known.to_do}" if known else state.message, state.code)
 
 
 def report(error: Failure | PlugChatError | OSError) -> ExitCode:
     """Write to standard error what failed and what to do, and return the exit code for it."""
-    failure = explain(error)
-    code = error.code if isinstance(error, PlugChatError) else None
-    _say_error(f"{failure.happened} {failure.to_do}", code)
+    failure = _explain(error)
+    _say_error(failure, error.code if isinstance(error, PlugChatError) else None)
     if isinstance(error, ResponseError) and error.detail:
-        say((texts().detail.format(detail=error.detail), "dim"))
-    return failure.exit_code
+        say(text("detail", detail=error.detail), dim=True)
+    return exit_code(_code(error))
 
 
-def _say_error(sentences: str, code: str | None) -> None:
-    say((f"{texts().error}: ", "bold red"), sentences, (f" [{code}]" if code else "", "dim"))
+def say_failed(state: Failed) -> None:
+    """Say what ended a session that may begin again."""
+    is_known = has_text(f"failures.{state.code}.to_do")
+    _say_error(Failure(state.code) if is_known else state.message, state.code)
+
+
+def _explain(error: Failure | PlugChatError | OSError) -> Failure:
+    match error, error.__cause__:
+        case Failure(), _:
+            return error
+        case OSError(), _:
+            return Failure("system_error", reason=error.strerror or error)
+        case UnexpectedResponse(), ImportError():
+            return Failure("decoder_missing", command=install_command("decode"))
+        case NetworkError(is_local=True), reason:
+            return Failure("environment_unusable", reason=str(reason).rstrip("."))
+        case _:
+            return Failure(error.code)
+
+
+def _code(error: Failure | PlugChatError | OSError) -> str:
+    return "system_error" if isinstance(error, OSError) else error.code
+
+
+def _say_error(said: Failure | str, code: str | None) -> None:
+    sentences = said if isinstance(said, str) else f"{said.happened} {said.to_do}"
+    say(f"{sentences} [{code}]" if code else sentences, label=text("error"), color="red")

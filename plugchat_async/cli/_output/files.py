@@ -1,4 +1,4 @@
-"""Writing a code to a file: for its owner's eyes only, and whole or not at all."""
+"""A code in a file: for its owner's eyes only, and whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from plugchat_async.cli._texts import texts
+from plugchat_async.cli._texts import text
 
-from .exit_codes import ExitCode
 from .failures import Failure
 from .stderr import say
 
@@ -22,65 +21,124 @@ if TYPE_CHECKING:
 
 @contextmanager
 def replacing(path: Path) -> Generator[IO[bytes]]:
-    """Open a file of mode 0600 that takes the place of `path` once the block has ended well.
+    """Open a file of mode 0600 that becomes `path` once the block has ended well.
 
-    Whatever forbids that is found out on entering, before a code is spent.
+    Whatever forbids that is found out on entering, before a code is requested. A symbolic link is
+    replaced, never followed: in a folder that others write to, it may be planted.
 
     Raises:
         Failure: `path` can't be written.
     """
-    target = path.resolve()
-    handle, temporary = _open_beside(path, target)
+    handle, temporary = _open_beside(path)
     try:
         with open(handle, "wb") as file:  # noqa: PTH123 - a descriptor
             yield file
-        Path(temporary).replace(target)
+        Path(temporary).replace(path)
     except OSError as error:
-        raise _unwritable(path, error.strerror, ExitCode.FAILURE) from error
+        raise Failure("output_failed", path=path, reason=error.strerror) from error
     finally:
         Path(temporary).unlink(missing_ok=True)
 
 
-def check_writable(path: Path) -> None:
-    """Find out whether `path` can be replaced, and leave it as it is.
-
-    Raises:
-        Failure: It can't be written.
-    """
-    handle, temporary = _open_beside(path, path.resolve())
-    os.close(handle)
-    Path(temporary).unlink()
-
-
 def check_suffix(path: Path) -> None:
-    """Refuse a name that says neither PNG nor SVG.
+    """Check that a name says PNG or SVG.
 
     Raises:
         Failure: It says another format, or none.
     """
     if path.suffix.lower() not in {".png", ".svg"}:
-        raise Failure(texts().output_suffix, ExitCode.USAGE, path=path)
+        raise Failure("output_suffix", path=path)
 
 
-def picture_of(code: QRCode, path: Path) -> bytes:
+def image_of(code: QRCode, path: Path) -> bytes:
     """Draw a code in the format that the name of its file says."""
     return code.svg().encode() if path.suffix.lower() == ".svg" else code.png()
 
 
 def say_saved(path: Path, code: QRCode | QRImage) -> None:
-    """Say where the code is, and how long it lives."""
+    """Say where the code is, and how long it is valid."""
     until = f"{code.expires_at.astimezone():%H:%M:%S}"
-    say(texts().saved.format(path=path, seconds=round(code.expires_in), until=until))
+    say(text("saved", path=path, seconds=round(code.expires_in), until=until))
 
 
-def _open_beside(path: Path, target: Path) -> tuple[int, str]:
+class CurrentCode:
+    """A file with the current code of a session.
+
+    Args:
+        path: The file, whose name says the format.
+
+    Attributes:
+        path: The file.
+        note: What to say about it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.note = text("pair.picture", path=path)
+        self._written: tuple[int, int] | None = None
+
+    def show(self, code: QRCode) -> None:
+        """Replace the file, as a whole.
+
+        Raises:
+            Failure: It can't be written any more.
+        """
+        with replacing(self.path) as file:
+            file.write(image_of(code, self.path))
+            self._written = _identity(os.fstat(file.fileno()))
+
+    def remove(self) -> None:
+        """Remove the file if it is still the one that was written."""
+        if os.path.lexists(self.path) and _identity(self.path.lstat()) == self._written:
+            self.path.unlink(missing_ok=True)
+
+
+def check_current_code(path: Path) -> None:
+    """Check that a file for the current code can be written, and does not exist.
+
+    Raises:
+        Failure: It can't be written, or it would be lost at the end.
+    """
+    check_suffix(path)
+    handle, temporary = _open_beside(path)
+    os.close(handle)
+    Path(temporary).unlink()
+    if os.path.lexists(path):
+        raise Failure("output_exists", path=path)
+
+
+@contextmanager
+def current_code(path: Path | None, *, on_desktop: bool) -> Generator[CurrentCode | None]:
+    """Keep the current code in a file while the block runs, and remove the file at the end.
+
+    Args:
+        path: The file, as `check_current_code()` accepts it; None makes one for the desktop.
+        on_desktop: Whether the desktop shows it.
+
+    Yields:
+        The file; None if nobody wants one.
+    """
+    if path is not None:
+        file = CurrentCode(path)
+        try:
+            yield file
+        finally:
+            file.remove()
+    elif on_desktop:
+        with tempfile.TemporaryDirectory(prefix="plugchat-") as folder:
+            yield CurrentCode(Path(folder, "code.png"))
+    else:
+        yield None
+
+
+def _open_beside(path: Path) -> tuple[int, str]:
     try:
         if path.exists() and not path.is_file():
-            raise _unwritable(path, texts().no_file, ExitCode.USAGE)
-        return tempfile.mkstemp(dir=target.parent, prefix=".plugchat-")
+            raise Failure("output_unwritable", path=path, reason=text("file.not_regular"))
+        return tempfile.mkstemp(dir=path.parent, prefix=".plugchat-")
     except OSError as error:
-        raise _unwritable(path, error.strerror, ExitCode.USAGE) from error
+        raise Failure("output_unwritable", path=path, reason=error.strerror) from error
 
 
-def _unwritable(path: Path, reason: str | None, exit_code: ExitCode) -> Failure:
-    return Failure(texts().output_unwritable, exit_code, path=path, reason=reason)
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino

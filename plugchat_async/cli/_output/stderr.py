@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
+import textwrap
 
-from rich.console import Console
-from rich.text import Text
+import typer
 
-from plugchat_async.cli._texts import texts
+from plugchat_async.cli._texts import text
 
 
-def say(*parts: str | tuple[str, str]) -> None:
-    """Write one message; a part may come with its style."""
+def is_dumb() -> bool:
+    """Return whether the terminal knows no escape sequences."""
+    return os.environ.get("TERM", "").lower() in {"dumb", "unknown"}
+
+
+def allows_colors() -> bool:
+    """Return whether the environment allows colours on a terminal."""
+    return not (is_dumb() or os.environ.get("NO_COLOR"))
+
+
+def say(message: str, *, label: str = "", color: str | None = None, dim: bool = False) -> None:
+    """Write one message; what is not a terminal has no width, and gets it on one line.
+
+    Args:
+        message: What to say.
+        label: What it is, such as an error; in bold.
+        color: The label's colour.
+        dim: Whether the message matters less.
+    """
     is_terminal = sys.stderr.isatty()
-    console = Console(stderr=True, force_terminal=is_terminal, highlight=False)
-    # What is no terminal has no width: scripts and logs want a message on one line.
-    console.print(Text.assemble(*parts), soft_wrap=not is_terminal)
+    label = f"{label}: " if label else ""
+    if is_terminal:
+        width = shutil.get_terminal_size().columns
+        message = textwrap.fill(label + message, width, break_on_hyphens=False)[len(label) :]
+    if is_terminal and allows_colors():
+        label = label and typer.style(label, bold=True, fg=color)
+        message = typer.style(message, dim=True) if dim else message
+    typer.echo(label + message, err=True, color=is_terminal)
 
 
 def warn(warning: str) -> None:
     """Write a warning."""
-    say((f"{texts().warning}: ", "bold yellow"), warning)
+    say(warning, label=text("warning"), color="yellow")

@@ -1,135 +1,174 @@
-"""Codes in characters, on whatever standard output is."""
+"""Codes in characters, as standard output can show them."""
 
 from __future__ import annotations
 
 import re
-import sys
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import segno
-from rich.color import ColorSystem
-from rich.console import Console
-from rich.measure import Measurement
-from rich.segment import ControlType, Segment
-from rich.style import Style
 
-from .window import Size
+from plugchat_async.cli._output.failures import Failure
+from plugchat_async.cli._texts import text
+
+from .window import Size, draws_sextants, lacks_sextants
 
 if TYPE_CHECKING:
-    from rich.console import ConsoleOptions, RenderResult
+    from collections.abc import Iterable, Iterator
 
     from plugchat_async import QRCode
 
-_ESCAPE_SEQUENCE = re.compile(r"(\x1b\[[0-9;]*m)")
+    from .window import Window
 
-# Marks text as taking no room on the screen. The code itself is for consoles that know no escape
-# sequences, and does nothing.
-_NO_ROOM = ((ControlType.CURSOR_FORWARD, 0),)
-
-# The quiet zone: what suits the eye, and what still scans where a window is narrow.
+# The quiet zone: what suits the eye, and what still scans in a narrow window.
 BORDERS = (2, 1)
 
-# A line of half blocks, drawn light on dark, becomes two lines of two characters a module.
-_TOP_INKS = {" ": "  ", "▄": "  ", "▀": "##", "█": "##"}
-_BOTTOM_INKS = {" ": "  ", "▄": "##", "▀": "  ", "█": "##"}
+# Characters of WhatsApp's payloads: what is looked for room for, before there is one.
+USUAL_PAYLOAD_SIZE = 237
 
-# Every terminal with colours has these two. Black on black, a dark module has no gaps.
-_DARK = Style(color="black", bgcolor="black")
-_LIGHT = Style(color="black", bgcolor="white")
+# Both colours are set, whatever the theme. A terminal that lacks the bright white of 107 ignores it
+# and keeps the white of 47.
+_BLACK_ON_WHITE = "\x1b[30;47;107m"
+_BLACK_ON_BLACK = "\x1b[30;40m"
+_RESET = "\x1b[0m"
 
-
-def standard_output() -> Console:
-    """Look at standard output: escape sequences are for real terminals, whatever else is asked."""
-    return Console(force_terminal=sys.stdout.isatty(), highlight=False)
-
-
-def is_encodable(console: Console) -> bool:
-    """Tell whether half blocks survive the way to the terminal."""
-    try:
-        "▀▄█".encode(console.encoding)
-    except UnicodeEncodeError:
-        return False
-    return True
+_HALF_BLOCKS = " ▀▄█"
+# Unicode counts the 2 x 3 modules of a sextant in binary, and leaves out what it had before.
+_EARLIER = {0: " ", 21: "▌", 42: "▐", 63: "█"}
+_SEXTANTS = "".join(
+    _EARLIER.get(bits) or chr(0x1FB00 + bits - 1 - (bits > 21) - (bits > 42)) for bits in range(64)
+)
 
 
-def has_colors(console: Console) -> bool:
-    """Tell whether black and white can be set, whatever the theme."""
-    return console.color_system is not None and not (console.no_color or console.legacy_windows)
+class Form(NamedTuple):
+    """Characters to draw with, each for a block of modules.
 
-
-class Drawing:
-    """Draw a code once, to be shown often; a renderable of Rich's.
-
-    Args:
-        code: What to draw.
-        console: Where; it decides on colours, and whether half blocks can be had at all.
-        border: The quiet zone, in modules.
-        ascii_only: Draw with `#` and spaces wherever it is.
+    Attributes:
+        inks: A character for each set of inked modules, in binary, row by row.
+        columns: Columns of modules in a block.
+        rows: Rows of modules in a block.
+        width: Characters that a block takes.
     """
 
-    def __init__(
-        self, code: QRCode, console: Console, *, border: int = BORDERS[0], ascii_only: bool = False
-    ) -> None:
-        self.has_colors = has_colors(console)
-        if ascii_only or not is_encodable(console):
-            plain = _in_ascii(code.terminal(border=border, color=False))
-            self.text = _colored(plain) if self.has_colors else plain
-        else:
-            self.text = code.terminal(border=border, color=self.has_colors)
-        self._lines = [_ESCAPE_SEQUENCE.split(line) for line in self.text.splitlines()]
-        self.size = Size(sum(map(len, self._lines[0][::2])), len(self._lines))
+    inks: str
+    columns: int
+    rows: int
+    width: int = 1
 
-    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        """Tell Rich the width, which can't be any other."""
-        return Measurement(self.size.columns, self.size.columns)
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Hand the escape sequences on as they are: Rich would keep one of the two whites."""
-        for line in self._lines:
-            for place, part in enumerate(line):
-                yield Segment(part, control=_NO_ROOM if place % 2 else None)
-            yield Segment.line()
+    def size(self, modules: int) -> Size:
+        """Return the size of a drawing, given the modules of a side."""
+        return Size(-(-modules // self.columns) * self.width, -(-modules // self.rows))
 
 
-def draw(code: QRCode, console: Console, *, ascii_only: bool) -> tuple[Drawing, ...]:
-    """Draw a code with each quiet zone, the widest first."""
-    return tuple(Drawing(code, console, border=border, ascii_only=ascii_only) for border in BORDERS)
+HALF_BLOCKS = Form(_HALF_BLOCKS, columns=1, rows=2)
+SEXTANTS = Form(_SEXTANTS, columns=2, rows=3)
+ASCII = Form(" #", columns=1, rows=1, width=2)
 
 
-def fitting(drawings: tuple[Drawing, ...], window: Size, *, rows_around: int) -> Drawing | None:
+def forms(window: Window, *, ascii_only: bool, compact: bool) -> tuple[Form, ...]:
+    """Return the forms that a window can show, the best one first.
+
+    Args:
+        window: Where to draw.
+        ascii_only: Whether the user wants ASCII.
+        compact: Whether the user wants sextants.
+
+    Raises:
+        Failure: The user wants sextants, and they can't be shown.
+    """
+    if ascii_only:
+        return (ASCII,)
+    if compact:
+        if not window.encodes(_SEXTANTS):
+            reason = text("compact.encoding", encoding=window.encoding)
+            raise Failure("compact_impossible", reason=reason)
+        if window.is_terminal and lacks_sextants():
+            raise Failure("compact_impossible", reason=text("compact.terminal"))
+        return (SEXTANTS,)
+    if not window.encodes(_HALF_BLOCKS):
+        return (ASCII,)
+    is_known = window.is_terminal and window.encodes(_SEXTANTS) and draws_sextants()
+    return (HALF_BLOCKS, SEXTANTS) if is_known else (HALF_BLOCKS,)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Code in characters."""
+
+    text: str
+    size: Size
+
+
+def draw(code: QRCode, window: Window, forms: tuple[Form, ...]) -> Iterator[Drawing]:
+    """Draw a code in each form with each quiet zone, the best one first."""
+    for form in forms:
+        for border in BORDERS:
+            modules = _modules(code, border)
+            lines = _lines(modules, form, has_colors=window.has_colors)
+            yield Drawing("\n".join(lines), form.size(len(modules)))
+
+
+@cache
+def drawn_sizes(payload_size: int, forms: tuple[Form, ...]) -> tuple[Size, ...]:
+    """Return the sizes of the drawings of an ASCII payload, as `draw()` orders them.
+
+    Args:
+        payload_size: Characters of the payload, 1 to 2953.
+        forms: The forms to draw in.
+    """
+    symbol = segno.make_qr("x" * payload_size, mask=0)
+    return tuple(
+        form.size(int(symbol.symbol_size(border=border)[0])) for form in forms for border in BORDERS
+    )
+
+
+def fitting(drawings: Iterable[Drawing], window: Size, *, rows_around: int) -> Drawing | None:
     """Return the first drawing that a window has room for, with the rows around it; else None."""
     room = window.plus(rows=-rows_around)
     return next((drawing for drawing in drawings if room.has_room_for(drawing.size)), None)
 
 
-def drawn_sizes(payload_size: int, *, ascii_only: bool) -> tuple[Size, ...]:
-    """Return the sizes of the drawings of an ASCII payload, that with the widest border first.
+def other_ways(window: Window, forms: tuple[Form, ...], *ways: str) -> str:
+    """Return other ways to get a code than in these forms, as options."""
+    is_possible = window.encodes(_SEXTANTS) and not lacks_sextants() and SEXTANTS not in forms
+    return ", ".join(["--compact", *ways] if is_possible else ways)
 
-    Args:
-        payload_size: Characters of the payload, 1 to 2953.
-        ascii_only: Whether it is drawn with `#` and spaces, not in half blocks.
+
+def check_room(window: Window, forms: tuple[Form, ...], *, rows_around: int, ways: str) -> None:
+    """Check that a window has room for a code before one is requested.
+
+    Raises:
+        Failure: It has none. The size that it takes and the other ways are named.
     """
-    symbol = segno.make_qr("x" * payload_size, mask=0)
-    modules = [int(symbol.symbol_size(border=border)[0]) for border in BORDERS]
-    return tuple(Size(2 * n, n) if ascii_only else Size(n, (n + 1) // 2) for n in modules)
+    needed = [size.plus(rows=rows_around) for size in drawn_sizes(USUAL_PAYLOAD_SIZE, forms)]
+    if not any(map(window.size.has_room_for, needed)):
+        columns, rows = needed[-1]
+        width, height = window.size
+        sizes = {"columns": columns, "rows": rows, "width": width, "height": height}
+        raise Failure("window_too_small", ways=ways, **sizes)
 
 
-def _in_ascii(half_blocks: str) -> str:
+def _modules(code: QRCode, border: int) -> list[list[bool]]:
+    """Return the rows of modules, true if dark: without colours the light ones are inked."""
+    lines = code.terminal(border=border, color=False).split("\n")
     rows = [
-        "".join(inks[block] for block in line)
-        for line in half_blocks.split("\n")
-        for inks in (_TOP_INKS, _BOTTOM_INKS)
+        [not _HALF_BLOCKS.index(ink) & half for ink in line] for line in lines for half in (1, 2)
     ]
-    # The last one only filled up the half blocks: symbols have an odd number of rows.
-    return "\n".join(rows[:-1])
+    return rows[: len(rows[0])]
 
 
-def _colored(plain: str) -> str:
-    """Turn the inks around, and set both colours, so that the code scans on any theme."""
-    return "\n".join("".join(map(_paint, re.findall("#+| +", line))) for line in plain.split("\n"))
-
-
-def _paint(run: str) -> str:
-    is_light = run[0] == "#"
-    style, ink = (_LIGHT, " ") if is_light else (_DARK, "#")
-    return style.render(ink * len(run), color_system=ColorSystem.STANDARD)
+def _lines(modules: list[list[bool]], form: Form, *, has_colors: bool) -> Iterator[str]:
+    side = len(modules)
+    for top in range(0, side, form.rows):
+        inks = []
+        for left in range(0, side, form.columns):
+            places = [(top + y, left + x) for y in range(form.rows) for x in range(form.columns)]
+            darks = [y < side and x < side and modules[y][x] for y, x in places]
+            bits = sum((dark is has_colors) << place for place, dark in enumerate(darks))
+            inks.append(form.inks[bits] * form.width)
+        line = "".join(inks)
+        if has_colors and form is ASCII:
+            # Black on black, a dark module has no gaps.
+            line = re.sub("#+", rf"{_BLACK_ON_BLACK}\g<0>{_BLACK_ON_WHITE}", line)
+        yield f"{_BLACK_ON_WHITE}{line}{_RESET}" if has_colors else line

@@ -6,29 +6,34 @@ import sys
 from contextlib import suppress
 
 
-def ask_for_enter(question: str) -> bool:
-    """Wait for Enter, pressed after the question was put.
+def ask(question: str) -> str | None:
+    """Wait for a line that is typed after the question was asked.
 
     Returns:
-        False where there will be none: the input is over, or somebody typed "no" or "quit" first.
+        The line; None if the input is over.
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed.
     """
     _forget_keys()
     try:
-        answer = input(question)
+        return input(question)
     except EOFError:
         sys.stdout.write("\n")
-        return False
+        return None
     except KeyboardInterrupt:
         sys.stdout.write("\n")
         raise
-    return answer.strip()[:1].lower() not in {"n", "q"}
+
+
+def ask_for_enter(question: str) -> bool:
+    """Return whether Enter was pressed, and neither "no" nor "quit" typed before it."""
+    answer = ask(question)
+    return answer is not None and answer.strip()[:1].lower() not in {"n", "q"}
 
 
 def _forget_keys() -> None:
-    """Throw away what was pressed while codes were on show: it answers no question."""
+    """Throw away what was pressed while codes were shown: it answers no question."""
     with suppress(ImportError):  # Windows has none
         import termios
 

@@ -1,21 +1,21 @@
-"""How a page of the terminal looks: what goes where, at which size of the window."""
+"""How a screen of the terminal looks: what goes where, in a window of which size."""
 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.align import Align
 from rich.console import Group
+from rich.measure import Measurement
 from rich.progress_bar import ProgressBar
+from rich.segment import ControlType, Segment
 from rich.table import Table
 from rich.text import Text
 
-from plugchat_async.cli._texts import texts
-
-from .drawing import drawn_sizes
-from .window import Size
+from plugchat_async.cli._texts import text
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from plugchat_async import QRCode
 
     from .drawing import Drawing
+    from .window import Size
 
 _BAR_COLUMNS = 20
 _GAP = 4
@@ -30,34 +31,31 @@ _GAP = 4
 # What a countdown takes in either language: where it broke, it would push the code out.
 _WORDS_COLUMNS = 60
 
+_ESCAPE_SEQUENCE = re.compile(r"(\x1b\[[0-9;]*m)")
 
-def fits(payload_size: int, window: Size, *, ascii_only: bool = False) -> bool:
-    """Return whether a page with a note of one line has a layout for the code of an ASCII payload.
+# Marks text as taking no room on the screen. The code itself is for consoles that know no escape
+# sequences, and does nothing.
+_NO_ROOM = ((ControlType.CURSOR_FORWARD, 0),)
 
-    Args:
-        payload_size: Characters of the payload, 1 to 2953.
-        window: The size of the page.
-        ascii_only: Whether the code is drawn with `#` and spaces.
-    """
-    return any(
-        window.has_room_for(layout)
-        for drawing in drawn_sizes(payload_size, ascii_only=ascii_only)
-        for layout in (_side_by_side(drawing), _with_few_words(drawing, note_rows=1))
-    )
+
+def needed_size(drawing: Size, *, note_rows: int = 1) -> Size:
+    """Return the least size of a window for a drawing of a size, with few words."""
+    columns = max(drawing.columns, _WORDS_COLUMNS)
+    return drawing._replace(columns=columns).plus(rows=2 + note_rows)
+
+
+def has_layout(drawing: Size, window: Size) -> bool:
+    """Return whether a window has room for a drawing of a size, with a note of one line."""
+    return any(map(window.has_room_for, (_side_by_side(drawing), needed_size(drawing))))
 
 
 def _side_by_side(drawing: Size) -> Size:
     return drawing.plus(columns=_GAP + _WORDS_COLUMNS)
 
 
-def _with_few_words(drawing: Size, *, note_rows: int) -> Size:
-    columns = max(drawing.columns, _WORDS_COLUMNS)
-    return drawing._replace(columns=columns).plus(rows=2 + note_rows)
-
-
 @dataclass(frozen=True, slots=True)
 class Countdown:
-    """Tell which code this is and how long it stays, no finer than a person can see."""
+    """Place of a code in its session and its remaining time, no finer than a person can see."""
 
     place: str
     lifetime: str
@@ -66,16 +64,15 @@ class Countdown:
     @classmethod
     def of(cls, code: QRCode, *, left: float, total: float) -> Countdown:
         """Count the seconds that are `left` of `total`."""
-        is_last = code.round == code.rounds
-        lifetime = texts().expires_in if is_last else texts().next_in
+        lifetime = "screen.expires_in" if code.round == code.rounds else "screen.next_in"
         return cls(
-            place=texts().place.format(round=code.round, rounds=code.rounds),
-            lifetime=lifetime.format(seconds=math.ceil(left)),
+            place=text("screen.place", round=code.round, rounds=code.rounds),
+            lifetime=text(lifetime, seconds=math.ceil(left)),
             cells_left=math.ceil(_BAR_COLUMNS * left / total),
         )
 
     def __rich__(self) -> RenderableType:
-        """Make it one line."""
+        """Return one line."""
         line = Table.grid(padding=(0, 2))
         bar = ProgressBar(
             total=_BAR_COLUMNS,
@@ -91,78 +88,111 @@ class Countdown:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Hold all that a person can see: equal pages need not be drawn twice.
+class Layout:
+    """All that a person can see: equal layouts need not be drawn twice.
 
-    A code is never torn. Where the window is too small for all of the page, words give way, then
-    the next of the drawings is tried, which are ever smaller; where it is too small for the code,
-    the page says which size it takes, and where else the code can be had.
+    A code is never torn. If the window is too small for all of it, words give way, then the next
+    of the drawings is tried; if it is too small for each, the size needed is shown, and where else
+    the code can be had.
+
+    Attributes:
+        heading: What is being done.
+        drawings: The drawings of the current code, the best one first; none before it.
+        needed: The size of the smallest drawing; None if the window's size does not matter yet.
+        countdown: The current code's; None before it.
+        note: What else to say, a line or more.
+        elsewhere: Where else the code can be had.
+        size: The window's.
     """
 
     heading: str
     drawings: tuple[Drawing, ...]
+    needed: Size | None
     countdown: Countdown | None
     note: str
     elsewhere: str
-    size: tuple[int, int]
+    size: Size
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Fill the window with the most of the page that fits."""
-        _, height = self.size
-        yield Align.center(self._content(), vertical="middle", height=height)
+        """Fill the window with the most of the layout that fits."""
+        yield Align.center(self._content(), vertical="middle", height=self.size.rows)
 
     def _content(self) -> RenderableType:
-        if self.countdown is None:
-            return _centered(self._heading(), "", Text(self.note))
         for drawing in self.drawings:
-            layout = self._lay_out(drawing, self.countdown)
-            if layout is not None:
+            if layout := self._lay_out(drawing):
                 return layout
-        above = (self._heading(), "", *self._too_small(self.drawings[-1]), "")
-        return _centered(*above, self.countdown, *self._notes(), "", _how_to_stop())
+        if self.needed is None:
+            return _centered(self._heading(), "", Text(self.note))
+        above = (self._heading(), "", *self._too_small(self.needed), "")
+        return _centered(*above, *self._below(), "", _how_to_stop())
 
-    def _lay_out(self, drawing: Drawing, countdown: Countdown) -> RenderableType | None:
-        """Put words around a drawing; None where there is no room for it."""
-        notes, window = self._notes(), Size(*self.size)
-        least = self._least_size(drawing)
-        around = len(texts().steps) + 6  # headings, gaps and how to stop
-        if window.has_room_for(least.plus(rows=around)):
-            above = (self._heading(), "", _steps(), "")
-            return _centered(*above, drawing, "", countdown, *notes, "", _how_to_stop())
-        if window.has_room_for(_side_by_side(drawing.size)):
-            words = Group(_steps(), "", countdown, Text(self.note), "", _how_to_stop())
+    def _lay_out(self, drawing: Drawing) -> RenderableType | None:
+        """Put words around a drawing; None if there is no room for it."""
+        below, drawn = self._below(), _Drawn(drawing)
+        least = needed_size(drawing.size, note_rows=len(self._notes()))
+        steps = _steps()
+        around = len(steps.plain.split("\n")) + 5  # heading, gaps and how to stop
+        if self.size.has_room_for(least.plus(rows=around)):
+            above = (self._heading(), "", steps, "")
+            return _centered(*above, drawn, "", *below, "", _how_to_stop())
+        if self.size.has_room_for(_side_by_side(drawing.size)):
+            words = Group(steps, "", *below[:1], Text(self.note), "", _how_to_stop())
             side_by_side = Table.grid(padding=(0, _GAP))
-            side_by_side.add_row(drawing, Align.left(words, vertical="middle"))
+            side_by_side.add_row(drawn, Align.left(words, vertical="middle"))
             return _centered(side_by_side)
-        if window.has_room_for(least):
-            heading = [self._heading()] if window.rows > least.rows else []
-            return _centered(*heading, self._scan_this(), drawing, countdown, *notes)
+        if self.size.has_room_for(least):
+            heading = [self._heading()] if self.size.rows > least.rows else []
+            return _centered(*heading, self._scan_this(), drawn, *below)
         return None
+
+    def _below(self) -> list[RenderableType]:
+        return [*([self.countdown] if self.countdown else []), *self._notes()]
 
     def _notes(self) -> list[Text]:
         return [_line(line) for line in self.note.split("\n")]
 
-    def _least_size(self, drawing: Drawing) -> Size:
-        return _with_few_words(drawing.size, note_rows=len(self._notes()))
-
     def _scan_this(self) -> Text:
-        width, _ = self.size
-        words = texts().scan_this
-        return _line(words if len(words) <= width else texts().scan_this_briefly)
+        words = text("screen.scan_this")
+        is_whole = len(words) <= self.size.columns
+        return _line(words if is_whole else text("screen.scan_this_briefly"))
 
     def _heading(self) -> Text:
         return _line(self.heading, style="dim")
 
-    def _too_small(self, drawing: Drawing) -> tuple[Text, Text, Text]:
-        (columns, rows), (width, height) = self._least_size(drawing), self.size
-        to_do = texts().window_to_enlarge.format(
-            columns=columns, rows=rows, width=width, height=height
-        )
+    def _too_small(self, drawing: Size) -> tuple[Text, Text, Text]:
         return (
-            Text(texts().window_too_small, style="bold yellow"),
-            Text(to_do, justify="center"),
+            Text(text("screen.too_small"), style="bold yellow"),
+            Text(
+                enlarge(needed_size(drawing, note_rows=len(self._notes())), self.size),
+                justify="center",
+            ),
             Text(self.elsewhere, justify="center"),
         )
+
+
+def enlarge(needed: Size, window: Size) -> str:
+    """Return what to do about a window that is too small."""
+    columns, rows = needed
+    width, height = window
+    return text("screen.enlarge", columns=columns, rows=rows, width=width, height=height)
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """Drawing as a renderable of Rich's."""
+
+    drawing: Drawing
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """Return the width, which can't be any other."""
+        return Measurement(self.drawing.size.columns, self.drawing.size.columns)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Hand the escape sequences on unchanged: Rich would keep one of the two whites."""
+        for line in self.drawing.text.split("\n"):
+            for place, part in enumerate(_ESCAPE_SEQUENCE.split(line)):
+                yield Segment(part, control=_NO_ROOM if place % 2 else None)
+            yield Segment.line()
 
 
 def _centered(*rows: RenderableType) -> Group:
@@ -175,9 +205,8 @@ def _line(words: str, style: str = "") -> Text:
 
 
 def _steps() -> Text:
-    numbered = (f"{number}  {step}" for number, step in enumerate(texts().steps, 1))
-    return Text.assemble((texts().steps_title, "bold"), "\n", "\n".join(numbered))
+    return Text.assemble((text("screen.steps_title"), "bold"), "\n", text("screen.steps"))
 
 
 def _how_to_stop() -> Text:
-    return Text(texts().how_to_stop, style="dim")
+    return Text(text("how_to_stop"), style="dim")

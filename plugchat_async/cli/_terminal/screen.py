@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
 import anyio
 import typer
-from rich.live import Live
 
-from plugchat_async.cli._texts import texts
+from plugchat_async.cli._output.events import print_event
+from plugchat_async.cli._output.stderr import say
+from plugchat_async.cli._texts import text
 
-from .drawing import draw, drawn_sizes, fitting, is_encodable
-from .layout import Countdown, Page, fits
-from .window import UNLIMITED, window_size
+from .drawing import USUAL_PAYLOAD_SIZE, check_room, draw, drawn_sizes, fitting
+from .layout import Countdown, Layout, enlarge, has_layout
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.live import Live
 
     from plugchat_async import QRCode
 
-    from .drawing import Drawing
-    from .window import Size
+    from .drawing import Drawing, Form
+    from .window import Size, Window
 
 _SECONDS_BETWEEN_LOOKS = 0.1
 
@@ -30,24 +30,31 @@ _SECONDS_BETWEEN_LOOKS = 0.1
 _ROWS_AROUND = 3
 
 
-def has_room(console: Console, payload_size: int) -> bool:
-    """Return whether the console's window, if it has one, has room for codes of a size.
+def has_room(window: Window, payload_size: int, forms: tuple[Form, ...]) -> bool:
+    """Return whether a window, if it is one, has room for codes of a size.
 
     Args:
-        console: Where to show codes.
+        window: Where to show codes.
         payload_size: Characters of a code's payload.
+        forms: The forms to draw in.
     """
-    window, ascii_only = window_size(console), not is_encodable(console)
-    if is_redrawn(console):
-        return fits(payload_size, window, ascii_only=ascii_only)
+    size, is_redrawn = window.size, window.is_redrawn
     return any(
-        window.has_room_for(drawing.plus(rows=_ROWS_AROUND))
-        for drawing in drawn_sizes(payload_size, ascii_only=ascii_only)
+        has_layout(drawing, size) if is_redrawn else size.has_room_for(_around(drawing))
+        for drawing in drawn_sizes(payload_size, forms)
     )
 
 
 class Screen(Protocol):
-    """Show one code at a time, and a note about it."""
+    """One code at a time, and a note about it."""
+
+    async def wait_for_room(self) -> None:
+        """Return once a code can be shown.
+
+        Raises:
+            Failure: There is no waiting for that.
+        """
+        ...
 
     def show(self, code: QRCode, *, seconds: float, note: str) -> None:
         """Show a code that will be replaced, or expire, in `seconds`."""
@@ -59,79 +66,92 @@ class Screen(Protocol):
 
 
 def open_screen(
-    console: Console, *, heading: str, elsewhere: str = "", ascii_only: bool = False
+    window: Window, forms: tuple[Form, ...], *, heading: str, ways: str = ""
 ) -> AbstractAsyncContextManager[Screen]:
-    """Open the screen that suits the console; leaving it leaves the terminal as it was.
+    """Open the screen that suits the window; leaving it leaves the terminal unchanged.
 
     Args:
-        console: Where to show codes.
+        window: Where to show codes.
+        forms: The forms to draw them in.
         heading: What is being done.
-        elsewhere: Where else a code can be had that the window is too small for.
-        ascii_only: Draw codes with `#` and spaces.
+        ways: Other ways to get a code if the window is too small for it.
     """
-    if is_redrawn(console):
+    if window.is_redrawn:
+        from rich.console import Console
+        from rich.live import Live
+
         # The terminal's second page keeps nothing stale, and nothing torn when it is resized.
+        console = Console(force_terminal=True, highlight=False)
         live = Live(console=console, screen=True, auto_refresh=False)
-        return _Pages(live, heading, elsewhere, ascii_only=ascii_only)
-    return _Lines(console, heading, elsewhere, ascii_only=ascii_only)
+        return _Pages(live, window, forms, heading, ways)
+    return nullcontext(_Lines(window, forms, heading, ways))
 
 
-def is_redrawn(console: Console) -> bool:
-    """Tell whether codes replace each other, where they would else follow each other."""
-    # Rich takes an unknown size for 80 x 25, and would crop a page to that.
-    return not console.is_dumb_terminal and window_size(console) != UNLIMITED
+class Events:
+    """Codes as events, for a program; a screen."""
+
+    async def wait_for_room(self) -> None:
+        """Return immediately: a program has no window."""
+
+    def show(self, code: QRCode, *, seconds: float, note: str) -> None:
+        """Print a code with its payload: whoever reads it can link a phone while it is valid."""
+        print_event("code", **code.model_dump(mode="json"), shown_for=seconds)
+        self.note(note)
+
+    def note(self, note: str) -> None:
+        """Say it beside the events."""
+        if note:
+            say(note)
 
 
-class _Lines(AbstractAsyncContextManager["_Lines"]):
-    """Write codes and notes one after the other, without escape sequences."""
+class _Lines:
+    """Codes and notes one after the other, without escape sequences that move the cursor."""
 
-    def __init__(self, console: Console, heading: str, elsewhere: str, *, ascii_only: bool) -> None:
-        self._console = console
-        self._heading = heading
-        self._elsewhere = elsewhere
-        self._ascii_only = ascii_only
+    def __init__(self, window: Window, forms: tuple[Form, ...], heading: str, ways: str) -> None:
+        self._window = window
+        self._forms = forms
+        self._ways = ways
+        typer.echo(heading)
 
-    async def __aenter__(self) -> Self:
-        typer.echo(self._heading)
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        """Do nothing: what was written stays."""
+    async def wait_for_room(self) -> None:
+        check_room(self._window, self._forms, rows_around=_ROWS_AROUND, ways=self._ways)
 
     def show(self, code: QRCode, *, seconds: float, note: str) -> None:
         countdown = Countdown.of(code, total=seconds, left=seconds)
         typer.echo(f"\n{countdown.place}, {countdown.lifetime}.")
-        drawings = draw(code, self._console, ascii_only=self._ascii_only)
-        window = window_size(self._console)
+        drawings = tuple(draw(code, self._window, self._forms))
         rows_around = _ROWS_AROUND + note.count("\n")
-        drawing = fitting(drawings, window, rows_around=rows_around)
+        size = self._window.size
+        drawing = fitting(drawings, size, rows_around=rows_around)
         needed = drawings[-1].size.plus(rows=rows_around)
-        typer.echo(self._too_small(needed, window) if drawing is None else drawing.text)
+        typer.echo(self._too_small(needed, size) if drawing is None else drawing.text)
         self.note(note)
 
     def note(self, note: str) -> None:
         if note:
             typer.echo(note)
 
-    def _too_small(self, needed: Size, window: Size) -> str:
-        size = texts().window_to_enlarge.format(
-            columns=needed.columns, rows=needed.rows, width=window.columns, height=window.rows
-        )
-        return f"{texts().window_too_small}\n{size}\n{self._elsewhere}".rstrip()
+    def _too_small(self, needed: Size, size: Size) -> str:
+        elsewhere = _elsewhere(self._ways)
+        return f"{text('screen.too_small')}\n{enlarge(needed, size)}\n{elsewhere}".rstrip()
 
 
 class _Pages(AbstractAsyncContextManager["_Pages"]):
-    """Fill the terminal, and draw it anew when a person could see a difference."""
+    """Pages that fill the terminal, drawn anew when a person could see a difference."""
 
-    def __init__(self, live: Live, heading: str, elsewhere: str, *, ascii_only: bool) -> None:
+    def __init__(
+        self, live: Live, window: Window, forms: tuple[Form, ...], heading: str, ways: str
+    ) -> None:
         self._live = live
-        self._elsewhere = elsewhere
-        self._ascii_only = ascii_only
-        self._tasks = anyio.create_task_group()
+        self._window = window
+        self._forms = forms
         self._heading = heading
-        self._note = texts().asking
-        self._on_show: _OnShow | None = None
-        self._drawn: Page | None = None
+        self._ways = ways
+        self._tasks = anyio.create_task_group()
+        self._note = text("screen.asking")
+        self._current: _Current | None = None
+        self._needed: Size | None = None
+        self._drawn: Layout | None = None
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
@@ -145,9 +165,18 @@ class _Pages(AbstractAsyncContextManager["_Pages"]):
         # The task group is not told of an exception from inside, which it would wrap in a group.
         await self._tasks.__aexit__(None, None, None)
 
+    async def wait_for_room(self) -> None:
+        while not has_room(self._window, USUAL_PAYLOAD_SIZE, self._forms):
+            self._needed = drawn_sizes(USUAL_PAYLOAD_SIZE, self._forms)[-1]
+            self.note(text("screen.waiting"))
+            await anyio.sleep(_SECONDS_BETWEEN_LOOKS)
+        self._needed = None
+        self.note(text("screen.asking"))
+
     def show(self, code: QRCode, *, seconds: float, note: str) -> None:
-        drawings = draw(code, self._live.console, ascii_only=self._ascii_only)
-        self._on_show = _OnShow(code, drawings, seconds, anyio.current_time() + seconds)
+        drawings = tuple(draw(code, self._window, self._forms))
+        self._needed = drawings[-1].size
+        self._current = _Current(code, drawings, seconds, anyio.current_time() + seconds)
         self.note(note)
 
     def note(self, note: str) -> None:
@@ -161,25 +190,29 @@ class _Pages(AbstractAsyncContextManager["_Pages"]):
             await anyio.sleep(_SECONDS_BETWEEN_LOOKS)
 
     def _refresh(self) -> None:
-        if self._on_show is not None and self._on_show.code.is_expired:
+        if self._current is not None and self._current.code.is_expired:
             # The next one is late, and this one can't be scanned any more.
-            self._on_show, self._note = None, texts().asking
-        shown = self._on_show
-        page = Page(
+            self._current = self._needed = None
+            self._note = text("screen.asking")
+        current = self._current
+        # Rich would keep to the size of the start if `COLUMNS` and `LINES` told it.
+        self._live.console.size = self._window.size
+        layout = Layout(
             heading=self._heading,
-            drawings=() if shown is None else shown.drawings,
-            countdown=None if shown is None else shown.countdown(),
+            drawings=() if current is None else current.drawings,
+            needed=self._needed,
+            countdown=None if current is None else current.countdown(),
             note=self._note,
-            elsewhere=self._elsewhere,
-            size=self._live.console.size,
+            elsewhere=_elsewhere(self._ways),
+            size=self._window.size,
         )
-        if page != self._drawn:
-            self._drawn = page
-            self._live.update(page, refresh=True)
+        if layout != self._drawn:
+            self._drawn = layout
+            self._live.update(layout, refresh=True)
 
 
 @dataclass(frozen=True, slots=True)
-class _OnShow:
+class _Current:
     """One code, and when its time is over by the clock of the event loop."""
 
     code: QRCode
@@ -190,3 +223,11 @@ class _OnShow:
     def countdown(self) -> Countdown:
         left = max(0.0, self.ends_at - anyio.current_time())
         return Countdown.of(self.code, left=left, total=self.seconds)
+
+
+def _elsewhere(ways: str) -> str:
+    return text("screen.elsewhere", ways=ways) if ways else ""
+
+
+def _around(drawing: Size) -> Size:
+    return drawing.plus(rows=_ROWS_AROUND)

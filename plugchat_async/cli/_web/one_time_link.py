@@ -1,60 +1,66 @@
-"""Who may see the page: the browser that came first with the key, which opens once."""
+"""Who may see the page: the browser that came first with the link, which works once."""
 
 import secrets
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from plugchat_async import AsyncPlugChat, PairingHub
+from plugchat_async.cli._texts import text
 from plugchat_async.fastapi import pairing_router
 
 _COOKIE = "plugchat"
-_PAGE = "/pair"
+
+# Under another name, a page of somebody else's could reach this one (DNS rebinding).
+_HOSTS = ["127.0.0.1", "localhost"]
 
 _SECURITY_HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 
-class Door:
-    """Exchange a key for a pass, once.
+class OneTimeLink:
+    """Link that is redeemed for a cookie, once.
 
     Attributes:
-        path_of_key: The path to visit first.
+        path: The path of the link.
+        page: The path of the page. Browsers send a cookie to every port of a host: they send this
+            one to no other port, since only there is something at this path.
     """
 
     def __init__(self) -> None:
         self._key: str | None = secrets.token_urlsafe(32)
         self._pass = secrets.token_urlsafe(32)
-        self.path_of_key = f"/key/{self._key}"
+        self.path = f"/open/{self._key}"
+        self.page = f"/{secrets.token_urlsafe(16)}"
 
-    def exchange(self, key: str) -> str | None:
-        """Give the pass for the key, which is worthless afterwards; None for any other."""
+    def redeem(self, key: str) -> str | None:
+        """Return the pass for the key, which is worthless afterwards; None for any other."""
         if self._key is None or not secrets.compare_digest(key.encode(), self._key.encode()):
             return None
         self._key = None
         return self._pass
 
     def check(self, request: Request) -> None:
-        """Refuse, as a dependency, whoever has no pass."""
+        """Refuse, as a dependency, a request without the pass."""
         shown = request.cookies.get(_COOKIE, "")
         if not secrets.compare_digest(shown.encode(), self._pass.encode()):
-            raise HTTPException(403, "open the address that plugchat printed; it opens once")
+            raise HTTPException(403, text("web.closed"))
 
 
-def make_app(client: AsyncPlugChat, hub: PairingHub, door: Door) -> FastAPI:
-    """Put the page behind the door."""
+def make_app(client: AsyncPlugChat, hub: PairingHub, link: OneTimeLink) -> FastAPI:
+    """Make the page, for whoever redeems the link."""
     app = FastAPI(openapi_url=None)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS)
 
-    @app.get("/key/{key}")
-    async def enter(key: str) -> Response:
-        given = door.exchange(key)
+    @app.get("/open/{key}")
+    async def open_link(key: str) -> Response:
+        given = link.redeem(key)
         if given is None:
-            raise HTTPException(
-                403, "this address was used already, or never was one", _SECURITY_HEADERS
-            )
-        response = Response(status_code=303, headers={**_SECURITY_HEADERS, "Location": _PAGE})
-        # A strict one stays behind where the address is clicked in a page, such as a terminal's.
-        response.set_cookie(_COOKIE, given, path=_PAGE, httponly=True, samesite="lax")
+            raise HTTPException(403, text("web.used"), _SECURITY_HEADERS)
+        response = Response(status_code=303, headers={**_SECURITY_HEADERS, "Location": link.page})
+        # A strict one stays behind if the link is clicked in a page, such as a terminal's.
+        response.set_cookie(_COOKIE, given, path=link.page, httponly=True, samesite="lax")
         return response
 
-    router = pairing_router(lambda: client, dependencies=[Depends(door.check)], hub=hub)
-    app.include_router(router, prefix=_PAGE)
+    router = pairing_router(lambda: client, dependencies=[Depends(link.check)], hub=hub)
+    app.include_router(router, prefix=link.page)
     return app

@@ -1,7 +1,9 @@
-"""`plugchat pair --web`: the live page, for a browser on this machine and for nobody else."""
+"""`plugchat pair --web`: the live page, for one browser and for nobody else."""
 
 from __future__ import annotations
 
+import getpass
+import os
 import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -11,11 +13,11 @@ import typer
 import uvicorn
 
 from plugchat_async import Connected, Failed, PairingHub, PairingOutcome
-from plugchat_async.cli._output.failures import say_failed
+from plugchat_async.cli._output.failures import Failure, say_failed
 from plugchat_async.cli._terminal.desktop import open_on_desktop
-from plugchat_async.cli._texts import texts
+from plugchat_async.cli._texts import text
 
-from .one_time_link import Door, make_app
+from .one_time_link import OneTimeLink, make_app
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -24,27 +26,35 @@ if TYPE_CHECKING:
 
     from plugchat_async import AsyncPlugChat
 
+_HOST = "127.0.0.1"
 _SECONDS_BETWEEN_LOOKS = 0.2
 
-# Until the page has drawn its end, before its server goes.
+# Until the page has drawn its final state, before its server stops.
 _SECONDS_FOR_THE_END = 1.0
 
 
-async def link(client: AsyncPlugChat, *, interval: float, in_browser: bool) -> PairingOutcome:
+async def link(
+    client: AsyncPlugChat, *, interval: float, port: int, on_desktop: bool
+) -> PairingOutcome:
     """Serve the page until a phone is linked; its button asks for more codes.
 
     A failure ends nothing, since the button may be pressed again after one.
+
+    Raises:
+        Failure: The port can't be used.
     """
-    door = Door()
+    one_time_link = OneTimeLink()
     async with client, PairingHub(interval=interval) as hub:
-        server = _make_server(make_app(client, hub, door))
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            host, port = listener.getsockname()
-            address = f"http://{host}:{port}{door.path_of_key}"
-            typer.echo(texts().web_address.format(address=address))
-            typer.echo(texts().how_to_stop)
+        server = _make_server(make_app(client, hub, one_time_link))
+        with _listen(port) as listener:
+            port = listener.getsockname()[1]
+            address = f"http://{_HOST}:{port}{one_time_link.path}"
+            if command := _tunnel(port):
+                typer.echo(text("web.tunnel", command=command))
+            typer.echo(text("web.address", address=address))
+            typer.echo(text("how_to_stop"))
             async with anyio.create_task_group() as tasks:
-                if in_browser:
+                if on_desktop:
                     tasks.start_soon(open_on_desktop, address)
                 tasks.start_soon(_stop_once_connected, server, hub, client)
                 await server.serve([listener])
@@ -53,10 +63,28 @@ async def link(client: AsyncPlugChat, *, interval: float, in_browser: bool) -> P
     return PairingOutcome.ALREADY_CONNECTED if was_linked else PairingOutcome.CONNECTED
 
 
+def _listen(port: int) -> socket.socket:
+    try:
+        return socket.create_server((_HOST, port))
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise Failure("port_unusable", host=_HOST, port=port, reason=reason) from error
+
+
+def _tunnel(port: int) -> str:
+    """Return the command that leads a browser at the other end of SSH here; empty without SSH."""
+    connection = os.environ.get("SSH_CONNECTION", "").split()
+    if len(connection) != 4:
+        return ""
+    _, _, host, ssh_port = connection
+    option = "" if ssh_port == "22" else f"-p {ssh_port} "
+    return f"ssh {option}-L {port}:{_HOST}:{port} {getpass.getuser()}@{host}"
+
+
 async def _stop_once_connected(
     server: uvicorn.Server, hub: PairingHub, client: AsyncPlugChat
 ) -> None:
-    """Look on without watching: codes are spent only while a page is open."""
+    """Look on without watching: codes are requested only while a page is open."""
     told: Failed | None = None
     while not isinstance(state := await hub.state(client), Connected):
         if isinstance(state, Failed) and state is not told:
@@ -68,7 +96,7 @@ async def _stop_once_connected(
 
 
 class _Server(uvicorn.Server):
-    """Leave the signals to the command: Ctrl-C ends more than the server."""
+    """Server that leaves the signals to the command: Ctrl-C ends more than the server."""
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from plugchat_async.cli._access.token import find_token
+from plugchat_async.cli._output.exit_codes import exit_code
 from plugchat_async.cli._output.failures import Failure
 
 
@@ -58,7 +59,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     """Exit code 2, and the reason."""
     with pytest.raises(Failure, match="No such file") as caught:
         find_token(tmp_path / "nothing")
-    assert caught.value.exit_code == 2
+    assert exit_code(caught.value.code) == 2
 
 
 def test_a_file_that_is_no_text(token_file: Path) -> None:
@@ -152,7 +153,7 @@ def test_an_unusable_token_without_a_file(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("PLUGCHAT_TOKEN", "to\x07ken")
     with pytest.raises(Failure, match="The token is empty, too long") as caught:
         find_token(None)
-    assert caught.value.exit_code == 2
+    assert exit_code(caught.value.code) == 2
 
 
 def test_no_token_and_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +161,7 @@ def test_no_token_and_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     with pytest.raises(Failure, match="There is no token") as caught:
         find_token(None)
-    assert caught.value.exit_code == 2
+    assert exit_code(caught.value.code) == 2
     ways = ("PLUGCHAT_TOKEN", "--token-file", "terminal")
     assert all(way in caught.value.to_do for way in ways)
 
@@ -171,9 +172,9 @@ def test_what_can_be_no_token_is_refused_without_being_shown(
 ) -> None:
     """An empty file, a control character, a letter outside ASCII; the file is named."""
     token_file.write_text(unusable, encoding="utf-8")
-    with pytest.raises(Failure, match="empty, too long, or has characters") as caught:
+    with pytest.raises(Failure, match="empty, too long, or contains invalid") as caught:
         find_token(token_file)
-    assert caught.value.exit_code == 2
+    assert exit_code(caught.value.code) == 2
     assert str(token_file) in caught.value.happened
     assert not unusable or unusable not in f"{caught.value.happened} {caught.value.to_do}"
 
@@ -197,5 +198,5 @@ def test_a_token_in_quotation_marks_is_refused_with_that_reason(
         monkeypatch.setenv("PLUGCHAT_TOKEN", f"{mark}{token}{mark}")
         with pytest.raises(Failure, match=reason) as caught:
             find_token(file)
-        assert caught.value.exit_code == 2
+        assert exit_code(caught.value.code) == 2
         assert token not in f"{caught.value.happened} {caught.value.to_do}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plugchat_async.cli._commands import demo as _demo
-from plugchat_async.sandbox import Sandbox
+from plugchat_async.sandbox._instance import Instance
 from tests.camera import read_codes
 from tests.painted_terminal import paint_terminal
 
@@ -24,13 +24,14 @@ def _a_proxy_that_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
 def scanned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Note what the sandbox's phone scans."""
     payloads: list[str] = []
-    scan = Sandbox.scan
+    scan = Instance.scan
 
-    def note(sandbox: Sandbox, payload: str) -> bool:
-        payloads.append(payload)
-        return scan(sandbox, payload)
+    def note(instance: Instance, payload: str, phone: str, at: float) -> bool:
+        is_linked = scan(instance, payload, phone, at)
+        payloads.extend([payload] * is_linked)
+        return is_linked
 
-    monkeypatch.setattr(Sandbox, "scan", note)
+    monkeypatch.setattr(Instance, "scan", note)
     return payloads
 
 
@@ -51,14 +52,12 @@ def test_the_second_code_is_scanned_as_it_was_shown(
     second = ran.out[ran.out.index("Code 2 of 3") :]
     assert read_codes(paint_terminal(second, columns=120)) == scanned
     lines = ran.out.splitlines()
-    assert lines[0].startswith("A PlugChat on this machine: http://127.0.0.1:")
+    assert lines[0].startswith("A local PlugChat simulator: http://127.0.0.1:")
     linked = lines.index("✓ Linked: the phone scanned code 2 of 3.")
-    calls = [line.split()[2:5] for line in lines[linked:] if "GET" in line]
-    assert calls == [
-        ["GET", "/qr-code", "200"],
-        ["GET", "/qr-code", "200"],
-        ["GET", "/status", "200"],
-    ]
+    calls = [line.split()[3:6] for line in lines[linked:] if "GET" in line]
+    assert calls.count(["GET", "/qr-code", "200"]) == 2
+    assert calls[-1] == ["GET", "/status", "200"]
+    assert "plugchat pair" in lines[-1]
     assert "export PLUGCHAT_TOKEN=..." in ran.out
 
 
@@ -123,11 +122,11 @@ def test_portuguese(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_codes_that_were_not_scanned_in_time(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine that was asleep, say; exit code 4."""
-    monkeypatch.setattr(Sandbox, "scan", lambda _sandbox, _payload: False)
+    monkeypatch.setattr(Instance, "scan", lambda *_: False)
     ran = run("demo", "--fast")
     assert ran.exit_code == 4
     assert "Code 3 of 3, expires in 1 s." in ran.out
-    assert "Three codes came and went without a scan." in ran.err
+    assert "None of the three codes was scanned." in ran.err
 
 
 def test_the_usual_pace_ends_in_less_than_40_seconds() -> None:

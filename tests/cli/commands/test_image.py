@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import stat
 from typing import TYPE_CHECKING
@@ -40,7 +41,7 @@ def test_a_name_that_says_something_else(run: Run, sandbox: Sandbox, tmp_path: P
     sandbox.answer_next("image_jpeg")
     ran = run("image", "--output", str(path))
     assert ran.exit_code == 0
-    assert ran.err.startswith(f"Warning: The image is image/jpeg, which the name {path} does not")
+    assert ran.err.startswith(f"Warning: The image is image/jpeg, but {path} has a different")
     assert sandbox.scan(payload(path.read_bytes(), "image/jpeg"))
 
 
@@ -75,3 +76,21 @@ def test_already_connected_leaves_no_file(run: Run, sandbox: Sandbox, tmp_path: 
     sandbox.answer_next("already_connected")
     assert run("image", "--output", str(tmp_path / "code.png")).exit_code == 3
     assert list(tmp_path.iterdir()) == []
+
+
+def test_as_json(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The model reads it back, on a terminal too; beside a file, if one is named."""
+    ran = run("image", "--json", window=(80, 24))
+    assert (ran.exit_code, ran.err) == (0, "")
+    path = tmp_path / "code.png"
+    image = QRImage.model_validate_json(run("image", "--json", "--output", str(path)).out)
+    assert path.read_bytes() == image.data
+    assert sandbox.scan(image.decode().payload)
+
+
+def test_a_failure_as_json(run: Run, sandbox: Sandbox) -> None:
+    """Of the shape that all commands have."""
+    sandbox.answer_next("rate_limited")
+    ran = run("image", "--json")
+    assert ran.exit_code == 1
+    assert json.loads(ran.out)["code"] == "rate_limited"

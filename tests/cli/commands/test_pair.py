@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import stat
 import sys
+from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from plugchat_async import QRCode
-from plugchat_async.cli._texts import ENGLISH
+from plugchat_async.cli._texts import text
 from tests.camera import read_codes
 from tests.eventually import eventually
+from tests.painted_terminal import paint_terminal
 from tests.sandbox_calls import codes_requested
 
 if TYPE_CHECKING:
@@ -55,7 +59,7 @@ def test_through_a_pipe(run: Run) -> None:
     assert ran.out.endswith("█\nLinked: the phone is connected.\n")
     assert ran.err.splitlines() == [
         "On the phone: WhatsApp > Settings > Linked devices > Link a device",
-        ENGLISH.inverted_on_light,
+        text("screen.inverted"),
     ]
 
 
@@ -107,7 +111,7 @@ def test_a_dumb_terminal_has_colours_of_no_kind(run: Run, monkeypatch: pytest.Mo
     assert ran.exit_code == 4
     assert "\x1b" not in ran.out
     assert "Linked devices" in ran.err
-    assert "On a light one" in ran.err
+    assert "On a light theme" in ran.err
 
 
 @pytest.mark.usefixtures("scanning")
@@ -117,17 +121,48 @@ def test_a_window_of_unknown_size_is_not_small(run: Run) -> None:
     assert ran.exit_code == 0
     assert "\x1b[?1049h" not in ran.out
     assert "█" in ran.out
-    assert "On a light one" not in ran.err
+    assert "On a light theme" not in ran.err
 
 
-def test_a_small_window_offers_a_file(run: Run, scanning: Sandbox, tmp_path: Path) -> None:
-    """Unless there is one already."""
-    offer = "Or have it in a file: plugchat pair --output code.png"
-    assert offer in run(*QUICK, window=(80, 24)).out
-    scanning.disconnect("F3A9-the-token-of-a-tenant-7C21")
+def test_a_small_window_is_waited_for(
+    run: Run, scanning: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is requested before it is enlarged; the size and other ways are said."""
+    rows = chain([24] * 40, repeat(50))
+    calls_before: list[int] = []
+
+    def size(_: tuple[int, int]) -> os.terminal_size:
+        calls_before.append(len(scanning.calls))
+        return os.terminal_size((80, next(rows)))
+
+    monkeypatch.setattr(shutil, "get_terminal_size", size)
+    ran = run(*QUICK, window=(80, 24))
+    assert ran.exit_code == 0
+    assert "It needs 60 x 33 characters and has 80 x 24." in ran.out
+    assert "Or use one of: --compact, --open, --web, --output code.png" in ran.out
+    assert calls_before[:40] == [0] * 40
+
+
+@pytest.mark.usefixtures("scanning")
+def test_a_small_window_needs_no_room_beside_a_file(run: Run, tmp_path: Path) -> None:
+    """It is told where the code is."""
     ran = run(*QUICK, "--output", str(tmp_path / "code.png"), window=(80, 24))
-    assert offer not in ran.out
+    assert ran.exit_code == 0
+    assert "Or use one of" not in ran.out
     assert "The code is in" in ran.out
+
+
+@pytest.mark.usefixtures("scanning")
+@pytest.mark.parametrize(("options", "term"), [(("--compact",), "xterm"), ((), "xterm-kitty")])
+def test_sextants_fit_the_usual_window(
+    run: Run, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], term: str
+) -> None:
+    """Terminals known to draw them need not be asked to."""
+    monkeypatch.setenv("TERM", term)
+    ran = run(*QUICK, *options, window=(80, 24))
+    assert ran.exit_code == 0
+    [first] = [page for page in ran.out.split("\x1b[H") if "Code 1 of 3" in page][:1]
+    assert len(read_codes(paint_terminal(first, columns=80))) == 1
 
 
 @pytest.mark.usefixtures("scanning")
@@ -141,17 +176,23 @@ def test_events_of_a_scan(run: Run) -> None:
     assert connected == {"event": "connected"}
 
 
+def failed(code: str, message: str) -> dict[str, str]:
+    """Return the event of a failure."""
+    return {"event": "failed", "code": code, "message": message}
+
+
 def test_events_without_a_scan(run: Run, sandbox: Sandbox) -> None:
     """Exit code 4; nothing is asked, even on a terminal."""
     ran = run(*QUICK, "--json", window=(80, 50))
     assert ran.exit_code == 4
-    assert [(event["event"], event.get("round")) for event in events(ran)] == [
+    *codes, last = events(ran)
+    assert [(event["event"], event.get("round")) for event in codes] == [
         ("code", 1),
         ("code", 2),
         ("code", 3),
-        ("expired", None),
     ]
-    assert "came and went without a scan" in ran.err
+    assert last == failed("expired", "None of the codes was scanned.")
+    assert "None of the codes was scanned" in ran.err
     assert [call.endpoint for call in sandbox.calls] == ["/qr-code"] * 3 + ["/status"]
 
 
@@ -164,7 +205,8 @@ def test_already_connected(run: Run, sandbox: Sandbox, options: tuple[str, ...])
     assert "already connected to a phone" in ran.err
     assert "On the phone" not in ran.err
     if options:
-        assert events(ran) == [{"event": "already_connected"}]
+        [event] = events(ran)
+        assert event["code"] == "already_connected"
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
@@ -175,14 +217,20 @@ def test_a_failure(run: Run, sandbox: Sandbox, options: tuple[str, ...]) -> None
     assert ran.exit_code == 1
     assert "requires a passkey" in ran.err
     if options:
-        [failed] = events(ran)
-        assert failed == {
-            "event": "failed",
-            "code": "passkey_required",
-            "message": (
-                "This WhatsApp account requires a passkey, which only a browser can confirm."
-            ),
-        }
+        message = "This WhatsApp account requires a passkey, which only a browser can confirm."
+        assert events(ran) == [failed("passkey_required", message)]
+
+
+def test_ctrl_c_says_a_word(run: Run, sandbox: Sandbox, keyboard: Keyboard) -> None:
+    """Exit code 130."""
+
+    def interrupt(_: bytes) -> bytes:
+        raise KeyboardInterrupt
+
+    keyboard.keys = map(interrupt, [b""])
+    ran = run(*QUICK, window=(80, 50))
+    assert (ran.exit_code, ran.err) == (130, "Stopped. No phone was linked.\n")
+    assert codes_requested(sandbox) == 3
 
 
 @pytest.mark.parametrize(("keys", "codes"), [([b"\n", b"\x04"], 6), ([b"\x04"], 3)])
@@ -193,7 +241,7 @@ def test_after_three_codes_somebody_at_the_terminal_is_asked(
     keyboard.keys = iter(keys)
     ran = run(*QUICK, window=(80, 50))
     assert ran.exit_code == 4
-    assert "came and went without a scan" in ran.err
+    assert "None of the codes was scanned" in ran.err
     question = "Press Enter for three more, or Ctrl-C to stop: "
     assert ran.out.count(question) == len(keys)
     assert codes_requested(sandbox) == codes
@@ -243,7 +291,7 @@ def test_a_picture_follows_the_codes(
     sandbox_server.sandbox = look_and_respond
     ran = run(*QUICK, option, str(path))
     assert ran.exit_code == 4
-    assert "On a light one" not in ran.err
+    assert "On a light theme" not in ran.err
     assert len(set(seen)) == 3
     assert modes == {0o600}
     assert list(tmp_path.iterdir()) == []

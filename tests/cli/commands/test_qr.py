@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import stat
 import sys
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
+from starlette.responses import JSONResponse
 
 from plugchat_async import QRCode
 from tests.camera import read_codes
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from plugchat_async.sandbox import Sandbox
-    from tests.cli.conftest import Ran, Run
+    from tests.cli.conftest import Ran, Run, SandboxServer
 
     ReadCodes = Callable[[Image.Image], list[str]]
 
@@ -47,13 +49,53 @@ def test_on_a_terminal(
 
 @pytest.mark.parametrize("window", [(58, 50), (80, 31), (80, 24)])
 def test_a_window_that_is_too_small(run: Run, sandbox: Sandbox, window: tuple[int, int]) -> None:
-    """No torn code, but the size that it takes, and another way."""
+    """No code is requested; the size that it takes and other ways are said."""
     ran = run("qr", window=window)
     assert (ran.exit_code, ran.out) == (1, "")
     width, height = window
     assert f"window of 59 x 32 characters; this one has {width} x {height}." in ran.err
-    assert "--output code.png" in ran.err
-    assert len(sandbox.calls) == 1
+    assert "one of: --compact, --output code.png, plugchat pair --web" in ran.err
+    assert sandbox.calls == ()
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize(("options", "term"), [(["--compact"], "xterm"), ([], "foot")])
+def test_in_the_usual_window(
+    *,
+    run: Run,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    term: str,
+    theme: str,
+) -> None:
+    """A code in sextants scans; terminals known to draw them need not be asked to."""
+    monkeypatch.setenv("TERM", term)
+    ran = run("qr", *options, window=(80, 24))
+    assert ran.exit_code == 0
+    [payload] = read_codes(paint_terminal(ran.out, columns=80, theme=theme))
+    assert sandbox.scan(payload)
+
+
+def test_a_terminal_without_sextants(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says so before a code is requested; exit code 2."""
+    monkeypatch.setenv("TERM", "linux")
+    ran = run("qr", "--compact", window=(80, 24))
+    assert ran.exit_code == 2
+    assert "it has no such characters" in ran.err
+    assert sandbox.calls == ()
+
+
+def test_a_code_that_is_larger_than_usual(
+    run: Run, sandbox_server: SandboxServer, sandbox: Sandbox
+) -> None:
+    """It is not torn, and not shown."""
+    sandbox_server.sandbox = JSONResponse({"value": "2@" + "x" * 600})
+    ran = run("qr", window=(80, 40))
+    assert (ran.exit_code, ran.out) == (1, "")
+    assert "larger than usual" in ran.err
 
 
 @pytest.mark.parametrize("options", [(), ("--ascii",)])
@@ -86,7 +128,7 @@ def test_through_a_pipe(
     [payload] = read_codes(painted(ran, "dark"))
     assert sandbox.scan(payload)
     assert set(ran.out) <= set(" ▀▄█\n")
-    assert "On a light one, use --output code.png" in ran.err
+    assert "On a light theme, use --output code.png" in ran.err
 
 
 @pytest.mark.parametrize(("variable", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
@@ -154,12 +196,12 @@ def test_as_json(run: Run, sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_already_connected(run: Run, sandbox: Sandbox, options: list[str]) -> None:
-    """Exit code 3, with a sentence, and a word for scripts that want one."""
+    """Exit code 3, with a sentence, and an event for scripts that want one."""
     sandbox.answer_next("already_connected")
     ran = run("qr", *options)
     assert ran.exit_code == 3
     assert "already connected to a phone" in ran.err
-    assert ("already_connected" in ran.out) is bool(options)
+    assert not options or json.loads(ran.out)["code"] == "already_connected"
 
 
 def test_an_encoding_without_half_blocks(

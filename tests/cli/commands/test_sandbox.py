@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from plugchat_async import AsyncPlugChat
+from plugchat_async import AsyncPlugChat, AuthenticationError
 from plugchat_async.cli._commands import sandbox as _sandbox
 
 if TYPE_CHECKING:
@@ -44,16 +44,16 @@ async def test_what_it_prints_is_all_that_a_client_needs(
     """The address and a token; then each call, without its token, and the scan."""
     output = Output(capsys)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_sandbox._serve, "127.0.0.1", 0, 0.1)
+        tasks.start_soon(_sandbox._serve, "127.0.0.1", 0, None, 0.1)
         base_url = (await output.wait_for(r"export PLUGCHAT_BASE_URL=(\S+)"))[1]
         token = (await output.wait_for(r"export PLUGCHAT_TOKEN=(\S+)"))[1]
         await output.wait_for(r"phone scans each code 0\.1 s after")
         async with AsyncPlugChat(token, base_url=base_url) as client:
             await client.qr_code()
-            await output.wait_for(r" \d+\.\d s  GET /qr-code        200  code\n")
-            await output.wait_for(r" \d+\.\d s  the phone scanned the code\n")
+            await output.wait_for(r" \d+\.\d s  #1  GET /qr-code         200  code\n")
+            await output.wait_for(r" \d+\.\d s  #1  the phone scanned the code\n")
             assert (await client.status()).connected
-        await output.wait_for(r" \d+\.\d s  GET /status         200  status\n")
+        await output.wait_for(r" \d+\.\d s  #1  GET /status          200  status\n")
         tasks.cancel_scope.cancel()
     assert output.text.count(token) == 1
 
@@ -62,7 +62,7 @@ async def test_what_it_prints_is_all_that_a_client_needs(
 async def test_without_a_phone_it_says_how_to_get_one(capsys: pytest.CaptureFixture[str]) -> None:
     """Codes wait for whoever scans them."""
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_sandbox._serve, "127.0.0.1", 0, None)
+        tasks.start_soon(_sandbox._serve, "127.0.0.1", 0, None, None)
         await Output(capsys).wait_for("--scan-after 5")
         tasks.cancel_scope.cancel()
 
@@ -74,8 +74,8 @@ def test_a_port_that_is_taken(run: Run) -> None:
         ran = run("sandbox", "--port", str(port))
     assert (ran.exit_code, ran.out) == (1, "")
     assert ran.err == (
-        f"Error: The sandbox can't listen on 127.0.0.1, port {port}: Address already in use."
-        " Choose another --host or --port; without --port, a free one is taken.\n"
+        f"Error: It is not possible to listen on 127.0.0.1, port {port}: Address already in use."
+        " Choose another port or address; without --port, a free port is taken.\n"
     )
 
 
@@ -84,4 +84,40 @@ def test_a_host_that_is_not_of_this_machine(run: Run, host: str) -> None:
     """One line, exit code 1."""
     ran = run("sandbox", "--host", host)
     assert (ran.exit_code, ran.out, ran.err.count("\n")) == (1, "", 1)
-    assert f"can't listen on {host}, port 0: " in ran.err
+    assert f"not possible to listen on {host}, port 0: " in ran.err
+
+
+def test_an_empty_host_is_refused(run: Run) -> None:
+    """Python would listen on all addresses; exit code 2."""
+    ran = run("sandbox", "--host", "")
+    assert (ran.exit_code, ran.out) == (2, "")
+    assert "0.0.0.0 for all" in ran.err
+
+
+@pytest.mark.anyio
+async def test_one_token_refuses_all_others(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is what to set, and another one gets 401."""
+    output = Output(capsys)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_sandbox._serve, "127.0.0.1", 0, "the-token", None)
+        base_url = (await output.wait_for(r"export PLUGCHAT_BASE_URL=(\S+)"))[1]
+        await output.wait_for("export PLUGCHAT_TOKEN=the-token\n")
+        await output.wait_for("No other token is accepted.")
+        async with AsyncPlugChat("another", base_url=base_url) as client:
+            with pytest.raises(AuthenticationError):
+                await client.status()
+        tasks.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(("seconds", "is_warned"), [(14.9, False), (15.0, True)])
+def test_a_phone_that_would_never_scan_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    seconds: float,
+    *,
+    is_warned: bool,
+) -> None:
+    """Each code is replaced before."""
+    monkeypatch.setattr(anyio, "run", lambda *_: None)
+    _sandbox.run("127.0.0.1", 0, None, seconds)
+    assert ("will never scan" in capsys.readouterr().err) is is_warned

@@ -69,7 +69,7 @@ def test_a_failure_as_json(run: Run, sandbox: Sandbox) -> None:
     sandbox.answer_next("subscription_required")
     ran = run("status", "--json")
     assert ran.exit_code == 1
-    assert json.loads(ran.out)["failed"]["code"] == "subscription_required"
+    assert json.loads(ran.out)["code"] == "subscription_required"
 
 
 def test_an_option_goes_before_the_environment(

@@ -18,9 +18,8 @@ from plugchat_async import (
     UnexpectedResponse,
 )
 from plugchat_async._extras import install_command
-from plugchat_async.cli._output.exit_codes import ExitCode
-from plugchat_async.cli._output.failures import Failure, reported, say_failed
-from plugchat_async.cli._texts import Sentences
+from plugchat_async.cli._output.exit_codes import exit_code as code_for
+from plugchat_async.cli._output.failures import Failure, report, reported, say_failed
 
 REFUSED = AuthenticationError("refused", status_code=401)
 
@@ -36,9 +35,14 @@ def test_a_failure_of_the_command_says_what_happened_and_what_to_do(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Both sentences are filled in, on one line."""
-    sentences = Sentences("{name} is broken.", "Mend {name}.")
-    assert exit_code(Failure(sentences, ExitCode.USAGE, name="[it]")) == 2
-    assert capsys.readouterr() == ("", "Error: [it] is broken. Mend [it].\n")
+    assert exit_code(Failure("output_suffix", path="[it]")) == 2
+    assert capsys.readouterr() == (
+        "",
+        (
+            "Error: [it] ends in neither .png nor .svg."
+            " Name the file code.png or code.svg, for example.\n"
+        ),
+    )
 
 
 def test_an_error_of_the_sdk_keeps_its_code(capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,7 +61,7 @@ def test_portuguese(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
     monkeypatch.setenv("LC_ALL", "pt_BR.UTF-8")
     exit_code(REFUSED)
     assert capsys.readouterr().err == (
-        "Erro: O PlugChat recusou o token. Copie-o de novo do painel do PlugChat."
+        "Erro: O PlugChat recusou o token. Copie o token de novo do painel do PlugChat."
         " [authentication_error]\n"
     )
 
@@ -117,7 +121,7 @@ def test_a_failure_of_the_network_is_not_taken_for_one_of_the_environment(
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("qr_not_ready", "Error: PlugChat has no code yet. "),
+        ("qr_not_ready", "Error: PlugChat has no QR code yet. "),
         ("internal_error", "Error: see the log [internal_error]\n"),
     ],
 )
@@ -131,21 +135,32 @@ def test_a_failed_session_is_told_like_an_error(
     assert err.endswith(f"[{code}]\n")
 
 
-def test_scripts_get_one_json_object(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (NetworkError("nobody"), "network_error", "Não foi possível falar com o PlugChat."),
+        (Failure("no_token"), "no_token", "Não há um token."),
+        (OSError(errno.ENOSPC, "cheio"), "system_error", "O sistema recusou: cheio."),
+    ],
+)
+def test_scripts_get_one_event(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+    code: str,
+    message: str,
 ) -> None:
-    """Standard output holds the code and the sentence; people still read standard error."""
+    """Of one shape for all failures; people still read standard error."""
     monkeypatch.setenv("LC_ALL", "pt_BR.UTF-8")
-    assert exit_code(NetworkError("nobody there"), as_json=True) == 1
+    if isinstance(error, Failure):
+        error = Failure(error.code)  # in this language
+    exit_code(error, as_json=True)
     out, err = capsys.readouterr()
-    assert json.loads(out) == {
-        "failed": {"code": "network_error", "message": "Não foi possível falar com o PlugChat."}
-    }
-    assert "ã" in out
-    assert err.startswith("Erro: Não foi possível falar com o PlugChat.")
+    assert json.loads(out) == {"version": 1, "event": "failed", "code": code, "message": message}
+    assert err.startswith(f"Erro: {message} ")
 
 
-@pytest.mark.parametrize("error", [REFUSED, Failure(Sentences("It broke.", "Mend it."))])
+@pytest.mark.parametrize("error", [REFUSED, Failure("no_token")])
 def test_debug_shows_a_traceback_without_values(
     capsys: pytest.CaptureFixture[str], error: PlugChatError | Failure
 ) -> None:
@@ -165,13 +180,39 @@ def test_what_the_system_refuses_is_a_failure(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().err.startswith("Error: The system refused: No space left on device.")
 
 
-def test_a_pipe_that_nobody_reads_is_left_to_click() -> None:
+def test_a_pipe_that_nobody_reads_is_left_to_typer() -> None:
     """It ends the command without a word."""
-    with pytest.raises(BrokenPipeError), reported(debug=False):
+    with pytest.raises(BrokenPipeError), reported():
         raise BrokenPipeError
 
 
 def test_a_mistake_of_our_own_is_not_hidden() -> None:
     """What is neither goes on as it is."""
-    with pytest.raises(ZeroDivisionError), reported(debug=False):
+    with pytest.raises(ZeroDivisionError), reported():
         raise ZeroDivisionError
+
+
+def test_standard_output_that_is_full_is_reported_outside_of_commands(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As by `plugchat --help > /dev/full`."""
+    assert report(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))) == 1
+    assert "No space left on device" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("already_connected", 3),
+        ("expired", 4),
+        ("demo_expired", 4),
+        ("no_token", 2),
+        ("output_exists", 2),
+        ("output_failed", 1),
+        ("window_too_small", 1),
+        ("network_error", 1),
+    ],
+)
+def test_each_code_has_an_exit_code(code: str, expected: int) -> None:
+    """What the caller could have known is a usage error."""
+    assert code_for(code) == expected

@@ -11,8 +11,14 @@ from pathlib import Path
 import pytest
 
 from plugchat_async import QRCode
+from plugchat_async.cli._output.exit_codes import exit_code
 from plugchat_async.cli._output.failures import Failure
-from plugchat_async.cli._output.files import replacing, say_saved
+from plugchat_async.cli._output.files import (
+    check_current_code,
+    current_code,
+    replacing,
+    say_saved,
+)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -44,14 +50,16 @@ def test_a_block_that_fails_leaves_nothing(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"code.png": b"old"}
 
 
-def test_a_link_stays_one(tmp_path: Path) -> None:
-    """What it points at is replaced."""
+@pytest.mark.parametrize("target", ["somebody-s.png", "nowhere.png"])
+def test_a_link_is_replaced_and_not_followed(tmp_path: Path, target: str) -> None:
+    """In a folder that others write to, it may be planted, to a file of ours or to none."""
+    (tmp_path / "somebody-s.png").write_bytes(b"precious")
     path = tmp_path / "link.png"
-    path.symlink_to("code.png")
+    path.symlink_to(target)
     with replacing(path) as file:
         file.write(b"a code")
-    assert path.is_symlink()
-    assert (tmp_path / "code.png").read_bytes() == b"a code"
+    assert not path.is_symlink()
+    assert contents(tmp_path) == {"link.png": b"a code", "somebody-s.png": b"precious"}
 
 
 @pytest.mark.parametrize(
@@ -72,7 +80,7 @@ def test_what_cannot_be_written_is_found_out_on_entering(
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(Failure, match=reason) as caught:
         replacing(tmp_path / path).__enter__()
-    assert caught.value.exit_code == 2
+    assert exit_code(caught.value.code) == 2
     assert {found.name for found in tmp_path.iterdir()} == {"file", "folder", "pipe"}
 
 
@@ -91,7 +99,7 @@ def test_a_full_disk_is_a_failure(tmp_path: Path) -> None:
     """What fails while it is written is told like the rest."""
     with pytest.raises(Failure, match="No space left") as caught, replacing(tmp_path / "code.png"):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    assert caught.value.exit_code == 1
+    assert exit_code(caught.value.code) == 1
     assert contents(tmp_path) == {}
 
 
@@ -102,3 +110,83 @@ def test_where_the_code_is_and_how_long_it_lives(capsys: pytest.CaptureFixture[s
         r"Saved to code\.png\. It can be scanned for \d\d s: until \d\d:\d\d:\d\d\.\n",
         capsys.readouterr().err,
     )
+
+
+FIRST, SECOND = QRCode(payload="2@first"), QRCode(payload="2@second")
+
+
+def test_the_current_code_takes_the_place_of_the_last(tmp_path: Path) -> None:
+    """In the format that the name says; nothing stays."""
+    path = tmp_path / "code.svg"
+    with current_code(path, on_desktop=False) as current:
+        assert current is not None
+        for code in (FIRST, SECOND):
+            current.show(code)
+            assert path.read_text() == code.svg()
+        assert str(path) in current.note
+    assert contents(tmp_path) == {}
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_file_that_exists_is_refused(tmp_path: Path, *, is_link: bool) -> None:
+    """It would be lost at the end; a link, also one that leads nowhere, is somebody's too."""
+    path = tmp_path / "code.png"
+    if is_link:
+        path.symlink_to("nowhere.png")
+    else:
+        path.write_bytes(b"mine")
+    with pytest.raises(Failure, match="already exists") as caught:
+        check_current_code(path)
+    assert exit_code(caught.value.code) == 2
+    assert [each.name for each in tmp_path.iterdir()] == ["code.png"]
+
+
+def test_a_folder_that_is_missing(tmp_path: Path) -> None:
+    """Found out before anything is asked."""
+    with pytest.raises(Failure, match="No such file"):
+        check_current_code(tmp_path / "nowhere" / "code.png")
+
+
+def test_without_a_code_there_is_no_file(tmp_path: Path) -> None:
+    """Nothing was written, and nothing is removed."""
+    check_current_code(tmp_path / "code.png")
+    with current_code(tmp_path / "code.png", on_desktop=False):
+        pass
+    assert contents(tmp_path) == {}
+
+
+def test_ctrl_c_takes_it_away(tmp_path: Path) -> None:
+    """As every other end does."""
+    path = tmp_path / "code.png"
+    with pytest.raises(KeyboardInterrupt), current_code(path, on_desktop=False) as current:
+        assert current is not None
+        current.show(FIRST)
+        raise KeyboardInterrupt
+    assert contents(tmp_path) == {}
+
+
+def test_a_file_that_somebody_has_removed(tmp_path: Path) -> None:
+    """There is nothing left to do."""
+    path = tmp_path / "code.png"
+    with current_code(path, on_desktop=False) as current:
+        assert current is not None
+        current.show(FIRST)
+        path.unlink()
+
+
+def test_a_file_that_somebody_has_put_there_stays(tmp_path: Path) -> None:
+    """Only what was written is removed."""
+    path = tmp_path / "code.png"
+    with current_code(path, on_desktop=False) as current:
+        assert current is not None
+        current.show(FIRST)
+        other = tmp_path / "other.png"
+        other.write_bytes(b"theirs")
+        other.replace(path)
+    assert contents(tmp_path) == {"code.png": b"theirs"}
+
+
+def test_neither_a_file_nor_a_viewer_is_wanted() -> None:
+    """Then there is none."""
+    with current_code(None, on_desktop=False) as current:
+        assert current is None

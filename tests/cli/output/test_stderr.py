@@ -8,13 +8,15 @@ import pytest
 
 from plugchat_async.cli._output.stderr import say, warn
 
-LONG = "word " * 40
+LONG = ("word " * 40).rstrip()
+LABEL = "\x1b[31m\x1b[1mError: \x1b[0m"
 
 
 def test_elsewhere_a_message_is_one_plain_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Logs and scripts get no escape sequences, and no line breaks."""
-    say((LONG, "bold red"))
-    assert capsys.readouterr() == ("", LONG + "\n")
+    say(LONG, label="Error", color="red")
+    say("detail", dim=True)
+    assert capsys.readouterr() == ("", f"Error: {LONG}\ndetail\n")
 
 
 def test_on_a_terminal_words_stay_whole(
@@ -23,24 +25,35 @@ def test_on_a_terminal_words_stay_whole(
     """Lines break between words, and styles are shown."""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "62")
-    say((LONG, "bold red"))
-    err = capsys.readouterr().err
-    assert "\x1b[1;31m" in err
-    assert err.count("\n") == 4
-    assert err.replace("\x1b[1;31m", "").replace("\x1b[0m", "").split() == ["word"] * 40
+    say(LONG, label="Error", color="red")
+    say("detail", dim=True)
+    *lines, detail = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith(LABEL)
+    lines[0] = lines[0].replace(LABEL, "Error: ")
+    assert max(map(len, lines)) <= 62
+    assert " ".join(lines) == f"Error: {LONG}"
+    assert detail == "\x1b[2mdetail\x1b[0m"
 
 
-def test_markup_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
-    """Paths and the API's words may have brackets."""
-    say("[bold]a[/bold] [code] :smile:")
-    assert capsys.readouterr().err == "[bold]a[/bold] [code] :smile:\n"
+@pytest.mark.parametrize(("variable", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_a_terminal_without_colours(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    variable: str,
+    value: str,
+) -> None:
+    """For those who asked for none, and for terminals that have none."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv(variable, value)
+    say("message", label="Error", color="red")
+    assert capsys.readouterr().err == "Error: message\n"
 
 
 def test_a_warning_is_called_one(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In either language."""
-    warn("it rains")
+    warn("it [bold]rains[/bold]")
     monkeypatch.setenv("LC_ALL", "pt_BR.UTF-8")
     warn("chove")
-    assert capsys.readouterr().err == "Warning: it rains\nAviso: chove\n"
+    assert capsys.readouterr().err == "Warning: it [bold]rains[/bold]\nAviso: chove\n"

@@ -1,135 +1,166 @@
-"""Codes in characters: what a camera sees is what was drawn, wherever Rich puts it."""
+"""Codes in characters: what a camera sees is what was drawn."""
 
 from __future__ import annotations
 
-import io
-import re
-import sys
-from typing import TYPE_CHECKING
-
 import pytest
-from rich.align import Align
-from rich.console import Console
-from rich.panel import Panel
 
 from plugchat_async import QRCode
+from plugchat_async.cli._output.exit_codes import exit_code
+from plugchat_async.cli._output.failures import Failure
 from plugchat_async.cli._terminal.drawing import (
-    Drawing,
+    ASCII,
+    HALF_BLOCKS,
+    SEXTANTS,
+    Form,
+    check_room,
     draw,
     drawn_sizes,
-    is_encodable,
-    standard_output,
+    fitting,
+    forms,
+    other_ways,
 )
+from plugchat_async.cli._terminal.window import Size, Window
 from tests.camera import read_codes
 from tests.painted_terminal import paint_terminal
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from rich.console import RenderableType
-
 CODE = QRCode(payload="https://wa.me/settings/linked_devices#" + "aB3/" * 50)
+FORMS = [HALF_BLOCKS, SEXTANTS, ASCII]
+NAMES = ["half blocks", "sextants", "ASCII"]
+
+TERMINAL = Window(is_terminal=True, has_colors=True, encoding="utf-8")
+PLAIN = Window(is_terminal=True, has_colors=False, encoding="utf-8")
+PIPE = Window(is_terminal=False, has_colors=False, encoding="utf-8")
 
 
-def terminal(**environment: str) -> Console:
-    """Give a console that is a terminal of 100 columns."""
-    environment = {"TERM": "xterm-256color", **environment}
-    return Console(file=io.StringIO(), force_terminal=True, width=100, _environ=environment)
-
-
-def printed(console: Console, renderable: RenderableType) -> str:
-    """Print on a console, and take what was written."""
-    assert isinstance(console.file, io.StringIO)
-    console.print(renderable)
-    return console.file.getvalue()
+@pytest.fixture(autouse=True)
+def _a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "24")
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-@pytest.mark.parametrize("around", [lambda drawing: drawing, Align.center, Align.right, Panel.fit])
-def test_a_drawing_is_read_wherever_it_stands(
-    around: Callable[[Drawing], RenderableType],
-    theme: str,
-) -> None:
-    """On both themes, aligned and framed."""
-    console = terminal()
-    text = printed(console, around(Drawing(CODE, console)))
-    assert read_codes(paint_terminal(text, columns=100, theme=theme)) == [CODE.payload]
+@pytest.mark.parametrize("form", FORMS, ids=NAMES)
+def test_a_camera_reads_a_code_in_colours(form: Form, theme: str) -> None:
+    """With each quiet zone, on both themes."""
+    for drawing in draw(CODE, TERMINAL, (form,)):
+        picture = paint_terminal(drawing.text, columns=140, theme=theme)
+        assert read_codes(picture) == [CODE.payload]
 
 
-def test_both_whites_reach_the_terminal() -> None:
-    """One that lacks the bright white keeps the other."""
-    console = terminal()
-    text = printed(console, Drawing(CODE, console))
-    assert text.count("\x1b[30;47;107m") == text.count("\x1b[0m") == text.count("\n")
-    assert text == CODE.terminal() + "\n"
+@pytest.mark.parametrize("form", FORMS, ids=NAMES)
+def test_a_camera_reads_a_code_without_colours(form: Form) -> None:
+    """Where the terminal writes light on dark."""
+    for drawing in draw(CODE, PLAIN, (form,)):
+        assert "\x1b" not in drawing.text
+        assert read_codes(paint_terminal(drawing.text, columns=140)) == [CODE.payload]
 
 
-def test_its_size_counts_what_is_seen() -> None:
-    """Escape sequences take no room."""
-    drawing, plain = Drawing(CODE, terminal()), CODE.terminal(color=False).split("\n")
-    assert drawing.size == (len(plain[0]), len(plain))
+@pytest.mark.parametrize("window", [TERMINAL, PLAIN])
+def test_half_blocks_are_those_of_the_sdk(window: Window) -> None:
+    """Both whites and all."""
+    expected = [CODE.terminal(border=border, color=window.has_colors) for border in (2, 1)]
+    assert [drawing.text for drawing in draw(CODE, window, (HALF_BLOCKS,))] == expected
 
 
-@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": "unknown"}])
-def test_without_colours_it_is_drawn_light_on_dark(environment: dict[str, str]) -> None:
-    """For those who asked for none, and for terminals that have none."""
-    drawing = Drawing(CODE, terminal(**environment))
-    assert not drawing.has_colors
-    assert drawing.text == CODE.terminal(color=False)
+def test_sextants_are_the_sixty_of_unicode_and_four_older_characters() -> None:
+    """In the order of their bits."""
+    assert len(set(SEXTANTS.inks)) == 64
+    assert [SEXTANTS.inks[bits] for bits in (0, 21, 42, 63)] == [" ", "▌", "▐", "█"]
+    sextants = "".join(ink for ink in SEXTANTS.inks if ink not in " ▌▐█")
+    assert sextants == "".join(map(chr, range(0x1FB00, 0x1FB3C)))
+
+
+def test_a_real_code_in_sextants_leaves_80_x_24_three_rows() -> None:
+    """For two lines of words and a note."""
+    assert drawn_sizes(237, (SEXTANTS,))[0] == (31, 21)
+
+
+@pytest.mark.parametrize("form", FORMS, ids=NAMES)
+@pytest.mark.parametrize("payload_size", [1, 17, 18, 62, 78, 79, 237, 2953])
+def test_the_sizes_are_those_of_the_drawings(payload_size: int, form: Form) -> None:
+    """To the last character that each symbol has room for."""
+    code = QRCode(payload="https://wa.me/".ljust(payload_size, "a")[:payload_size])
+    drawings = tuple(draw(code, PLAIN, (form,)))
+    assert drawn_sizes(payload_size, (form,)) == tuple(drawing.size for drawing in drawings)
+    for drawing in drawings:
+        lines = drawing.text.split("\n")
+        assert drawing.size == (len(lines[0]), len(lines))
+
+
+def test_the_best_drawing_that_fits_is_taken() -> None:
+    """The widest quiet zone first; none if the window has no room for any."""
+    drawings = tuple(draw(CODE, PLAIN, (HALF_BLOCKS, SEXTANTS)))
+    for rows, expected in ((33, 0), (32, 1), (31, 2), (22, 3)):
+        assert fitting(drawings, Size(80, rows), rows_around=2) is drawings[expected]
+    assert fitting(drawings, Size(80, 21), rows_around=2) is None
 
 
 @pytest.mark.parametrize(
-    ("encoding", "has_half_blocks"),
-    [("utf-8", True), ("cp437", True), ("cp1252", False), ("ascii", False)],
+    ("window", "term", "ascii_only", "compact", "expected"),
+    [
+        (TERMINAL, "xterm", False, False, (HALF_BLOCKS,)),
+        (TERMINAL, "foot", False, False, (HALF_BLOCKS, SEXTANTS)),
+        (PIPE, "foot", False, False, (HALF_BLOCKS,)),
+        (TERMINAL, "xterm", True, False, (ASCII,)),
+        (TERMINAL, "xterm", False, True, (SEXTANTS,)),
+        (PIPE, "linux", False, True, (SEXTANTS,)),
+        (Window(True, True, "cp1252"), "foot", False, False, (ASCII,)),
+        (Window(True, True, "cp437"), "foot", False, False, (HALF_BLOCKS,)),
+    ],
 )
-def test_half_blocks_need_an_encoding_that_has_them(
-    encoding: str, *, has_half_blocks: bool
+def test_the_forms_that_a_window_can_show(
+    monkeypatch: pytest.MonkeyPatch,
+    window: Window,
+    term: str,
+    expected: tuple[Form, ...],
+    *,
+    ascii_only: bool,
+    compact: bool,
 ) -> None:
-    """The code page of old consoles does, that of Windows' pipes does not."""
-    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    assert is_encodable(Console(file=file)) is has_half_blocks
+    """Sextants by themselves only in terminals known to draw them."""
+    monkeypatch.setenv("TERM", term)
+    assert forms(window, ascii_only=ascii_only, compact=compact) == expected
 
 
-@pytest.mark.parametrize("is_terminal", [True, False])
-def test_only_a_terminal_is_one(monkeypatch: pytest.MonkeyPatch, *, is_terminal: bool) -> None:
-    """No variable of the environment makes a pipe a terminal."""
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
-    assert standard_output().is_terminal is is_terminal
+@pytest.mark.parametrize(
+    ("encoding", "term", "reason"),
+    [
+        ("iso-8859-1", "xterm", "its encoding is iso-8859-1, not UTF-8"),
+        ("utf-8", "linux", "it has no such characters"),
+    ],
+)
+def test_sextants_that_cannot_be_shown(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, term: str, reason: str
+) -> None:
+    """By the locale, or by the terminal; exit code 2."""
+    monkeypatch.setenv("TERM", term)
+    with pytest.raises(Failure, match=reason) as caught:
+        forms(Window(True, True, encoding), ascii_only=False, compact=True)
+    assert exit_code(caught.value.code) == 2
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
-def test_in_ascii_it_is_read_on_both_themes(theme: str) -> None:
-    """Both colours are among the eight that every terminal with colours has."""
-    console = terminal()
-    console.width = 140
-    drawing = Drawing(CODE, console, ascii_only=True)
-    text = printed(console, drawing)
-    assert set(re.findall(r"\x1b\[([\d;]*)m", text)) == {"30;40", "30;47", "0"}
-    assert drawing.size == (122, 61)
-    assert read_codes(paint_terminal(text, columns=140, theme=theme)) == [CODE.payload]
+def test_a_window_without_room_is_told_what_it_would_need() -> None:
+    """And what else there is, before a code is requested."""
+    with pytest.raises(Failure) as caught:
+        check_room(PLAIN, (HALF_BLOCKS,), rows_around=2, ways="--open")
+    assert "needs a window of 59 x 32 characters; this one has 80 x 24" in caught.value.happened
+    assert caught.value.to_do.endswith("use one of: --open")
+    check_room(PLAIN, (HALF_BLOCKS, SEXTANTS), rows_around=2, ways="")
+    check_room(PIPE, (HALF_BLOCKS,), rows_around=2, ways="")
 
 
-def test_in_ascii_without_colours_the_light_modules_are_inked() -> None:
-    """As half blocks are; nothing but the two characters."""
-    text = Drawing(CODE, terminal(NO_COLOR="1"), border=1, ascii_only=True).text
-    assert set(text) == set("# \n")
-    assert {len(line) for line in text.split("\n")} == {118}
-    assert read_codes(paint_terminal(text, columns=140)) == [CODE.payload]
-
-
-def test_where_half_blocks_cannot_be_encoded_it_is_drawn_in_ascii() -> None:
-    """By itself."""
-    console = Console(file=io.TextIOWrapper(io.BytesIO(), encoding="cp1252"))
-    drawing = Drawing(CODE, console)
-    assert drawing.text == Drawing(CODE, terminal(NO_COLOR="1"), ascii_only=True).text
-
-
-@pytest.mark.parametrize("ascii_only", [False, True])
-@pytest.mark.parametrize("payload_size", [1, 17, 18, 62, 78, 79, 237, 2953])
-def test_the_sizes_are_those_of_the_drawings(payload_size: int, *, ascii_only: bool) -> None:
-    """To the last character that each symbol has room for."""
-    code = QRCode(payload="https://wa.me/".ljust(payload_size, "a")[:payload_size])
-    drawings = draw(code, Console(file=io.StringIO()), ascii_only=ascii_only)
-    expected = tuple(drawing.size for drawing in drawings)
-    assert drawn_sizes(payload_size, ascii_only=ascii_only) == expected
+@pytest.mark.parametrize(
+    ("window", "term", "form", "expected"),
+    [
+        (TERMINAL, "xterm", HALF_BLOCKS, "--compact, --open"),
+        (TERMINAL, "xterm", SEXTANTS, "--open"),
+        (TERMINAL, "linux", HALF_BLOCKS, "--open"),
+        (Window(True, True, "cp437"), "xterm", HALF_BLOCKS, "--open"),
+    ],
+)
+def test_other_ways_are_those_that_are_possible(
+    monkeypatch: pytest.MonkeyPatch, window: Window, term: str, form: Form, expected: str
+) -> None:
+    """Sextants are one if the terminal may have them."""
+    monkeypatch.setenv("TERM", term)
+    assert other_ways(window, (form,), "--open") == expected

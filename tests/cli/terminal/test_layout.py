@@ -9,9 +9,10 @@ import pytest
 from rich.console import Console
 
 from plugchat_async import QRCode
+from plugchat_async.cli._terminal.drawing import ASCII, HALF_BLOCKS, SEXTANTS, Form, drawn_sizes
 from plugchat_async.cli._terminal.drawing import draw as draw_code
-from plugchat_async.cli._terminal.layout import Countdown, Page, fits
-from plugchat_async.cli._terminal.window import Size
+from plugchat_async.cli._terminal.layout import Countdown, Layout, has_layout
+from plugchat_async.cli._terminal.window import Size, Window
 from tests.camera import read_codes
 from tests.painted_terminal import paint_terminal
 
@@ -31,6 +32,7 @@ WITH_FEW_WORDS = [(61, 34), (80, 43), (124, 43), (60, 33), (60, 42)]
 TOO_SMALL = [(80, 24), (59, 60), (80, 32), (122, 32), (123, 29)]
 
 IN_ASCII = [(122, 74), (118, 72), (200, 61), (200, 60), (182, 59), (118, 62)]
+IN_SEXTANTS = [(80, 24), (60, 23), (96, 21), (80, 40)]
 TOO_SMALL_IN_ASCII = [(117, 90), (118, 61), (181, 60), (200, 58)]
 
 
@@ -39,10 +41,10 @@ def draw(
     rows: int,
     code: QRCode | None = CODE,
     *,
-    ascii_only: bool = False,
+    form: Form = HALF_BLOCKS,
     note: str = NOTE,
 ) -> str:
-    """Draw a page on a terminal of a size."""
+    """Draw a layout on a terminal of a size."""
     console = Console(
         file=io.StringIO(),
         force_terminal=True,
@@ -50,16 +52,19 @@ def draw(
         height=rows,
         _environ={"TERM": "xterm-256color"},
     )
-    page = Page(
+    window = Window(is_terminal=True, has_colors=True, encoding="utf-8")
+    drawings = () if code is None else tuple(draw_code(code, window, (form,)))
+    layout = Layout(
         heading=HEADING,
-        drawings=() if code is None else draw_code(code, console, ascii_only=ascii_only),
+        drawings=drawings,
+        needed=drawings[-1].size if drawings else None,
         countdown=None if code is None else Countdown.of(code, left=7.2, total=15),
         note=note,
         elsewhere=ELSEWHERE,
-        size=(columns, rows),
+        size=Size(columns, rows),
     )
     with console.capture() as capture:
-        console.print(page, end="")
+        console.print(layout, end="")
     return capture.get()
 
 
@@ -94,21 +99,34 @@ def test_a_code_is_never_torn(columns: int, rows: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("windows", "ascii_only", "expected"),
+    ("windows", "form", "expected"),
     [
-        ([*WITH_ALL_WORDS, *SIDE_BY_SIDE, *WITH_FEW_WORDS], False, True),
-        (TOO_SMALL, False, False),
-        (IN_ASCII, True, True),
-        (TOO_SMALL_IN_ASCII, True, False),
+        ([*WITH_ALL_WORDS, *SIDE_BY_SIDE, *WITH_FEW_WORDS], HALF_BLOCKS, True),
+        (TOO_SMALL, HALF_BLOCKS, False),
+        (IN_ASCII, ASCII, True),
+        (TOO_SMALL_IN_ASCII, ASCII, False),
+        (IN_SEXTANTS, SEXTANTS, True),
+        ([(59, 60), (80, 22)], SEXTANTS, False),
     ],
 )
 def test_whether_a_payload_fits_is_known_before_there_is_one(
-    *, windows: list[tuple[int, int]], ascii_only: bool, expected: bool
+    *, windows: list[tuple[int, int]], form: Form, expected: bool
 ) -> None:
-    """By its size alone, just as the page of a code comes out."""
+    """By its size alone, just as the layout of a code comes out."""
+    sizes = drawn_sizes(len(CODE.payload), (form,))
     for window in windows:
-        assert fits(len(CODE.payload), Size(*window), ascii_only=ascii_only) is expected
-        assert ("needs" not in draw(*window, ascii_only=ascii_only)) is expected
+        assert any(has_layout(size, Size(*window)) for size in sizes) is expected
+        assert ("needs" not in draw(*window, form=form)) is expected
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("window", IN_SEXTANTS)
+def test_a_code_in_sextants_is_whole_and_scans(*, window: tuple[int, int], theme: str) -> None:
+    """In the usual window, too."""
+    text = draw(*window, form=SEXTANTS)
+    assert text.count("\n") <= window[1]
+    picture = paint_terminal(text, columns=window[0], theme=theme)
+    assert read_codes(picture) == [CODE.payload]
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 22), (60, 24), (80, 50), (101, 20)])
@@ -139,7 +157,7 @@ def test_a_code_in_ascii_is_whole_and_scans(
     theme: str,
 ) -> None:
     """Two characters to a module."""
-    text = draw(columns, rows, ascii_only=True)
+    text = draw(columns, rows, form=ASCII)
     assert text.count("\n") <= rows
     assert not set(text) & set("▀▄█")
     picture = paint_terminal(text, columns=columns, theme=theme)
@@ -149,7 +167,7 @@ def test_a_code_in_ascii_is_whole_and_scans(
 @pytest.mark.parametrize(("columns", "rows"), TOO_SMALL_IN_ASCII)
 def test_a_code_in_ascii_is_never_torn(columns: int, rows: int) -> None:
     """The size that it takes is its own."""
-    text = draw(columns, rows, ascii_only=True)
+    text = draw(columns, rows, form=ASCII)
     assert "#" not in text
     assert f"It needs 118 x 62 characters and has {columns} x {rows}." in text
 
@@ -200,14 +218,21 @@ def test_the_countdown(round: int, left: float, lifetime: str, cells_left: int) 
     assert countdown == Countdown(f"Code {round} of 3", lifetime, cells_left)
 
 
-def test_pages_that_look_the_same_are_equal() -> None:
-    """So that they are drawn once."""
-
-    def page(rows: int) -> Page:
-        size = (80, rows)
-        return Page(
-            heading=HEADING, drawings=(), countdown=None, note=NOTE, elsewhere="", size=size
-        )
-
-    assert page(24) == page(24)
-    assert page(24) != page(25)
+def test_a_window_is_waited_for_without_a_code() -> None:
+    """The size that it takes and the other ways, but no countdown."""
+    layout = Layout(
+        heading=HEADING,
+        drawings=(),
+        needed=Size(59, 30),
+        countdown=None,
+        note=NOTE,
+        elsewhere=ELSEWHERE,
+        size=Size(80, 24),
+    )
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, height=24, _environ={})
+    with console.capture() as capture:
+        console.print(layout, end="")
+    text = capture.get()
+    assert "It needs 60 x 33 characters and has 80 x 24." in text
+    assert ELSEWHERE in text
+    assert "Code" not in text

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import io
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from rich.console import Console
 
 from plugchat_async import NetworkError, QRCode
-from plugchat_async.cli._terminal.screen import has_room, open_screen
+from plugchat_async.cli._output.failures import Failure
+from plugchat_async.cli._output.stderr import allows_colors
+from plugchat_async.cli._terminal import screen as screen_module
+from plugchat_async.cli._terminal.drawing import ASCII, HALF_BLOCKS, SEXTANTS, Form
+from plugchat_async.cli._terminal.screen import Events
+from plugchat_async.cli._terminal.window import Window
 from tests.camera import read_codes
 from tests.painted_terminal import paint_terminal
 
 if TYPE_CHECKING:
-    pass
+    from contextlib import AbstractAsyncContextManager
+
+    from plugchat_async.cli._terminal.screen import Screen
 
 pytestmark = pytest.mark.anyio
 
@@ -43,218 +48,269 @@ def _a_window_of_known_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINES", "50")
 
 
-class Terminal(Console):
-    """A terminal of 80 x 50 that keeps what is written."""
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    """Give a terminal of 80 x 50 that keeps what is written."""
+    return Terminal(capsys, monkeypatch)
 
-    def __init__(self, *, encoding: str = "utf-8", **environment: str) -> None:
-        self.written = io.BytesIO()
-        super().__init__(
-            file=io.TextIOWrapper(self.written, encoding=encoding),
-            force_terminal=True,
-            width=80,
-            height=50,
-            _environ={"TERM": "xterm-256color", **environment},
-        )
 
+class Terminal:
+    """What is written to standard output, which is a terminal's window."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self._capsys = capsys
+        self._monkeypatch = monkeypatch
+        self._written = ""
+
+    @property
+    def written(self) -> str:
+        """All that was written so far."""
+        self._written += self._capsys.readouterr().out
+        return self._written
+
+    @property
+    def window(self) -> Window:
+        """The window that the command sees."""
+        return Window(is_terminal=True, has_colors=allows_colors(), encoding="utf-8")
+
+    @property
     def frames(self) -> list[str]:
-        """List what was drawn so far, a page each."""
-        return self.written.getvalue().decode().split(HOME)[1:]
+        """What was drawn so far, a page each."""
+        return self.written.split(HOME)[1:]
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Drag the window to another size."""
+        self._monkeypatch.setenv("COLUMNS", str(columns))
+        self._monkeypatch.setenv("LINES", str(rows))
 
 
-async def test_codes_are_drawn_in_place() -> None:
+PIPE = Window(is_terminal=False, has_colors=False, encoding="utf-8")
+
+
+def open_screen(
+    terminal: Terminal | None = None,
+    *,
+    forms: tuple[Form, ...] = (HALF_BLOCKS,),
+    ways: str = "",
+) -> AbstractAsyncContextManager[Screen]:
+    """Open the screen that suits a terminal, or a pipe."""
+    window = terminal.window if terminal else PIPE
+    return screen_module.open_screen(window, forms, heading="heading", ways=ways)
+
+
+async def test_codes_are_drawn_in_place(terminal: Terminal) -> None:
     """Each page is complete, and holds one code that scans."""
-    terminal = Terminal()
-    async with open_screen(terminal, heading="heading") as screen:
+    async with open_screen(terminal) as screen:
         await anyio.sleep(0.05)
-        assert "Asking for a code..." in terminal.frames()[-1]
+        assert "Requesting a QR code..." in terminal.frames[-1]
         screen.show(FIRST, seconds=15, note="note")
-        assert read_codes(paint_terminal(terminal.frames()[-1], columns=80)) == ["2@first"]
+        assert read_codes(paint_terminal(terminal.frames[-1], columns=80)) == ["2@first"]
         screen.show(LAST, seconds=15, note="another note")
-        assert read_codes(paint_terminal(terminal.frames()[-1], columns=80)) == [PAYLOAD]
-        assert "another note" in terminal.frames()[-1]
+        assert read_codes(paint_terminal(terminal.frames[-1], columns=80)) == [PAYLOAD]
+        assert "another note" in terminal.frames[-1]
         screen.note("scanned")
-        assert read_codes(paint_terminal(terminal.frames()[-1], columns=80)) == [PAYLOAD]
-        assert "scanned" in terminal.frames()[-1]
+        assert read_codes(paint_terminal(terminal.frames[-1], columns=80)) == [PAYLOAD]
+        assert "scanned" in terminal.frames[-1]
 
 
-async def test_the_countdown_goes_on_by_itself() -> None:
+async def test_the_countdown_goes_on_by_itself(terminal: Terminal) -> None:
     """A page is drawn when a person could see a difference, and only then."""
-    terminal = Terminal()
-    async with open_screen(terminal, heading="heading") as screen:
+    async with open_screen(terminal) as screen:
         screen.show(LAST, seconds=10, note="note")
         await anyio.sleep(3.05)
-        assert "expires in 7 s" in terminal.frames()[-1]
+        assert "expires in 7 s" in terminal.frames[-1]
         await anyio.sleep(100)
-        assert "expires in 0 s" in terminal.frames()[-1]
+        assert "expires in 0 s" in terminal.frames[-1]
     # One without a code, then the bar's 20 cells and 10 seconds, which mostly change together.
-    assert len(terminal.frames()) <= 32
+    assert len(terminal.frames) <= 32
 
 
-async def test_a_window_that_changes_its_size_is_filled_anew() -> None:
+async def test_a_window_that_changes_its_size_is_filled_anew(terminal: Terminal) -> None:
     """Too small, the code gives way to words, and comes back."""
-    terminal = Terminal()
-    async with open_screen(terminal, heading="heading") as screen:
+    async with open_screen(terminal) as screen:
         screen.show(LAST, seconds=15, note="note")
-        terminal.height = 24
+        terminal.resize(80, 24)
         await anyio.sleep(0.15)
-        assert "This window is too small for the code" in terminal.frames()[-1]
-        terminal.height = 50
+        assert "This window is too small for the code" in terminal.frames[-1]
+        terminal.resize(80, 50)
         await anyio.sleep(0.15)
-        assert "█" in terminal.frames()[-1]
+        assert "█" in terminal.frames[-1]
 
 
-async def test_a_terminal_is_left_as_it_was() -> None:
+async def test_a_terminal_is_left_as_it_was(terminal: Terminal) -> None:
     """Its first page, and its cursor."""
-    terminal = Terminal()
-    async with open_screen(terminal, heading="heading"):
-        written = terminal.written.getvalue().decode()
+    async with open_screen(terminal):
+        written = terminal.written
         assert (ENTER in written, HIDE_CURSOR in written) == (True, True)
-    written = terminal.written.getvalue().decode()
+    written = terminal.written
     assert written.index(ENTER) < written.index(LEAVE)
     assert written.index(HIDE_CURSOR) < written.index(SHOW_CURSOR)
 
 
-async def test_a_failure_arrives_as_itself() -> None:
+async def test_a_failure_arrives_as_itself(terminal: Terminal) -> None:
     """In no group, with its cause, and with the terminal as it was."""
-    terminal = Terminal()
     cause = OSError("refused")
     with pytest.raises(NetworkError, match="nobody") as caught:
-        async with open_screen(terminal, heading="heading"):
+        async with open_screen(terminal):
             raise NetworkError("nobody there") from cause
     assert caught.value.__cause__ is cause
-    assert terminal.written.getvalue().decode().rstrip().endswith(LEAVE)
+    assert terminal.written.rstrip().endswith(LEAVE)
 
 
-async def test_a_cancelled_screen_leaves_the_terminal_as_it_was() -> None:
+async def test_a_cancelled_screen_leaves_the_terminal_as_it_was(terminal: Terminal) -> None:
     """That is what Ctrl-C comes to."""
-    terminal = Terminal()
     with anyio.move_on_after(5):
-        async with open_screen(terminal, heading="heading"):
+        async with open_screen(terminal):
             await anyio.sleep_forever()
-    written = terminal.written.getvalue().decode()
+    written = terminal.written
     assert written.rindex(SHOW_CURSOR) > written.rindex(HIDE_CURSOR)
     assert LEAVE in written
 
 
-async def test_no_color_keeps_the_place_and_drops_the_colours() -> None:
+async def test_no_color_keeps_the_place_and_drops_the_colours(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The cursor still moves, nothing is coloured."""
-    terminal = Terminal(NO_COLOR="1")
-    async with open_screen(terminal, heading="heading") as screen:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with open_screen(terminal) as screen:
         screen.show(LAST, seconds=15, note="note")
-        assert LAST.terminal(color=False).split("\n")[5] in terminal.frames()[-1]
-    written = terminal.written.getvalue().decode()
-    assert "\x1b[3" not in written
-    assert "107m" not in written
+        assert LAST.terminal(color=False).split("\n")[5] in terminal.frames[-1]
+    assert "\x1b[3" not in terminal.written
+    assert "107m" not in terminal.written
 
 
-@pytest.mark.parametrize("console", [Console(file=io.StringIO()), Terminal(TERM="dumb")])
+@pytest.mark.parametrize("is_dumb", [False, True])
 async def test_elsewhere_codes_are_plain_lines(
-    capsys: pytest.CaptureFixture[str], console: Console
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, *, is_dumb: bool
 ) -> None:
     """In a log, through a pipe, or where a terminal can do nothing else."""
-    async with open_screen(console, heading="heading") as screen:
+    monkeypatch.setenv("TERM", "dumb")
+    async with open_screen(terminal if is_dumb else None) as screen:
+        await screen.wait_for_room()
         screen.show(FIRST, seconds=15, note="note")
         screen.note("scanned")
-    assert capsys.readouterr().out == (
+    assert terminal.written == (
         "heading\n\nCode 1 of 2, a new one in 15 s.\n"
         f"{FIRST.terminal(color=False)}\nnote\nscanned\n"
     )
 
 
-@pytest.mark.parametrize("is_dumb", [False, True])
-async def test_an_encoding_without_half_blocks_tears_no_code(
-    capsys: pytest.CaptureFixture[str], *, is_dumb: bool
-) -> None:
-    """The code is drawn in ASCII, in place as line by line."""
-    environment = {"TERM": "dumb"} if is_dumb else {}
-    terminal = Terminal(encoding="cp1252", **environment)
-    async with open_screen(terminal, heading="heading") as screen:
+async def test_a_code_in_ascii(terminal: Terminal) -> None:
+    """In place, as line by line."""
+    async with open_screen(terminal, forms=(ASCII,)) as screen:
         screen.show(FIRST, seconds=15, note="note")
-    drawn = capsys.readouterr().out if is_dumb else terminal.frames()[-1]
-    assert "##" in drawn
-    assert "█" not in drawn
+    assert "##" in terminal.frames[-1]
+    assert "█" not in terminal.frames[-1]
 
 
 @pytest.mark.parametrize(
     ("size", "needed"), [((60, 33), None), ((58, 33), "59 x 33"), ((80, 32), "59 x 33")]
 )
 async def test_a_dumb_terminal_tears_no_code(
-    capsys: pytest.CaptureFixture[str],
+    terminal: Terminal,
     monkeypatch: pytest.MonkeyPatch,
     size: tuple[int, int],
     needed: str | None,
 ) -> None:
     """It has a window, too."""
-    monkeypatch.setenv("COLUMNS", str(size[0]))
-    monkeypatch.setenv("LINES", str(size[1]))
-    terminal = Terminal(TERM="dumb")
-    async with open_screen(terminal, heading="heading", elsewhere="elsewhere") as screen:
+    monkeypatch.setenv("TERM", "dumb")
+    terminal.resize(*size)
+    async with open_screen(terminal, ways="--open") as screen:
         screen.show(LAST, seconds=15, note="note")
-    out = capsys.readouterr().out
     if needed is None:
-        assert LAST.terminal(color=False, border=1) in out
+        assert LAST.terminal(color=False, border=1) in terminal.written
     else:
-        assert "█" not in out
-        assert f"It needs {needed} characters" in out
-        assert "\nelsewhere\nnote\n" in out
+        assert "█" not in terminal.written
+        assert f"It needs {needed} characters" in terminal.written
+        assert "\nOr use one of: --open\nnote\n" in terminal.written
+
+
+async def test_a_dumb_terminal_without_room_is_told_before_a_code_is_requested(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody could see whether it was resized."""
+    monkeypatch.setenv("TERM", "dumb")
+    terminal.resize(80, 32)
+    async with open_screen(terminal, ways="--open") as screen:
+        with pytest.raises(Failure, match="needs a window of 59 x 33"):
+            await screen.wait_for_room()
+
+
+async def test_a_window_without_room_is_waited_for(terminal: Terminal) -> None:
+    """It says the size and the other ways, and goes on once it is enlarged."""
+    terminal.resize(80, 24)
+    async with open_screen(terminal, ways="--open") as screen:
+        with anyio.move_on_after(1):
+            await screen.wait_for_room()
+        assert "It needs 60 x 33 characters and has 80 x 24." in terminal.frames[-1]
+        assert "Or use one of: --open" in terminal.frames[-1]
+        terminal.resize(80, 50)
+        await screen.wait_for_room()
+        assert "Requesting a QR code..." in terminal.frames[-1]
+
+
+async def test_a_program_is_never_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its events need no window."""
+    events = Events()
+    await events.wait_for_room()
+    events.show(FIRST, seconds=15, note="")
+    assert '"event": "code"' in capsys.readouterr().out
 
 
 async def test_a_note_of_two_lines_takes_two_rows(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """None of them pushes the code out of a window without a second page."""
-    monkeypatch.setenv("LINES", "33")
-    async with open_screen(Terminal(TERM="dumb"), heading="heading") as screen:
+    monkeypatch.setenv("TERM", "dumb")
+    terminal.resize(80, 33)
+    async with open_screen(terminal) as screen:
         screen.show(LAST, seconds=15, note="note\nremark")
-    out = capsys.readouterr().out
-    assert "It needs 59 x 34 characters and has 80 x 33." in out
-    assert "\nnote\nremark\n" in out
+    assert "It needs 59 x 34 characters and has 80 x 33." in terminal.written
+    assert "\nnote\nremark\n" in terminal.written
 
 
 @pytest.mark.parametrize(
-    ("term", "window", "expected"),
+    ("term", "window", "form", "expected"),
     [
-        ("xterm", (80, 24), False),
-        ("xterm", (60, 33), True),
-        ("xterm", (123, 30), True),
-        ("dumb", (59, 33), True),
-        ("dumb", (123, 32), False),
-        ("dumb", (58, 33), False),
-        ("xterm", (0, 0), True),
+        ("xterm", (80, 24), HALF_BLOCKS, False),
+        ("xterm", (80, 24), SEXTANTS, True),
+        ("xterm", (60, 33), HALF_BLOCKS, True),
+        ("xterm", (123, 30), HALF_BLOCKS, True),
+        ("dumb", (59, 33), HALF_BLOCKS, True),
+        ("dumb", (123, 32), HALF_BLOCKS, False),
+        ("dumb", (58, 33), HALF_BLOCKS, False),
+        ("xterm", (0, 0), HALF_BLOCKS, True),
+        ("xterm", (118, 61), ASCII, False),
+        ("xterm", (118, 62), ASCII, True),
     ],
 )
-def test_the_room_for_a_payload_is_that_of_the_screen_which_suits_the_console(
-    monkeypatch: pytest.MonkeyPatch, *, term: str, window: tuple[int, int], expected: bool
+def test_the_room_for_a_payload_is_that_of_the_screen_which_suits_the_window(
+    terminal: Terminal,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    term: str,
+    window: tuple[int, int],
+    form: Form,
+    expected: bool,
 ) -> None:
     """Pages have layouts, lines have rows, and an unknown size is not small."""
-    monkeypatch.setenv("COLUMNS", str(window[0]))
-    monkeypatch.setenv("LINES", str(window[1]))
-    assert has_room(Terminal(TERM=term), len(PAYLOAD)) is expected
+    monkeypatch.setenv("TERM", term)
+    terminal.resize(*window)
+    assert screen_module.has_room(terminal.window, len(PAYLOAD), (form,)) is expected
 
 
-def test_ascii_takes_more_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An encoding without half blocks is part of the question."""
-    monkeypatch.setenv("COLUMNS", "118")
-    for rows, expected in (("61", False), ("62", True)):
-        monkeypatch.setenv("LINES", rows)
-        assert has_room(Terminal(encoding="cp1252"), len(PAYLOAD)) is expected
-
-
-async def test_a_code_that_expired_is_taken_away() -> None:
+async def test_a_code_that_expired_is_taken_away(terminal: Terminal) -> None:
     """Its successor is late; nobody scans in vain."""
-    terminal = Terminal()
     now = datetime.now(UTC)
     stale = QRCode(payload="2@stale", fetched_at=now - timedelta(seconds=21))
-    async with open_screen(terminal, heading="heading") as screen:
+    async with open_screen(terminal) as screen:
         screen.show(stale, seconds=15, note="note")
-        assert "█" not in terminal.frames()[-1]
-        assert "Asking for a code..." in terminal.frames()[-1]
+        assert "█" not in terminal.frames[-1]
+        assert "Requesting a QR code..." in terminal.frames[-1]
 
 
 async def test_no_note_is_no_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Where codes follow each other."""
-    async with open_screen(
-        Console(file=io.StringIO()), heading="heading", ascii_only=True
-    ) as screen:
+    async with open_screen(forms=(ASCII,)) as screen:
         screen.show(FIRST, seconds=15, note="")
     assert capsys.readouterr().out.endswith("#\n")

@@ -1,57 +1,121 @@
-"""Two languages that say the same, and how one of them is chosen."""
+"""Two languages that say the same, how one of them is chosen, and that nothing said is missing."""
 
 from __future__ import annotations
 
-import dataclasses
+import ast
 import string
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import plugchat_async
-from plugchat_async import PlugChatError, ResponseError
-from plugchat_async.cli._texts import ENGLISH, PORTUGUESE, Sentences, texts
+from plugchat_async import PlugChatError, ResponseError, cli
+from plugchat_async.cli._texts import LANGUAGES, has_text, language, read_texts, text, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
+
+PACKAGE = Path(cli.__file__).parent
 
 
-def names_in(text: object) -> Iterator[str | None]:
-    """Find what is filled in, in the order of the alphabet."""
-    if isinstance(text, str):
-        yield from sorted(name or "" for _, name, _, _ in string.Formatter().parse(text) if name)
-    else:
-        assert isinstance(text, tuple)
-        for part in text:
-            yield from names_in(part)
+def texts(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Return each text with its name; those that translate Typer's own have none."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from texts(value, f"{prefix}{key}.")
+        elif isinstance(value, str):
+            yield prefix + key, value
 
 
-def fields(language: object) -> dict[str, object]:
-    """List the texts by name, those of failures by code."""
-    assert dataclasses.is_dataclass(language)
-    texts = {field.name: getattr(language, field.name) for field in dataclasses.fields(language)}
-    failures: Mapping[str, Sentences] = texts.pop("failures")
-    return {**texts, **{f"failures.{code}": failures[code] for code in failures}}
+def names_in(template: str) -> list[str]:
+    """Return what is filled in, in the order of the alphabet."""
+    return sorted(name for _, name, _, _ in string.Formatter().parse(template) if name)
 
 
-def test_both_languages_fill_in_the_same_names() -> None:
-    """No sentence lacks in one language what it tells in the other."""
-    english, portuguese = fields(ENGLISH), fields(PORTUGUESE)
-    assert english.keys() == portuguese.keys()
-    for name, text in english.items():
-        assert list(names_in(text)) == list(names_in(portuguese[name])), name
+ENGLISH, PORTUGUESE = (dict(texts(read_texts(each))) for each in LANGUAGES)
+
+
+def test_both_languages_have_the_same_texts() -> None:
+    """With the same names in braces."""
+    assert ENGLISH.keys() == PORTUGUESE.keys()
+    for name, english in ENGLISH.items():
+        assert names_in(english) == names_in(PORTUGUESE[name]), name
 
 
 def test_every_error_has_its_sentences() -> None:
-    """The codes are those of the errors that can be raised."""
+    """For each error that can be raised."""
     errors = [getattr(plugchat_async, name) for name in plugchat_async.__all__]
     codes = {
         error.code
         for error in errors
         if isinstance(error, type) and issubclass(error, PlugChatError)
     }
-    raised = codes - {PlugChatError.code, ResponseError.code}
-    assert ENGLISH.failures.keys() == PORTUGUESE.failures.keys() == raised
+    for code in codes - {PlugChatError.code, ResponseError.code}:
+        assert has_text(f"failures.{code}.happened"), code
+        assert has_text(f"failures.{code}.to_do"), code
+
+
+def test_every_text_that_the_source_names_exists_and_every_text_is_used() -> None:
+    """A text's name is a literal, or it begins with one."""
+    strings = {
+        node.value
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    sections = {name.partition(".")[0] for name in ENGLISH if "." in name}
+    named = {each for each in strings if "." in each and each.partition(".")[0] in sections}
+    beginnings = tuple(each for each in named if each.endswith("."))
+    failures = {f"failures.{each}.{part}" for each in strings for part in ("happened", "to_do")}
+    missing = [each for each in named - set(beginnings) if each not in ENGLISH]
+    assert missing == []
+    unused = [
+        name
+        for name in ENGLISH
+        if name not in strings | failures and not name.startswith(beginnings)
+    ]
+    assert {name.partition(".")[0] for name in unused} <= {"failures"}
+    assert all(name.split(".")[1] in _ERROR_CODES for name in unused)
+
+
+_ERROR_CODES = {
+    getattr(plugchat_async, name).code
+    for name in plugchat_async.__all__
+    if hasattr(getattr(plugchat_async, name), "code")
+} | {"expired"}
+
+
+def test_a_text_that_does_not_exist() -> None:
+    """It is a mistake, and not silently empty."""
+    with pytest.raises(KeyError):
+        text("pair.nothing")
+
+
+def test_names_in_braces_are_filled_in() -> None:
+    """By their names."""
+    assert text("pair.no_viewer", path="code.png") == "No viewer was found. Open code.png yourself."
+
+
+@pytest.mark.parametrize(
+    ("typers", "ours"),
+    [
+        ("No such option: --hlp (Possible options: --help)", "A opção --hlp não existe"),
+        ("No such command 'par'. Did you mean 'pair'?", "Você quis dizer 'pair'?"),
+        ("Got unexpected extra argument(s) (a)", "Argumento inesperado: a"),
+        ("Got unexpected extra argument (a)", "Argumento inesperado: a"),
+        ("Option '--output' requires an argument.", "A opção '--output' precisa de um valor."),
+        ("Option '--json' does not take a value.", "A opção '--json' não recebe valor."),
+        ("Usage: plugchat [OPTIONS] COMMAND [ARGS]...", "plugchat [OPÇÕES] COMANDO [ARGUMENTOS]"),
+    ],
+)
+def test_typers_own_words_are_translated(
+    monkeypatch: pytest.MonkeyPatch, typers: str, ours: str
+) -> None:
+    """In English they stay."""
+    assert translated(typers) == typers
+    monkeypatch.setenv("LC_ALL", "pt_BR.UTF-8")
+    assert ours in translated(typers)
 
 
 @pytest.mark.parametrize(
@@ -71,8 +135,8 @@ def test_every_error_has_its_sentences() -> None:
 def test_the_first_variable_that_is_set_chooses(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], *, is_portuguese: bool
 ) -> None:
-    """`LC_ALL`, then `LC_MESSAGES`, then `LANG`; an empty one is none."""
+    """`LC_ALL`, then `LC_MESSAGES`, then `LANG`; an empty one is ignored."""
     monkeypatch.delenv("LC_ALL")
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
-    assert texts() is (PORTUGUESE if is_portuguese else ENGLISH)
+    assert language() == ("pt-BR" if is_portuguese else "en")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -34,18 +35,22 @@ class Browser:
         self.outcome: PairingOutcome | None = None
         self.opened = opened
         self.http = httpx.AsyncClient(trust_env=False)
+        self.page = httpx.URL()
 
-    async def link(self, client: AsyncPlugChat, in_browser: bool = True) -> None:
+    async def link(self, client: AsyncPlugChat, on_desktop: bool = True) -> None:
         """Run the command's inner part, and keep how it ends."""
-        self.outcome = await _web.link(client, interval=15, in_browser=in_browser)
+        self.outcome = await _web.link(client, interval=15, port=0, on_desktop=on_desktop)
 
     async def visit(self) -> httpx.Response:
-        """Open the address."""
-        return await self.http.get(await eventually(lambda: self.address))
+        """Open the address, and note where it leads to."""
+        visited = await self.http.get(await eventually(lambda: self.address))
+        if "location" in visited.headers:
+            self.page = visited.url.join(visited.headers["location"])
+        return visited
 
     async def look(self, *, until: str = "connected") -> None:
         """Keep the page open until an event."""
-        async with self.http.stream("GET", self.page.join("/pair/events")) as events:
+        async with self.http.stream("GET", f"{self.page}/events") as events:
             assert events.status_code == 200
             lines = events.aiter_lines()
             while await anext(lines) != f"event: {until}":
@@ -53,18 +58,13 @@ class Browser:
 
     async def press(self) -> None:
         """Press the page's button."""
-        pressed = await self.http.post(self.page.join("/pair/restart"))
+        pressed = await self.http.post(f"{self.page}/restart")
         assert pressed.status_code == 204
 
     @property
     def address(self) -> str:
         """What the desktop was told to open; empty before."""
         return self.opened.read_text("utf-8").strip() if self.opened.exists() else ""
-
-    @property
-    def page(self) -> httpx.URL:
-        """Where the address leads to."""
-        return httpx.URL(self.address).join("/pair")
 
 
 @pytest.fixture
@@ -92,9 +92,10 @@ def test_a_key_opens_once_and_a_scan_ends_it(
         async with anyio.create_task_group() as tasks, browser.http:
             tasks.start_soon(browser.link, client)
             entered = await browser.visit()
-            assert (entered.status_code, entered.headers["location"]) == (303, "/pair")
+            assert entered.status_code == 303
             cookie = entered.headers["set-cookie"]
             assert "HttpOnly" in cookie
+            assert f"Path={browser.page.path}" in cookie
             assert "SameSite=lax" in cookie
             assert entered.headers["cache-control"] == "no-store"
             assert (await browser.visit()).status_code == 403
@@ -157,8 +158,10 @@ def test_the_button_works_after_a_failure(
 def _a_page_that_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     # The page ends only for a browser that looks at it, as the journeys above are: here it would
     # keep a command that can't be cancelled waiting for one.
-    async def link(client: AsyncPlugChat, *, interval: float, in_browser: bool) -> PairingOutcome:
-        assert (interval, in_browser) == (15, False)
+    async def link(
+        client: AsyncPlugChat, *, interval: float, port: int, on_desktop: bool
+    ) -> PairingOutcome:
+        assert (interval, port, on_desktop) == (15, 0, False)
         return PairingOutcome.ALREADY_CONNECTED
 
     monkeypatch.setattr(_web, "link", link)
@@ -184,7 +187,7 @@ def test_without_its_extra(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert f"(extra [fastapi]). Run: {install_command('fastapi')}\n" in ran.err
 
 
-@pytest.mark.parametrize("options", [["--ascii"], ["--json"], ["--output", "code.png"]])
+@pytest.mark.parametrize("options", [["--ascii"], ["--compact"], ["--json"], ["--output", "a.png"]])
 def test_what_it_does_not_go_with(run: Run, options: list[str]) -> None:
     """Exit code 2."""
     ran = run("pair", "--web", *options)
@@ -192,11 +195,74 @@ def test_what_it_does_not_go_with(run: Run, options: list[str]) -> None:
     assert "--web goes with neither" in ran.err
 
 
+def test_a_port_is_for_the_page(run: Run) -> None:
+    """Without one, exit code 2."""
+    ran = run("pair", "--port", "8123")
+    assert ran.exit_code == 2
+    assert "--port is for --web" in ran.err
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_port_that_is_taken(run: Run) -> None:
+    """One line, exit code 1."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ran = run("pair", "--web", "--port", port)
+    assert (ran.exit_code, ran.out) == (1, "")
+    assert f"listen on 127.0.0.1, port {port}: Address already in use." in ran.err
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_ctrl_c_says_a_word(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 130."""
+
+    async def interrupt(_: AsyncPlugChat, **__: object) -> PairingOutcome:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_web, "link", interrupt)
+    ran = run("pair", "--web")
+    assert (ran.exit_code, ran.err) == (130, "Stopped. No phone was linked.\n")
+
+
+@pytest.mark.parametrize(
+    ("connection", "command"),
+    [
+        ("192.0.2.1 51234 192.0.2.7 22", "ssh -L {port}:127.0.0.1:{port} ana@192.0.2.7"),
+        ("192.0.2.1 51234 192.0.2.7 2222", "ssh -p 2222 -L {port}:127.0.0.1:{port} ana@192.0.2.7"),
+        ("", None),
+    ],
+)
+def test_over_ssh_it_says_how_a_browser_gets_there(
+    sandbox: Sandbox,
+    browser: Browser,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    connection: str,
+    command: str | None,
+) -> None:
+    """The command for the machine in front of the user."""
+    monkeypatch.setenv("SSH_CONNECTION", connection)
+    monkeypatch.setattr("getpass.getuser", lambda: "ana")
+
+    async def journey() -> None:
+        sandbox.answer_next("already_connected")
+        async with anyio.create_task_group() as tasks, browser.http:
+            tasks.start_soon(browser.link, Access(None, None, False, 10).client())
+            await browser.visit()
+            await browser.look()
+
+    in_a_thread(anyio.run, journey)
+    out = capsys.readouterr().out
+    port = httpx.URL(browser.address).port
+    assert (command is None) is ("ssh" not in out)
+    assert command is None or f"\n  {command.format(port=port)}\n" in out
+
+
 @pytest.mark.journey
 @pytest.mark.usefixtures("sandbox")
 @pytest.mark.parametrize("is_open", [False, True])
 def test_ctrl_c_ends_it(*, is_open: bool) -> None:
-    """With 130, and in silence, with or without a page that is open."""
+    """With 130 and a word, with or without a page that is open."""
     with started("pair", "--web") as pair:
         assert pair.stdout is not None
         assert pair.stderr is not None
@@ -207,10 +273,10 @@ def test_ctrl_c_ends_it(*, is_open: bool) -> None:
         with ExitStack() as stack:
             if is_open:
                 visitor = stack.enter_context(httpx.Client(trust_env=False))
-                visitor.get(address)
-                events = httpx.URL(address).join("/pair/events")
+                page = httpx.URL(address).join(visitor.get(address).headers["location"])
+                events = f"{page}/events"
                 stream = stack.enter_context(visitor.stream("GET", events))
                 assert stream.status_code == 200
             pair.send_signal(signal.SIGINT)
             assert pair.wait(60) == 130
-        assert pair.stderr.read() == ""
+        assert pair.stderr.read() == "Stopped. No phone was linked.\n"

@@ -1,0 +1,44 @@
+"""`plugchat disconnect`: unlink the phone, once somebody has confirmed it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import anyio
+import typer
+
+from plugchat_async.cli._output.events import print_event
+from plugchat_async.cli._output.failures import Failure
+from plugchat_async.cli._output.stderr import say
+from plugchat_async.cli._terminal import keyboard
+from plugchat_async.cli._texts import text
+
+if TYPE_CHECKING:
+    from plugchat_async import AsyncPlugChat
+    from plugchat_async.cli._access.client import Access
+
+
+def run(access: Access, *, as_json: bool, yes: bool) -> None:
+    """Unlink the phone, unless somebody says no.
+
+    Raises:
+        Failure: There is nobody to ask.
+    """
+    client = access.client()
+    if not (yes or _is_confirmed(as_json=as_json)):
+        return say(text("disconnect.kept"))
+    anyio.run(_disconnect, client)
+    return print_event("disconnected") if as_json else typer.echo(text("disconnect.done"))
+
+
+def _is_confirmed(*, as_json: bool) -> bool:
+    if as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Failure("not_confirmed")
+    answer = keyboard.ask(text("disconnect.question")) or ""
+    return answer.strip()[:1].lower() == text("disconnect.yes")
+
+
+async def _disconnect(client: AsyncPlugChat) -> None:
+    async with client:
+        await client.disconnect()

@@ -1,0 +1,84 @@
+"""`plugchat disconnect`: it asks first, and unlinks once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from plugchat_async.sandbox import Sandbox
+    from tests.cli.conftest import Run
+    from tests.cli.keyboard import Keyboard
+
+
+def endpoints(sandbox: Sandbox) -> list[str]:
+    """Return what was requested."""
+    return [call.endpoint for call in sandbox.calls]
+
+
+@pytest.mark.parametrize(
+    ("language", "key", "is_unlinked"),
+    [
+        ("en_US", b"y\n", True),
+        ("en_US", b"YES\n", True),
+        ("en_US", b"\n", False),
+        ("en_US", b"n\n", False),
+        ("en_US", b"\x04", False),
+        ("pt_BR", b"sim\n", True),
+        ("pt_BR", b"y\n", False),
+    ],
+)
+def test_somebody_at_the_terminal_is_asked(
+    run: Run,
+    sandbox: Sandbox,
+    keyboard: Keyboard,
+    monkeypatch: pytest.MonkeyPatch,
+    language: str,
+    key: bytes,
+    *,
+    is_unlinked: bool,
+) -> None:
+    """In the user's language; anything but a yes changes nothing."""
+    monkeypatch.setenv("LC_ALL", f"{language}.UTF-8")
+    keyboard.keys = iter([key])
+    ran = run("disconnect", window=(80, 24))
+    assert ran.exit_code == 0
+    assert endpoints(sandbox) == (["/disconnect"] if is_unlinked else [])
+    assert "plugchat pair" in ran.out or not is_unlinked
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_without_a_terminal_nobody_can_be_asked(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    """Exit code 2, and what to add."""
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False)
+    ran = run("disconnect", *options)
+    assert ran.exit_code == 2
+    assert "--yes" in ran.err
+    assert not options or json.loads(ran.out)["code"] == "not_confirmed"
+    assert endpoints(sandbox) == []
+
+
+def test_yes_is_not_asked_for(run: Run, sandbox: Sandbox) -> None:
+    """The phone is unlinked."""
+    assert sandbox.scan(json.loads(run("qr", "--json").out)["payload"])
+    assert run("disconnect", "--yes").out.startswith("The phone is unlinked.\n")
+    assert run("status").out.startswith("Not connected")
+
+
+def test_json(run: Run, sandbox: Sandbox) -> None:
+    """One event."""
+    ran = run("disconnect", "--yes", "--json")
+    assert json.loads(ran.out) == {"version": 1, "event": "disconnected"}
+    assert endpoints(sandbox) == ["/disconnect"]
+
+
+def test_it_is_sent_once(run: Run, sandbox: Sandbox) -> None:
+    """A failure is not retried."""
+    sandbox.answer_next("server_error", times=3)
+    assert run("disconnect", "--yes").exit_code == 1
+    assert endpoints(sandbox) == ["/disconnect"]
