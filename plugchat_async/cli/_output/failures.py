@@ -10,7 +10,7 @@ import typer
 
 from plugchat_async import NetworkError, PlugChatError, ResponseError, UnexpectedResponse
 from plugchat_async._extras import install_command
-from plugchat_async.cli._texts import has_text, text
+from plugchat_async.cli._texts import text
 
 from .events import print_event
 from .exit_codes import ExitCode, exit_code
@@ -18,8 +18,6 @@ from .stderr import say
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-
-    from plugchat_async import Failed
 
 
 class Failure(Exception):
@@ -71,10 +69,9 @@ def report(error: Failure | PlugChatError | OSError) -> ExitCode:
     return exit_code(_code(error))
 
 
-def say_failed(state: Failed) -> None:
-    """Say what ended a session that may begin again."""
-    is_known = has_text(f"failures.{state.code}.to_do")
-    _say_error(Failure(state.code) if is_known else state.message, state.code)
+def say_failed(code: str) -> None:
+    """Say what ended a session that may begin again, given its error code."""
+    _say_error(Failure(code), code)
 
 
 def _explain(error: Failure | PlugChatError | OSError) -> Failure:
@@ -95,6 +92,6 @@ def _code(error: Failure | PlugChatError | OSError) -> str:
     return "system_error" if isinstance(error, OSError) else error.code
 
 
-def _say_error(said: Failure | str, code: str | None) -> None:
-    sentences = said if isinstance(said, str) else f"{said.happened} {said.to_do}"
+def _say_error(failure: Failure, code: str | None) -> None:
+    sentences = f"{failure.happened} {failure.to_do}"
     say(f"{sentences} [{code}]" if code else sentences, label=text("error"), color="red")

@@ -12,7 +12,7 @@ import anyio
 import typer
 import uvicorn
 
-from plugchat_async import Connected, Failed, PairingHub, PairingOutcome
+from plugchat_async import PairingHub, PairingOutcome
 from plugchat_async.cli._output.failures import Failure, say_failed
 from plugchat_async.cli._terminal.desktop import open_on_desktop
 from plugchat_async.cli._texts import text
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-    from plugchat_async import AsyncPlugChat
+    from plugchat_async import AsyncPlugChat, PairingEnd
 
 _HOST = "127.0.0.1"
-_SECONDS_BETWEEN_LOOKS = 0.2
+_LINKED = (PairingOutcome.CONNECTED, PairingOutcome.ALREADY_CONNECTED)
 
 # Until the page has drawn its final state, before its server stops.
 _SECONDS_FOR_THE_END = 1.0
@@ -44,7 +44,8 @@ async def link(
         Failure: The port can't be used.
     """
     one_time_link = OneTimeLink()
-    async with client, PairingHub(interval=interval) as hub:
+    linked = _Linked()
+    async with client, PairingHub(interval=interval, on_end=linked.note) as hub:
         server = _make_server(make_app(client, hub, one_time_link))
         with _listen(port) as listener:
             port = listener.getsockname()[1]
@@ -56,11 +57,32 @@ async def link(
             async with anyio.create_task_group() as tasks:
                 if on_desktop:
                     tasks.start_soon(open_on_desktop, address)
-                tasks.start_soon(_stop_once_connected, server, hub, client)
+                tasks.start_soon(linked.stop, server)
                 await server.serve([listener])
-        state = await hub.state(client)
-    was_linked = isinstance(state, Connected) and state.already
-    return PairingOutcome.ALREADY_CONNECTED if was_linked else PairingOutcome.CONNECTED
+    return linked.outcome
+
+
+class _Linked:
+    """End of the session that finds a phone linked."""
+
+    outcome: PairingOutcome
+
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+
+    def note(self, _client: AsyncPlugChat, ending: PairingEnd) -> None:
+        """Note how a session ended, as the hub's `on_end`."""
+        if ending.error_code is not None:
+            say_failed(ending.error_code)
+        elif ending.outcome in _LINKED:
+            self.outcome = ending.outcome
+            self._event.set()
+
+    async def stop(self, server: uvicorn.Server) -> None:
+        """Stop a server once a phone is linked."""
+        await self._event.wait()
+        await anyio.sleep(_SECONDS_FOR_THE_END)
+        server.should_exit = True
 
 
 def _listen(port: int) -> socket.socket:
@@ -79,20 +101,6 @@ def _tunnel(port: int) -> str:
     _, _, host, ssh_port = connection
     option = "" if ssh_port == "22" else f"-p {ssh_port} "
     return f"ssh {option}-L {port}:{_HOST}:{port} {getpass.getuser()}@{host}"
-
-
-async def _stop_once_connected(
-    server: uvicorn.Server, hub: PairingHub, client: AsyncPlugChat
-) -> None:
-    """Look on without watching: codes are requested only while a page is open."""
-    told: Failed | None = None
-    while not isinstance(state := await hub.state(client), Connected):
-        if isinstance(state, Failed) and state is not told:
-            told = state
-            say_failed(state)
-        await anyio.sleep(_SECONDS_BETWEEN_LOOKS)
-    await anyio.sleep(_SECONDS_FOR_THE_END)
-    server.should_exit = True
 
 
 class _Server(uvicorn.Server):

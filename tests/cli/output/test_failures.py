@@ -12,7 +12,6 @@ import typer
 from plugchat_async import (
     AlreadyConnected,
     AuthenticationError,
-    Failed,
     NetworkError,
     PlugChatError,
     UnexpectedResponse,
@@ -122,14 +121,14 @@ def test_a_failure_of_the_network_is_not_taken_for_one_of_the_environment(
     ("code", "said"),
     [
         ("qr_not_ready", "Error: PlugChat has no QR code yet. "),
-        ("internal_error", "Error: see the log [internal_error]\n"),
+        ("internal_error", "Error: Something broke inside plugchat. "),
     ],
 )
 def test_a_failed_session_is_told_like_an_error(
     capsys: pytest.CaptureFixture[str], code: str, said: str
 ) -> None:
-    """By its code, in the user's language; what is no answer of PlugChat's in its own words."""
-    say_failed(Failed(code=code, message="see the log"))
+    """By its code, in the user's language."""
+    say_failed(code)
     err = capsys.readouterr().err
     assert err.startswith(said)
     assert err.endswith(f"[{code}]\n")

@@ -83,7 +83,7 @@ _ERROR_CODES = {
     getattr(plugchat_async, name).code
     for name in plugchat_async.__all__
     if hasattr(getattr(plugchat_async, name), "code")
-} | {"expired"}
+} | {"expired", "internal_error"}
 
 
 def test_a_text_that_does_not_exist() -> None:
