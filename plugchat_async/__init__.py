@@ -72,7 +72,7 @@ __all__ = [
 ]
 
 # In the order of what they import: an error needs neither httpx nor pydantic.
-_MODULES = ("_errors", "_pairing", "_models", "_pairing_state", "_client", "_hub")
+_MODULES = ("_errors", "_pairing", "_models", "_client", "_pairing_state", "_hub")
 
 
 def __getattr__(name: str) -> object:

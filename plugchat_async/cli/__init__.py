@@ -23,6 +23,7 @@ def main() -> None:
         _prepare_streams()
         _follow_the_window()
         _check_extra()
+        _spare_the_command_of_httpx()
         sys.exit(_run())
     except KeyboardInterrupt:
         sys.exit(130)
@@ -53,6 +54,14 @@ def _check_extra() -> None:
         sys.stderr.write(text("needs_extra", packages=packages, command=install_command("cli")))
         sys.stderr.write("\n")
         sys.exit(1)
+
+
+def _spare_the_command_of_httpx() -> None:
+    """Keep `import httpx` from importing its own command, with Click, Rich and Pygments.
+
+    That takes longer than httpx itself: https://github.com/encode/httpx/pull/3547
+    """
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # None forbids the import
 
 
 def _drop_what_cannot_be_written() -> None:

@@ -15,6 +15,7 @@ SUBJECTS = (
     "per_call",
     "aiohttp_transport",
     "imports",
+    "command",
     "tenants",
     "memory",
     "scale",

@@ -402,7 +402,7 @@ def test_an_instance_that_is_connected_already(
 ) -> None:
     """One sentence what happened, one what to do; exit code 3."""
     sandbox.answer_next("already_connected")
-    terminal = open_terminal(80, 24)
+    terminal = open_terminal(80, 50)
     pair(terminal, token=token)
     terminal.wait_for("already connected to a phone")
     assert exit_code(terminal) == "3"

@@ -155,6 +155,53 @@ def test_importing_the_sdk_imports_no_part_of_the_command() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+COMPLETING = {
+    "_PLUGCHAT_COMPLETE": "complete_bash",
+    "COMP_WORDS": "plugchat pa",
+    "COMP_CWORD": "1",
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables"), [(["--help"], {}), (["--version"], {}), ([], COMPLETING)]
+)
+def test_help_version_and_completion_are_quick(
+    arguments: list[str], variables: dict[str, str]
+) -> None:
+    """They import none of what takes longest; while completing, Typer itself needs pydantic."""
+    slow = {"httpx", "rich", "anyio", "segno"} | ({"pydantic"} if arguments else set())
+    program = (
+        "import sys, plugchat_async.cli\n"
+        "try:\n    plugchat_async.cli.main()\n"
+        f"finally:\n    sys.stderr.write(' '.join(sys.modules.keys() & {slow}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program, *arguments],
+        capture_output=True,
+        check=True,
+        text=True,
+        env={**os.environ, **variables},
+    )
+    assert "pair" in done.stdout or "plugchat" in done.stdout
+    assert done.stderr == ""
+
+
+def test_httpx_comes_without_its_own_command() -> None:
+    """It would import Click and Rich, and take longer than all the rest."""
+    program = (
+        "import sys\nfrom plugchat_async.cli import main\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    import httpx; print('click' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program, "--version"],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert done.stdout.endswith("False\n")
+
+
 @pytest.mark.parametrize("arguments", [[], *([command] for command in COMMANDS)])
 def test_help_fits_80_columns(run: Run, arguments: list[str]) -> None:
     """Each screen names what it can do, in lines that do not wrap."""
@@ -232,3 +279,35 @@ def test_shells_complete_commands(monkeypatch: pytest.MonkeyPatch, shell: str) -
     )
     assert "pair" in done.stdout
     assert "demo" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["qr", "--frob"], "Erro: A opção --frob não existe"),
+        (["qr", "--timeout", "0"], "Valor inválido para '--timeout': 0 não é um número"),
+        (["qr", "--help"], "Mostra um QR Code, para ser escaneado em até 20 segundos."),
+        (["--help"], "Opções:"),
+    ],
+)
+def test_help_and_usage_errors_in_portuguese(
+    run: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    """From the usage line to the last option."""
+    monkeypatch.setenv("LC_ALL", "pt_BR.UTF-8")
+    ran = run(*arguments)
+    written = ran.out + ran.err
+    assert said in written
+    assert "Uso: plugchat" in written
+    assert not {"Usage:", "Options:", "Error:", "Show this message"} & set(written.split("\n"))
+
+
+def test_a_terminal_of_unknown_size_leaves_what_was_exported(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`script` and some containers know none: `COLUMNS` and `LINES` count there."""
+    monkeypatch.setattr(sys.stdout, "fileno", lambda: 1)
+    monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((0, 0)))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("LINES", "60")
+    assert {"COLUMNS", "LINES"} <= run("--version").variables
