@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ._answers import ENDPOINTS, Endpoint, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from starlette.requests import Request
 
@@ -22,14 +22,18 @@ except ImportError as error:
 PREFIX = "/api/whatsapp"
 
 
-def application(answer: Callable[[Endpoint, str | None], Reply]) -> Router:
+def application(
+    answer: Callable[[Endpoint, str | None], Reply], control: Sequence[Route]
+) -> Router:
     """Build the ASGI application.
 
     Args:
         answer: What to reply, given the endpoint and the raw `Authorization` header.
+        control: Routes beside those of the gateway.
     """
+    routes = [_route(endpoint, answer) for endpoint in ENDPOINTS]
     # The gateway is not known to redirect a trailing slash, so neither does this one.
-    return Router([_route(endpoint, answer) for endpoint in ENDPOINTS], redirect_slashes=False)
+    return Router([*routes, *control], redirect_slashes=False)
 
 
 def _route(endpoint: Endpoint, answer: Callable[[Endpoint, str | None], Reply]) -> Route:

@@ -24,6 +24,7 @@ from ._answers import (
     Reply,
 )
 from ._application import PREFIX, application
+from ._control import Control
 from ._drawing import jpeg
 from ._instance import MAX_PAYLOAD_SIZE, MIN_PAYLOAD_SIZE, Instance
 
@@ -143,7 +144,9 @@ class Sandbox:
         self._scan_after: float | None = None
         self._scans_since = self._made_at
         self._lock = threading.Lock()
-        self._application = application(self._answer)
+        only, *others = self._tokens or [DEFAULT_TOKEN]
+        control = Control(self, DEFAULT_TOKEN if others else only)
+        self._application = application(self._answer, control.routes())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as an ASGI application, so that any ASGI server can run the sandbox."""
@@ -212,7 +215,7 @@ class Sandbox:
         Raises:
             ImportError: Uvicorn is not installed.
             OSError: On entering: the port is taken, or the host is not one of this machine's.
-            ValueError: On entering: there is no such port.
+            ValueError: On entering: there is no such port, or the host is empty.
         """
         from ._server import serve
 
@@ -243,6 +246,22 @@ class Sandbox:
             return any(
                 self._scan(instance, payload, phone, now) for instance in self._instances.values()
             )
+
+    def current_code(self, token: str = DEFAULT_TOKEN) -> str | None:
+        """Return the payload of the current code of one instance.
+
+        Args:
+            token: The instance's token.
+
+        Returns:
+            The payload, which may have expired; None before the first code and once it was
+            invalidated without a new one.
+
+        Raises:
+            ValueError: The sandbox does not let that token in.
+        """
+        with self._lock:
+            return self._instance(token).payload
 
     def scan_after(self, seconds: float | None) -> None:
         """Let a phone scan each code by itself, some seconds after it was issued.

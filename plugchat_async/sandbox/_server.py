@@ -66,6 +66,8 @@ def _stop(server: uvicorn.Server, thread: threading.Thread) -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    if not host:
+        raise ValueError("host is empty, which would be every address: pass 0.0.0.0 for that")
     if not 0 <= port <= 65535:
         raise ValueError(f"port has to be between 0 and 65535, not {port}")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -172,3 +172,10 @@ def test_without_uvicorn_serving_names_the_extra(monkeypatch: pytest.MonkeyPatch
     monkeypatch.delitem(sys.modules, "plugchat_async.sandbox._server")
     with pytest.raises(ImportError, match=r"Uvicorn \(extra \[sandbox\]\): pip install "):
         Sandbox().serve()
+
+
+@pytest.mark.anyio
+async def test_an_empty_host_is_refused() -> None:
+    """Python would listen on every address of the machine, unasked."""
+    with pytest.raises(ValueError, match=r"pass 0\.0\.0\.0"):
+        await Sandbox().serve("").__aenter__()

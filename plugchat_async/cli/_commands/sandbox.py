@@ -66,5 +66,7 @@ def _introduce(base_url: str, token: str | None, scan_after: float | None) -> No
         f"  export PLUGCHAT_BASE_URL={base_url}\n"
         f"  export PLUGCHAT_TOKEN={token or DEFAULT_TOKEN}\n"
         "  plugchat pair\n\n"
-        f"{text(phone, seconds=scan_after)}\n{text(tokens)} {text('how_to_stop')}\n"
+        f"{text(phone, seconds=scan_after)}\n"
+        f"{text('sandbox.control', url=base_url.partition('/api/')[0])}\n"
+        f"{text(tokens)} {text('how_to_stop')}\n"
     )

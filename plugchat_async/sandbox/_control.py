@@ -1,0 +1,82 @@
+"""The sandbox controlled over HTTP, by programs in any language, below `/sandbox/`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+
+    from ._answers import Endpoint
+    from ._sandbox import Sandbox
+
+    Result = dict[str, object]
+
+
+class Control:
+    """What `Sandbox` does on demand, by query parameters, which are all text.
+
+    Args:
+        sandbox: The sandbox.
+        token: The token of the instance that is meant if none is named.
+    """
+
+    def __init__(self, sandbox: Sandbox, token: str) -> None:
+        self._sandbox = sandbox
+        self._token = token
+
+    def routes(self) -> list[Route]:
+        """Return a route for each action, by POST, and one for the record, by GET."""
+        return [
+            _route("scan", self._scan),
+            _route("scan-after", self._scan_after),
+            _route("disconnect", self._disconnect),
+            _route("lose-session", self._lose_session),
+            _route("answer-next", self._answer_next),
+            _route("calls", self._calls, method="GET"),
+        ]
+
+    def _scan(self, payload: str = "", token: str = "") -> Result:
+        code = payload or self._sandbox.current_code(token or self._token)
+        return {"scanned": code is not None and self._sandbox.scan(code)}
+
+    def _scan_after(self, seconds: str = "") -> Result:
+        self._sandbox.scan_after(float(seconds) if seconds else None)
+        return {}
+
+    def _disconnect(self, token: str = "") -> Result:
+        self._sandbox.disconnect(token or self._token)
+        return {}
+
+    def _lose_session(self, token: str = "") -> Result:
+        self._sandbox.lose_session(token or self._token)
+        return {}
+
+    def _answer_next(
+        self, name: str, times: str = "1", endpoint: str = "", token: str = ""
+    ) -> Result:
+        place = cast("Endpoint | None", endpoint or None)  # any other is refused
+        self._sandbox.answer_next(name, times=int(times), endpoint=place, token=token or None)
+        return {}
+
+    def _calls(self) -> Result:
+        calls = [
+            {"endpoint": each.endpoint, "at": each.at, "status": each.status, "answer": each.answer}
+            for each in self._sandbox.calls
+        ]
+        return {"calls": calls, "scans": [{"at": each.at} for each in self._sandbox.scans]}
+
+
+def _route(name: str, act: Callable[..., Result], *, method: str = "POST") -> Route:
+    async def respond(request: Request) -> Response:
+        try:
+            return JSONResponse(act(**request.query_params))
+        except (TypeError, ValueError, ImportError) as error:
+            return JSONResponse({"error": str(error)}, 400)
+
+    return Route(f"/sandbox/{name}", respond, methods=[method])
