@@ -17,6 +17,8 @@ from plugchat_async._errors import (
     RequestTimeout,
 )
 
+from .imports import import_for_calls
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
@@ -105,6 +107,7 @@ class Calls:
         self.connections = connections
         self._timeout = timeout
         self._retries = retries
+        import_for_calls()
 
     async def make(self, call: Call[T], *, within: float = math.inf) -> Result[T]:
         """Make a call, and again after a transient failure, over a fresh connection.

@@ -23,6 +23,7 @@ from . import quirks
 from .closing import close
 from .connection import CLOSED, UNWATCHED, WATCHED, Connection
 from .environment import check_certificates, check_proxies, environment_failure
+from .imports import import_for_connections
 
 if TYPE_CHECKING:
     import ssl
@@ -48,6 +49,7 @@ class Pool:
         self._max_connections = max_connections
         self._clients = _Clients(uses_proxies=uses_proxies)
         self._by_loop: dict[tuple[int, object], _LoopConnections] = {}
+        import_for_connections()
 
     def turn(self, *, fresh: bool = False) -> _Turn:
         """Wait for a turn, first come, first served, and lend a connection for it.
