@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from weakref import WeakKeyDictionary, ref
+
+from anyio.lowlevel import current_token
 
 from . import quirks
 from .connection import CLOSED, WATCHED, Connection
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
     import httpx
 
@@ -40,7 +44,7 @@ class BorrowedClient:
         # httpx2 kept httpx's interface, so that one name stands for both.
         self._client = cast("httpx.AsyncClient", client)
         self._urls: dict[str, httpx.URL] = {}
-        self._process: int | None = None
+        self._user = _users.setdefault(self._client, _User())
 
     @asynccontextmanager
     async def turn(
@@ -54,24 +58,69 @@ class BorrowedClient:
             fresh: Ignored.
 
         Raises:
-            RuntimeError: It was closed, or a parent process has used it.
+            RuntimeError: It was closed, a parent process has used it, or another event loop uses
+                it and still runs.
         """
         if self.is_closed:
             raise RuntimeError(CLOSED)
         if self._client.is_closed:
             raise RuntimeError("this http_client was closed by its owner: pass one that is open")
-        if self._process is None:
-            self._process = os.getpid()
-        if self._process != os.getpid():
-            raise RuntimeError(
-                "this http_client was used before the process was forked, and its connections are"
-                " the parent's: make it, and the client, in each process"
-            )
+        self._user.check()
         yield _BorrowedConnection(self._library, self._client, self._urls)
 
     async def aclose(self) -> None:
         """Lend the client no more, and leave it open for its owner."""
         self.is_closed = True
+
+
+class _User:
+    """Process and event loop that the connections of an HTTP client belong to."""
+
+    def __init__(self) -> None:
+        self._process: int | None = None
+        self._loop: Callable[[], object] = bool  # there was none yet
+        self._changing: Final = threading.Lock()
+
+    def check(self) -> None:
+        """Note the running event loop, if no other one uses the connections.
+
+        Raises:
+            RuntimeError: A parent process or another running event loop does.
+        """
+        if self._process is None:
+            self._process = os.getpid()
+        # Before the lock, which another thread may have had when this process was forked.
+        if self._process != os.getpid():
+            raise RuntimeError(
+                "this http_client was used before the process was forked, and its connections are"
+                " the parent's: make it, and the client, in each process"
+            )
+        loop = current_token().native_token
+        if self._loop() is loop:
+            return
+        with self._changing:
+            other = self._loop()
+            if other is not loop and _is_running(other):
+                raise RuntimeError(
+                    "this http_client is used by another event loop that still runs, and its"
+                    " connections are of use there alone: make one http_client, and one client"
+                    " over it, for each event loop"
+                )
+            self._loop = ref(loop)
+
+
+# By the HTTP client, since several clients of ours may share it.
+_users: WeakKeyDictionary[httpx.AsyncClient, _User] = WeakKeyDictionary()
+
+
+def _is_running(loop: Any) -> bool:  # noqa: ANN401 - a loop of asyncio, a token of trio, or neither
+    if hasattr(loop, "is_running"):
+        return bool(loop.is_running())
+    try:
+        loop.run_sync_soon(bool)
+    except (AttributeError, RuntimeError):  # there is none, or it has ended
+        return False
+    return True
 
 
 class _BorrowedConnection(Connection):

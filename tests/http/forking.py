@@ -1,6 +1,6 @@
 """A program that uses a client, forks during its event loop, and uses it in each process.
 
-python forking.py BASE_URL asyncio|trio os.fork|multiprocessing own|httpx
+python forking.py BASE_URL asyncio|trio os.fork|multiprocessing own|httpx|shared
 """
 
 from __future__ import annotations
@@ -49,9 +49,12 @@ def fork_by_hand(client: AsyncPlugChat, token: str, backend: str) -> int:
 
 def main(base_url: str, backend: str, fork: str, http_client: str) -> None:
     """Call, fork twice, wait for the children, and call again."""
-    user_supplied = httpx.AsyncClient() if http_client == "httpx" else None
+    user_supplied = None if http_client == "own" else httpx.AsyncClient()
     client = AsyncPlugChat("none", base_url=base_url, http_client=user_supplied)
-    tenants = [(client, token, backend) for token in ("tenant-one", "tenant-two")]
+    of_children = client
+    if http_client == "shared":
+        of_children = AsyncPlugChat("none", base_url=base_url, http_client=user_supplied)
+    tenants = [(of_children, token, backend) for token in ("tenant-one", "tenant-two")]
 
     with start_blocking_portal(backend) as portal:
         portal.call(call, client, "parent")

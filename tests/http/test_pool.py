@@ -505,12 +505,13 @@ def test_a_forked_process_has_connections_of_its_own(
 
 
 @pytest.mark.journey
+@pytest.mark.parametrize("http_client", ["httpx", "shared"])
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_forked_process_refuses_a_user_supplied_client_that_was_used(
-    server: ThreadedServer, backend: str
+    server: ThreadedServer, backend: str, http_client: str
 ) -> None:
-    """Its pool has the parent's connections; the error says what to do."""
-    output = run_forking(server, backend, "os.fork", "httpx")
+    """By whichever client of ours: its pool has the parent's connections."""
+    output = run_forking(server, backend, "os.fork", http_client)
     assert output.count("make it, and the client, in each process") == 2
     assert len(server.requests) == 2
 
