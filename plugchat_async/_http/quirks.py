@@ -8,16 +8,17 @@ for each, which also fails when it is needed no more.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextvars import ContextVar
 from copy import copy
 from http.cookiejar import CookieJar
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .closing import close
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator
 
     import httpx
 
@@ -113,14 +114,15 @@ class EmptyJar(CookieJar):
 
 def forget_cookies_of_aiohttp(client: httpx.AsyncClient, url: httpx.URL) -> None:
     """Remove from the jar of aiohttp's session what it would send to a URL."""
-    session = getattr(_aiohttp_transport(client, url), "client", None)
-    jar = getattr(session, "cookie_jar", None)
-    if jar is not None:
 
-        def is_sent(cookie: Mapping[str, str]) -> bool:
-            return f".{url.host}".endswith(f".{cookie['domain'].lstrip('.')}")
+    def is_sent(cookie: Mapping[str, str]) -> bool:
+        return f".{url.host}".endswith(f".{cookie['domain'].lstrip('.')}")
 
-        jar.clear(is_sent)
+    for transport in _aiohttp_transports(client, url):
+        session = getattr(transport, "client", None)
+        jar = getattr(session, "cookie_jar", None)
+        if jar is not None:
+            jar.clear(is_sent)
 
 
 # A GET is sent twice when the connection breaks, and no public name prevents it (aiohttp 3.14).
@@ -130,14 +132,42 @@ def forget_cookies_of_aiohttp(client: httpx.AsyncClient, url: httpx.URL) -> None
 
 def sends_twice(client: httpx.AsyncClient, url: httpx.URL) -> bool:
     """Return whether a client sends a request again by itself."""
-    return _aiohttp_transport(client, url) is not None
+    return any(_aiohttp_transports(client, url))
 
 
-def _aiohttp_transport(client: httpx.AsyncClient, url: httpx.URL) -> object | None:
-    """Return the transport for a URL if it is aiohttp's; httpx has no public name for it."""
+# How deep aiohttp's transport may be inside others, which log, trace, cache or choose.
+_MAX_DEPTH = 5
+_LEADS_FURTHER = ("handle_async_request", "_transport_for_url")
+
+
+def _aiohttp_transports(client: httpx.AsyncClient, url: httpx.URL) -> Iterator[object]:
+    """Yield the transports for a URL that are aiohttp's; httpx has no public name for them."""
     aiohttp: Any = sys.modules.get("httpx_aiohttp")
     find_transport = getattr(client, "_transport_for_url", None)
     if aiohttp is None or find_transport is None:
-        return None
-    transport: object = find_transport(url)
-    return transport if isinstance(transport, aiohttp.AiohttpTransport) else None
+        return
+    seen: set[int] = set()
+    transports: list[object] = [find_transport(url)]
+    for _ in range(1 + _MAX_DEPTH):
+        yield from (each for each in transports if isinstance(each, aiohttp.AiohttpTransport))
+        seen.update(map(id, transports))
+        inner = (each for transport in transports for each in _attributes(transport))
+        transports = [
+            each
+            for each in inner
+            if id(each) not in seen and any(hasattr(type(each), name) for name in _LEADS_FURTHER)
+        ]
+
+
+def _attributes(wrapper: object) -> Iterator[object]:
+    """Yield what an object has as attributes, and what is in the lists and mappings among them."""
+    names = [*getattr(wrapper, "__dict__", ())]
+    names += [name for cls in type(wrapper).__mro__ for name in getattr(cls, "__slots__", ())]
+    for name in names:
+        value: object = getattr(wrapper, name, None)
+        if isinstance(value, Mapping):
+            yield from cast("Mapping[object, object]", value).values()
+        elif isinstance(value, list | tuple):
+            yield from cast("Iterable[object]", value)
+        else:
+            yield value

@@ -155,6 +155,33 @@ def mounted() -> httpx.AsyncClient:
     return httpx.AsyncClient(verify=TLS, mounts={"all://127.0.0.1": AiohttpTransport(verify=TLS)})
 
 
+class Wrapper(httpx.AsyncBaseTransport):
+    """A transport around another one, or around several, as for logs, traces and caches."""
+
+    def __init__(self, inner: object) -> None:
+        self.__inner = inner
+        self._around: object = self
+
+
+class SlottedWrapper(httpx.AsyncBaseTransport):
+    """The same with slots."""
+
+    __slots__ = ("inner",)
+
+    def __init__(self, inner: object) -> None:
+        self.inner = inner
+
+
+WRAPPERS: dict[str, Callable[[AiohttpTransport], httpx.AsyncBaseTransport]] = {
+    "wrapped": Wrapper,
+    "wrapped in slots": SlottedWrapper,
+    "wrapped five times": lambda aio: Wrapper(Wrapper(Wrapper(Wrapper(SlottedWrapper(aio))))),
+    "in a list": lambda aio: Wrapper([httpx.MockTransport(lambda _: httpx.Response(200)), aio]),
+    "in a dictionary": lambda aio: Wrapper({"first": None, "second": Wrapper(aio)}),
+    "in a client": lambda aio: Wrapper(httpx.AsyncClient(verify=TLS, transport=aio)),
+}
+
+
 AIOHTTP_CLIENTS: dict[str, Callable[[], httpx.AsyncClient]] = {
     "HttpxAiohttpClient": lambda: HttpxAiohttpClient(verify=TLS),
     "transport=": lambda: httpx.AsyncClient(transport=AiohttpTransport(verify=TLS)),
@@ -181,6 +208,17 @@ async def test_over_aiohttp_it_is_not_sent(
             await SENDING[name](client)
         assert heads == []
         assert (await client.status()).connected
+
+
+@on_asyncio
+@pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
+async def test_over_aiohttp_inside_another_transport_it_is_not_sent(
+    wrap: Callable[[AiohttpTransport], httpx.AsyncBaseTransport],
+) -> None:
+    """A wrapper passes the request on, and aiohttp sends it again."""
+    http_client = httpx.AsyncClient(transport=wrap(AiohttpTransport(verify=TLS)))
+    with pytest.raises(RuntimeError, match="aiohttp sends a GET again"):
+        await AsyncPlugChat(TOKEN, http_client=http_client).restart()
 
 
 @on_asyncio
