@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,23 @@ from blockbuster import blockbuster_ctx
 from hypothesis import HealthCheck, settings
 from trio.testing import MockClock
 
+from tests.redis.redis_server import PROGRAM
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterator
 
 pytest_plugins = ["plugchat_async.testing"]
+
+_NEED_REDIS = ["redis/test_store.py", "redis/test_twin.py"]
+collect_ignore = [] if shutil.which(PROGRAM) else _NEED_REDIS
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which tests were left out."""
+    for file in collect_ignore:
+        terminalreporter.write_line(f"left out: tests/{file}, which needs {PROGRAM}")
+
 
 # The same examples in each run, however slow the machine is: `nox -s fuzz`, `nox -s soak` and the
 # profile "thorough" look for new ones.

@@ -1,0 +1,5 @@
+-- Read.
+if not record.session then
+  return {'missing', now}
+end
+return {'ok', now, packed()}

@@ -1,0 +1,334 @@
+"""Records in Redis or Valkey, by coredis: each step is one script, so nothing happens inside it."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from typing import TYPE_CHECKING, cast
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import anyio
+import coredis
+from coredis.exceptions import NoScriptError, ReadOnlyError, RedisError
+from coredis.retry import NoRetryPolicy
+
+from ._record import Record, StoreClock
+from ._steps import LEASE, LIVE, PRESENCE, Beat, Response, StoreDown, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Sequence
+    from typing import TypeAlias
+
+    from anyio.abc import TaskStatus
+
+    from ._record import Known
+
+    Client: TypeAlias = (
+        coredis.Redis[bytes]
+        | coredis.Redis[str]
+        | coredis.RedisCluster[bytes]
+        | coredis.RedisCluster[str]
+    )
+    Text: TypeAlias = bytes | str
+
+logger = logging.getLogger("plugchat_async")
+
+# Of 1 s, a thousand sessions that start at the same time on two busy cores lost their leases.
+COMMAND_TIMEOUT = 2.0
+# Without traffic for so long, the subscription is checked.
+_MAX_SILENCE = 5
+_RESUBSCRIBE_AFTER = 0.25
+_CLAIM = 120.0
+_MAX_COMPLAINT = 200
+_STEPS = ("beat", "reserve", "write", "leave", "restart", "sync", "peek")
+_FAILURES = (
+    RedisError,
+    OSError,
+    anyio.BrokenResourceError,
+    anyio.ClosedResourceError,
+    anyio.EndOfStream,
+)
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _read_scripts() -> dict[str, str]:
+    folder = files("plugchat_async.redis") / "_scripts"
+    texts = {
+        name: (folder / f"{name}.lua").read_text("utf-8") for name in ("head", "claim", *_STEPS)
+    }
+    lease, presence, live = map(_milliseconds, (LEASE, PRESENCE, LIVE))
+    durations = f"local LEASE, PRESENCE, LIVE = {lease}, {presence}, {live}\n"
+    steps = {name: durations + texts["head"] + texts[name] for name in _STEPS}
+    return {"claim": texts["claim"], **steps}
+
+
+SCRIPTS = _read_scripts()
+
+
+def check_url(url: str) -> str:
+    """Refuse what is not the URL of a Redis; no message repeats it, since it may hold a password.
+
+    Raises:
+        ValueError: Its scheme is another one, or something is missing.
+    """
+    if not _is_complete(url):
+        raise ValueError(
+            "url must be redis://HOST:PORT/DATABASE, rediss:// for TLS, or unix:///PATH"
+        )
+    parts = urlsplit(url)
+    if parts.scheme != "rediss":
+        return url
+    # coredis compares no host name unless it is told to.
+    query = dict(parse_qsl(parts.query))
+    if query.setdefault("ssl_cert_reqs", "required") != "none":
+        query.setdefault("ssl_check_hostname", "true")
+    return parts._replace(query=urlencode(query)).geturl()
+
+
+def _is_complete(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme == "unix":
+            return bool(parts.path)
+        return parts.scheme in {"redis", "rediss"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+class RedisStore:
+    """Records in Redis: an implementation of `Store`.
+
+    Args:
+        redis: A URL, or a client of coredis, which stays open.
+        prefix: What all keys and the channel begin with.
+        timeout: Seconds for a command.
+    """
+
+    def __init__(
+        self,
+        redis: str | Client,
+        *,
+        prefix: str,
+        timeout: float = COMMAND_TIMEOUT,
+    ) -> None:
+        self._redis = check_url(redis) if isinstance(redis, str) else redis
+        self._prefix = prefix
+        self._channel = f"{prefix}:changes"
+        self._timeout = timeout
+        self._scripts = {
+            name: (hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(), text)
+            for name, text in SCRIPTS.items()
+        }
+        self._client: Client | None = None
+        self._complaints: set[str] = set()
+        self.process = ""
+        self.clock = StoreClock()
+
+    async def run(
+        self,
+        on_record: Callable[[str, Record], None],
+        on_subscribed: Callable[[], None],
+        *,
+        task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Hold the connections until cancelled.
+
+        It needs a task of its own: coredis wraps exceptions of the block that holds its client in
+        groups.
+        """
+        self.process, self.clock = secrets.token_hex(8), StoreClock()
+        async with self._open() as client:
+            self._client = client
+            try:
+                task_status.started()
+                while True:
+                    await self._listen(client, on_record, on_subscribed)
+            finally:
+                self._client = None
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncGenerator[Client]:
+        if not isinstance(self._redis, str):
+            yield self._redis
+            return
+        async with coredis.Redis.from_url(
+            self._redis,
+            decode_components=True,
+            client_name="plugchat-hub",
+            stream_timeout=self._timeout,
+            connect_timeout=self._timeout,
+            retry_policy=NoRetryPolicy(),
+        ) as client:
+            yield client
+
+    async def _listen(
+        self,
+        client: Client,
+        on_record: Callable[[str, Record], None],
+        on_subscribed: Callable[[], None],
+    ) -> None:
+        """Subscribe, and hear until that fails."""
+        failure: BaseException | None = None
+        try:
+            async with client.pubsub(
+                channels=[self._channel],
+                ignore_subscribe_messages=True,
+                retry_policy=NoRetryPolicy(),
+                max_idle_seconds=_MAX_SILENCE,
+            ) as subscription:
+                on_subscribed()
+                async for message in subscription:
+                    self._hear(cast("Text", message["data"]), on_record)
+        except* _FAILURES as group:
+            failure = _first(group)
+        # When it is cancelled, coredis fails as well: nothing to complain about.
+        await anyio.sleep(_RESUBSCRIBE_AFTER)
+        if failure is not None:
+            self._complain(failure)
+
+    def _hear(self, message: Text, on_record: Callable[[str, Record], None]) -> None:
+        if not self.clock.is_set:
+            return  # its moments mean nothing yet, and the first response brings the record
+        try:
+            name, _, packed = _text(message).partition(" ")
+            record = Record.unpack(packed, self.clock)
+        except ValueError:
+            return  # somebody else's, which must not end the subscription
+        on_record(name, record)
+
+    async def claim(self, fingerprints: Sequence[str]) -> bool:
+        """See `Store`."""
+        key = f"{self._prefix}:secret"
+        return await self._run("claim", key, _milliseconds(_CLAIM), *fingerprints) == 1
+
+    async def beat(
+        self, name: str, *, watchers: int, limit: int | None = None, known: Known = ("", 0)
+    ) -> Beat:
+        """See `Store`."""
+        verdict, record, *numbers = await self._step(
+            "beat",
+            name,
+            *(watchers, limit or 0, *known),
+        )
+        if verdict is not Verdict.OK:
+            return Beat(verdict)
+        leads, lease_left, everyone, left_for = numbers
+        return Beat(
+            verdict,
+            record,
+            leads=bool(leads),
+            lease_left=lease_left / 1000,
+            watchers=everyone,
+            left_for=None if left_for < 0 else left_for / 1000,
+        )
+
+    async def reserve(self, name: str, copy: Record, *, nonce: str) -> Response:
+        """See `Store`."""
+        return await self._respond(
+            "reserve",
+            name,
+            *(copy.epoch, *copy.known, copy.spent + 1, nonce),
+        )
+
+    async def write(self, name: str, wanted: Record) -> Response:
+        """See `Store`."""
+        return await self._respond(
+            "write",
+            name,
+            *(wanted.epoch, wanted.session, wanted.nonce, int(wanted.stage)),
+            *(_ago(wanted.asked_at), _milliseconds(wanted.retention), wanted.state, wanted.ending),
+        )
+
+    async def leave(self, name: str, *, ending: str = "") -> Response:
+        """See `Store`."""
+        return await self._respond("leave", name, ending)
+
+    async def restart(self, name: str, session: str) -> Response:
+        """See `Store`."""
+        return await self._respond("restart", name, session)
+
+    async def sync(self, name: str, copy: Record) -> Response:
+        """See `Store`."""
+        return await self._respond(
+            "sync",
+            name,
+            *(*copy.known, copy.spent, copy.nonce, int(copy.stage), _ago(copy.left_at)),
+            *(copy.leader, copy.epoch, _ago(copy.asked_at), _milliseconds(copy.retention)),
+            *(copy.state, copy.ending),
+        )
+
+    async def peek(self, name: str) -> Response:
+        """See `Store`."""
+        return await self._respond("peek", name)
+
+    async def _respond(self, step: str, name: str, *arguments: str | int) -> Response:
+        verdict, record, *_ = await self._step(step, name, *arguments)
+        return Response(verdict, record)
+
+    async def _step(
+        self, step: str, name: str, *arguments: str | int
+    ) -> tuple[Verdict, Record | None, *tuple[int, ...]]:
+        key = f"{self._prefix}:{{{name}}}"  # in braces, so that a cluster has it in one slot
+        sent_at = anyio.current_time()
+        reply = await self._run(step, key, self._channel, name, self.process, *arguments)
+        word, now, *rest = cast("tuple[Text, int, *tuple[Text | int, ...]]", reply)
+        self.clock.hear(now / 1000, sent_at=sent_at, received_at=anyio.current_time())
+        packed, *numbers = rest or [""]
+        text = _text(cast("Text", packed))
+        record = Record.unpack(text, self.clock) if text else None
+        return Verdict(_text(word)), record, *cast("list[int]", numbers)
+
+    async def _run(self, step: str, key: str, *arguments: str | int) -> object:
+        client, (digest, text) = self._client, self._scripts[step]
+        if client is None:
+            raise StoreDown("the store does not run")
+        try:
+            with anyio.fail_after(self._timeout):
+                try:
+                    reply = await client.evalsha(digest, [key], arguments)
+                except NoScriptError:
+                    reply = await client.eval(text, [key], arguments)
+        except _FAILURES as error:
+            self._complain(error)
+            raise StoreDown(type(error).__name__) from error
+        self._complaints.clear()
+        return reply
+
+    def _complain(self, error: BaseException) -> None:
+        """Log each cause once, until a command succeeds again."""
+        cause = f"{type(error).__name__}: {error}"[:_MAX_COMPLAINT]
+        # Redis 6 reports it inside the text of the script's error.
+        if isinstance(error, ReadOnlyError) or "READONLY" in cause:
+            self._reconnect()
+        if cause not in self._complaints:
+            self._complaints.add(cause)
+            logger.warning("the pairing sessions in Redis can't be reached: %s", cause)
+
+    def _reconnect(self) -> None:
+        """Resolve the server's name anew: by now it may be that of another primary.
+
+        A server that becomes a replica keeps its clients' connections.
+        """
+        if isinstance(self._redis, str) and self._client is not None:
+            self._client.connection_pool.disconnect()
+
+
+def _ago(moment: float | None) -> str | int:
+    return "" if moment is None else max(0, _milliseconds(anyio.current_time() - moment))
+
+
+def _text(value: Text) -> str:
+    return value if isinstance(value, str) else value.decode("utf-8")
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
