@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from ._errors import ResponseError
     from ._http.borrowed import AsyncHTTPClient
-    from ._http.calls import Connections, Result
+    from ._http.calls import Connections, Permit, Result
     from ._models import Device, InstanceStatus
 
     T = TypeVar("T")
@@ -378,11 +378,28 @@ class AsyncPlugChat:
             raise RuntimeError(CLOSED)
 
 
-def requests_of(client: AsyncPlugChat) -> Requests:
-    """Return the requests from which sessions are made."""
-    # A friend of the class: the requests are the package's own, and public on no client.
-    code, status = client._fetch_code, client._status_once  # pyright: ignore[reportPrivateUsage]
+# What follows are friends of the class: the package's own, and public on no client.
+
+
+def requests_of(client: AsyncPlugChat, *, permit: Permit | None = None) -> Requests:
+    """Return the requests from which sessions are made.
+
+    Args:
+        client: The client.
+        permit: Called directly before each attempt to request a code; it raises to prevent that.
+    """
+    permitted = client
+    if permit is not None:
+        permitted = copy.copy(client)
+        permitted._calls = client._calls.with_permit(permit)  # pyright: ignore[reportPrivateUsage]
+    code, status = permitted._fetch_code, client._status_once  # pyright: ignore[reportPrivateUsage]
     return Requests(code, status, client.status)
+
+
+def identity_of(client: AsyncPlugChat) -> tuple[str, SecretStr]:
+    """Return the base URL and the token, which identify an instance in every process."""
+    base_url, token = client._base_url, client._credentials.token  # pyright: ignore[reportPrivateUsage]
+    return base_url or _wire.QR_CODE.documented_base_url, token
 
 
 async def _read_picture(picture: _wire.Picture) -> str:

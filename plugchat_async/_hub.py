@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from . import _arguments
 from ._background import BackgroundTasks
@@ -17,8 +17,10 @@ from ._poller import Poller
 from ._schedule import DEFAULT_INTERVAL, DEFAULT_MAX_ROUNDS, DEFAULT_STATUS_INTERVAL, Schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from types import TracebackType
+
+    import anyio
 
     from ._client import AsyncPlugChat
     from ._end_hook import OnEnd
@@ -160,7 +162,7 @@ class PairingHub:
         if poller is not None:
             poller.restart()
 
-    def _join(self, client: AsyncPlugChat) -> Poller:
+    async def _join(self, client: AsyncPlugChat) -> Watched:
         tasks = self._running_tasks()
         key = client.instance_key
         poller = self._pollers.get(key)
@@ -191,6 +193,34 @@ class PairingHub:
         return self._tasks
 
 
+class Watched(Protocol):
+    """Source of states for watchers."""
+
+    @property
+    def state(self) -> PairingState:
+        """What watchers see."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Identifier of that state; empty before there is one."""
+        ...
+
+    @property
+    def changed(self) -> anyio.Event:
+        """Set when there is another state, or no further one."""
+        ...
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether there is no further state."""
+        ...
+
+    def leave(self, client: AsyncPlugChat) -> None:
+        """Let somebody go."""
+        ...
+
+
 class Watcher:
     """View of the sessions of one instance: context manager and iterator in one.
 
@@ -199,16 +229,18 @@ class Watcher:
             each state of each session; empty before the first.
     """
 
-    def __init__(self, join: Callable[[AsyncPlugChat], Poller], client: AsyncPlugChat) -> None:
+    def __init__(
+        self, join: Callable[[AsyncPlugChat], Awaitable[Watched]], client: AsyncPlugChat
+    ) -> None:
         self.version = ""
         self._join = join
         self._client = client
-        self._poller: Poller | None = None
+        self._poller: Watched | None = None
 
     async def __aenter__(self) -> Self:
         if self._poller is not None:
             raise RuntimeError("this watcher was entered already: call hub.watch() for another one")
-        self._poller, self.version = self._join(self._client), ""
+        self._poller, self.version = await self._join(self._client), ""
         return self
 
     async def __aexit__(

@@ -28,7 +28,9 @@ logger = logging.getLogger("plugchat_async")
 # However far away the time is that a gateway names: nobody's button is locked for longer.
 _MAX_RETRY_AFTER = timedelta(days=1)
 
-_BROKE = Failed(code="internal_error", message="the session broke: see the server's log")
+BROKE = Ending(
+    None, Failed(code="internal_error", message="the session broke: see the server's log")
+)
 
 
 class Poller:
@@ -142,10 +144,10 @@ class Poller:
         except AlreadyConnected:
             self._end_connected()
         except PlugChatError as error:
-            self._end_failed(error)
+            self._end(failed_by(error))
         except Exception:  # one tenant's broken client must not end the sessions of all others
             logger.exception("a pairing session broke")
-            self._end(Ending(None, _BROKE))
+            self._end(BROKE)
 
     async def _request_code(self) -> None:
         number, of = self._session.rounds.next_round, self._schedule.max_rounds
@@ -157,18 +159,7 @@ class Poller:
             self._end(LEFT)
 
     def _end_connected(self) -> None:
-        already = self._session.rounds.fetched is None
-        outcome = PairingOutcome.ALREADY_CONNECTED if already else PairingOutcome.CONNECTED
-        self._end(Ending(outcome, Connected(already=already)))
-
-    def _end_failed(self, error: PlugChatError) -> None:
-        failed = Failed(code=error.code, message=str(error))
-        if not isinstance(error, RateLimited | ServerError) or error.retry_after is None:
-            return self._end(Ending(None, failed))
-        seconds = min(error.retry_after, _MAX_RETRY_AFTER.total_seconds())
-        retry_at = datetime.now(UTC) + timedelta(seconds=seconds)
-        failed = failed.model_copy(update={"retry_at": retry_at})
-        return self._end(Ending(None, failed, restart_at=anyio.current_time() + seconds))
+        self._end(connected(already=self._session.rounds.fetched is None))
 
     def _end(self, ending: Ending) -> None:
         self._session.end(ending, anyio.current_time())
@@ -184,7 +175,7 @@ class Poller:
             started_at=self._started_at,
             ended_at=datetime.now(UTC),
         )
-        _log(end)
+        log_end(end)
         await self._hook.call(self._client, end)
         self._session.report(anyio.current_time())
         self._begin_again_if_watched()
@@ -214,7 +205,25 @@ class Poller:
         self._poked.set()
 
 
-def _log(end: PairingEnd) -> None:
+def failed_by(error: PlugChatError) -> Ending:
+    """Return how a session ends whose request failed."""
+    failed = Failed(code=error.code, message=str(error))
+    if not isinstance(error, RateLimited | ServerError) or error.retry_after is None:
+        return Ending(None, failed)
+    seconds = min(error.retry_after, _MAX_RETRY_AFTER.total_seconds())
+    retry_at = datetime.now(UTC) + timedelta(seconds=seconds)
+    failed = failed.model_copy(update={"retry_at": retry_at})
+    return Ending(None, failed, restart_at=anyio.current_time() + seconds)
+
+
+def connected(*, already: bool) -> Ending:
+    """Return how a session ends whose phone is linked."""
+    outcome = PairingOutcome.ALREADY_CONNECTED if already else PairingOutcome.CONNECTED
+    return Ending(outcome, Connected(already=already))
+
+
+def log_end(end: PairingEnd) -> None:
+    """Log how a session ended."""
     logger.info(
         "pairing%s ended: %s, %d codes, %.1f s",
         "" if end.name is None else f" of {end.name}",

@@ -301,7 +301,7 @@ async def test_a_session_that_was_left_is_forgotten_with_its_codes(sandbox: Sand
         await anyio.sleep(31)
         gc.collect()
         assert shown() is None
-        assert repr(hub) == "<PairingHub: 0 sessions, 0 watchers>"
+        assert repr(hub) == f"<{PairingHub.__name__}: 0 sessions, 0 watchers>"
 
 
 async def test_a_page_that_is_loaded_again_spends_no_code(sandbox: Sandbox) -> None:
@@ -949,7 +949,7 @@ async def test_other_endings_are_kept_for_an_hour_with_nobody_watching(sandbox: 
         assert await hub.state(sandbox.client()) == Expired()
         await anyio.sleep(2)
         assert await hub.state(sandbox.client()) is None
-        assert repr(hub) == "<PairingHub: 0 sessions, 0 watchers>"
+        assert repr(hub) == f"<{PairingHub.__name__}: 0 sessions, 0 watchers>"
 
 
 # Any task may open and close it.
@@ -971,7 +971,7 @@ async def test_one_task_enters_and_another_leaves(
         tasks.start_soon(enter)
     async with hub.watch(sandbox.client()) as states:
         await until(states, ShowingCode)
-    assert repr(hub) == "<PairingHub: 1 sessions, 0 watchers>"
+    assert repr(hub) == f"<{PairingHub.__name__}: 1 sessions, 0 watchers>"
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(leave)
     assert [end.outcome for end in endings] == [PairingOutcome.CANCELLED]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from contextlib import asynccontextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -20,9 +21,10 @@ from plugchat_async._errors import (
 from .imports import import_for_calls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
+    from typing import TypeAlias
 
     from tenacity import RetryCallState
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
     from .connection import Connection
     from .credentials import Credentials
+
+    Permit: TypeAlias = Callable[[], Awaitable[None]]
 
 logger = logging.getLogger("plugchat_async")
 
@@ -52,7 +56,10 @@ _SENDS_TWICE = (
 class Connections(Protocol):
     """The source of connections: our own pool, or a user's client."""
 
-    is_closed: bool
+    @property
+    def is_closed(self) -> bool:
+        """Whether none is lent any more."""
+        ...
 
     def turn(self, *, fresh: bool = False) -> AbstractAsyncContextManager[Connection]:
         """Lend a connection for one request."""
@@ -61,6 +68,30 @@ class Connections(Protocol):
     async def aclose(self) -> None:
         """Close the connections that are ours, and lend no more."""
         ...
+
+
+class PermittedConnections:
+    """Connections that are lent with a permit, asked for directly before each request."""
+
+    def __init__(self, connections: Connections, permit: Permit) -> None:
+        self._connections = connections
+        self._permit = permit
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether none is lent any more."""
+        return self._connections.is_closed
+
+    @asynccontextmanager
+    async def turn(self, *, fresh: bool = False) -> AsyncGenerator[Connection]:
+        """Lend a connection for one request, if that is permitted."""
+        async with self._connections.turn(fresh=fresh) as connection:
+            await self._permit()
+            yield connection
+
+    async def aclose(self) -> None:
+        """Close the connections that are ours, and lend no more."""
+        await self._connections.aclose()
 
 
 class Call(NamedTuple, Generic[T]):
@@ -108,6 +139,11 @@ class Calls:
         self._timeout = timeout
         self._retries = retries
         import_for_calls()
+
+    def with_permit(self, permit: Permit) -> Calls:
+        """Return calls over the same connections, each attempt of which needs a permit."""
+        connections = PermittedConnections(self.connections, permit)
+        return Calls(connections, timeout=self._timeout, retries=self._retries)
 
     async def make(self, call: Call[T], *, within: float = math.inf) -> Result[T]:
         """Make a call, and again after a transient failure, over a fresh connection.

@@ -30,10 +30,10 @@ _MIN_PIECE = 8
 class Credentials:
     """A token and the extra headers, out of sight until a request needs them."""
 
-    __slots__ = ("_extra_headers", "_token")
+    __slots__ = ("_extra_headers", "token")
 
     def __init__(self, token: SecretStr, extra_headers: Mapping[str, SecretStr]) -> None:
-        self._token = token
+        self.token = token
         self._extra_headers = extra_headers
 
     def with_token(self, token: SecretStr) -> Credentials:
@@ -50,12 +50,12 @@ class Credentials:
         """
         return {
             **{name: value.get_secret_value() for name, value in self._extra_headers.items()},
-            "Authorization": self._token.get_secret_value(),
+            "Authorization": self.token.get_secret_value(),
         }
 
     def digest(self, base_url: str) -> bytes:
         """Tell instances apart without keeping a token."""
-        token = self._token.get_secret_value()
+        token = self.token.get_secret_value()
         return blake2b(f"{base_url}\n{token}".encode(), key=_DIGEST_KEY, digest_size=32).digest()
 
     def clean(self, error: BaseException, *, but: BaseException | None) -> BaseException:
@@ -90,7 +90,7 @@ class Credentials:
         return " ".join(_REDACTED if is_secret(word) else word for word in text.split())
 
     def _pieces(self) -> set[str]:
-        words = self._token.get_secret_value().split()
+        words = self.token.get_secret_value().split()
         for value in self._extra_headers.values():
             # A short header, such as a language, is no secret, and would hide honest words.
             words += [w for w in value.get_secret_value().split() if len(w) >= _MIN_PIECE]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 try:
-    from . import _seal as _seal
-    from . import _store as _store
+    from ._hub import RedisPairingHub
 except ImportError as _missing:
     from plugchat_async._extras import missing
 
     raise ImportError(
         missing("the hub over Redis", "coredis 6.5 or later and cryptography", "redis")
     ) from _missing
+
+__all__ = ["RedisPairingHub"]

@@ -1,0 +1,265 @@
+"""One session per instance, whichever process and host asks."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Self
+
+import anyio
+
+from plugchat_async._background import BackgroundTasks
+from plugchat_async._client import identity_of
+from plugchat_async._hub import PairingHub, TooManyWatchers
+from plugchat_async._pairing_state import Failed, ShowingCode, Starting
+from plugchat_async._schedule import DEFAULT_INTERVAL, DEFAULT_MAX_ROUNDS, DEFAULT_STATUS_INTERVAL
+
+from ._follower import Follower
+from ._record import Record, Stage
+from ._seal import Keyring, Seal
+from ._states import UNREACHABLE, open_state
+from ._steps import Store, StoreDown
+from ._store import RedisStore
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from pydantic import SecretStr
+
+    from plugchat_async import AsyncPlugChat, PairingState
+    from plugchat_async._end_hook import OnEnd
+
+    from ._store import Client
+
+logger = logging.getLogger("plugchat_async")
+
+# A third of the time for which a fingerprint is kept.
+_CLAIM_EVERY = 40.0
+_CLOSING_TIME = 2.0
+
+_REFUSED = (
+    "another secret is in use with this prefix, which would mean two sessions for one instance:"
+    " use the same one in all processes, and to replace it, list both"
+)
+
+
+class RedisPairingHub(PairingHub):
+    """Hub whose sessions are shared by all processes and hosts, over Redis or Valkey.
+
+    It has the interface of `PairingHub`.
+
+    Args:
+        redis: The URL, as `redis://`, `rediss://` or `unix://`; or a client of coredis, which is
+            shared and not closed.
+        secret: At least 32 characters, the same in all processes; or several, the first of which
+            is for new sessions, so that it can be replaced.
+        prefix: What all keys and the channel begin with.
+        interval: Seconds from one code to the next, more than 0 and at most 20.
+        max_rounds: How many codes a session asks for at most, at least 1, in all processes.
+        status_interval: Seconds from one look at `/status` to the next; None never looks.
+        linger: Seconds for which a process stays with a session after its last watcher has left.
+        max_watchers: How many watchers one instance may have in all processes, at least 1; None
+            for no limit.
+        on_end: Called with the client and a `PairingEnd`, before a watcher is told: once for each
+            session, by the process that leads; once more if that process dies meanwhile.
+        on_end_timeout: Seconds for one call of `on_end`, more than 0.
+
+    Raises:
+        ValueError: An argument is out of range; on entering, other processes use another secret.
+        TypeError: An argument is of the wrong type.
+    """
+
+    def __init__(
+        self,
+        redis: str | Client,
+        *,
+        secret: str | SecretStr | list[str | SecretStr] | tuple[str | SecretStr, ...],
+        prefix: str = "plugchat",
+        interval: float = DEFAULT_INTERVAL,
+        max_rounds: int = DEFAULT_MAX_ROUNDS,
+        status_interval: float | None = DEFAULT_STATUS_INTERVAL,
+        linger: float = 2.0,
+        max_watchers: int | None = None,
+        on_end: OnEnd | None = None,
+        on_end_timeout: float = 10.0,
+    ) -> None:
+        self._keyring = Keyring(secret)
+        del secret
+        super().__init__(
+            interval=interval,
+            max_rounds=max_rounds,
+            status_interval=status_interval,
+            linger=linger,
+            max_watchers=max_watchers,
+            on_end=on_end,
+            on_end_timeout=on_end_timeout,
+        )
+        self._store: Store = RedisStore(redis, prefix=prefix)
+        self._followers: dict[bytes, Follower] = {}
+        self._by_name: dict[str, Follower] = {}
+        self._serving: BackgroundTasks | None = None
+        self._served: anyio.CancelScope | None = None
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        self._followers, self._by_name = {}, {}
+        self._serving = BackgroundTasks()
+        await self._serving.open()
+        is_ready = anyio.Event()
+        self._serving.start_soon(partial(self._serve, is_ready))
+        await is_ready.wait()
+        if not await self._claim():
+            await self.__aexit__(None, None, None)
+            raise ValueError(_REFUSED)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._running_tasks()
+        for follower in self._followers.values():
+            follower.close()
+        self._followers.clear()
+        # The followers hand over by the connections that are closed after that.
+        await super().__aexit__(exc_type, exc, traceback)
+        if self._serving is not None and self._served is not None:
+            self._served.cancel()
+            await self._serving.close(within=_CLOSING_TIME)
+
+    def __repr__(self) -> str:
+        watchers = sum(len(each.clients) for each in self._followers.values())
+        return f"<{type(self).__name__}: {len(self._followers)} sessions, {watchers} watchers>"
+
+    async def state(self, client: AsyncPlugChat) -> PairingState | None:
+        """Return the current state without watching: it starts nothing, and does not count.
+
+        Args:
+            client: A client for the instance.
+
+        Returns:
+            What a watcher who comes now would see; None if there is no session.
+
+        Raises:
+            RuntimeError: The hub is closed.
+        """
+        self._running_tasks()
+        follower = self._follower_of(client)
+        if follower is not None and (follower.version or follower.clients):
+            return follower.present
+        try:
+            seal, record = await self._peek(client)
+        except StoreDown:
+            return UNREACHABLE
+        if not record.session or (record.stage is Stage.OVER and not record.state):
+            return None
+        state = _open(seal, record)
+        is_outdated = isinstance(state, ShowingCode) and state.qr.is_expired
+        return Starting() if is_outdated and record.left_at is not None else state
+
+    async def restart(self, client: AsyncPlugChat) -> None:
+        """Start another session after one has ended; before that, do nothing.
+
+        It does nothing before the `retry_at` of a `Failed` session, either.
+
+        Args:
+            client: A client for the instance, which may be closed afterwards.
+
+        Raises:
+            RuntimeError: The hub is closed.
+        """
+        self._running_tasks()
+        try:
+            seal, record = await self._peek(client)
+            state = _open(seal, record)
+            retry_at = state.retry_at if isinstance(state, Failed) else None
+            if retry_at is None or retry_at <= datetime.now(UTC):
+                follower = self._follower_of(client)
+                if follower is None:
+                    await self._store.restart(seal.name, record.session)
+                else:
+                    await follower.restart()
+        except StoreDown:
+            logger.warning("a session was not restarted: Redis can't be reached")
+
+    async def _join(self, client: AsyncPlugChat) -> Follower:
+        tasks, key = self._running_tasks(), client.instance_key
+        follower = self._follower_of(client)
+        if follower is None:
+            seals = self._seals(client)
+            follower = Follower(self._store, seals, self._schedule, self._linger, self._hook)
+            self._followers[key] = follower
+            self._by_name |= {seal.name: follower for seal in seals}
+            follower.join(client)
+            tasks.start_soon(partial(self._follow, key, follower))
+        else:
+            follower.join(client)
+        if self._max_watchers is None:
+            return follower
+        is_within = False
+        try:
+            is_within = await follower.count(self._max_watchers)
+        finally:
+            if not is_within:
+                follower.leave(client)
+        if not is_within:
+            raise TooManyWatchers(
+                f"this instance has {self._max_watchers} watchers already, which is the hub's limit"
+            )
+        return follower
+
+    async def _follow(self, key: bytes, follower: Follower) -> None:
+        await follower.run()
+        if self._followers.get(key) is follower:
+            del self._followers[key]
+            for name in follower.names:
+                del self._by_name[name]
+
+    def _follower_of(self, client: AsyncPlugChat) -> Follower | None:
+        follower = self._followers.get(client.instance_key)
+        return None if follower is None or follower.is_over else follower
+
+    def _seals(self, client: AsyncPlugChat) -> list[Seal]:
+        return self._keyring.seals(*identity_of(client))
+
+    async def _peek(self, client: AsyncPlugChat) -> tuple[Seal, Record]:
+        """Return the record under the first secret that has one."""
+        seals = self._seals(client)
+        for seal in seals:
+            response = await self._store.peek(seal.name)
+            if response.record is not None:
+                return seal, response.record
+        return seals[0], Record()
+
+    async def _serve(self, is_ready: anyio.Event) -> None:
+        with anyio.CancelScope() as self._served:
+            async with anyio.create_task_group() as tasks:
+                await tasks.start(self._store.run, self._hear, self._catch_up)
+                is_ready.set()
+                while True:
+                    await anyio.sleep(_CLAIM_EVERY)
+                    if not await self._claim():
+                        logger.error(_REFUSED)
+
+    async def _claim(self) -> bool:
+        try:
+            return await self._store.claim(self._keyring.fingerprints)
+        except StoreDown:
+            return True  # it is compared as soon as it can be
+
+    def _hear(self, name: str, record: Record) -> None:
+        if (follower := self._by_name.get(name)) is not None:
+            follower.hear(name, record)
+
+    def _catch_up(self) -> None:
+        """Ask for what may have been missed."""
+        for follower in self._followers.values():
+            follower.poke()
+
+
+def _open(seal: Seal, record: Record) -> PairingState | None:
+    now = anyio.current_time()
+    return open_state(seal, record, loop_time=now, wall_time=datetime.now(UTC))

@@ -1,0 +1,336 @@
+"""Sessions that several processes share, over a store in memory and in virtual time."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
+import pytest
+
+from plugchat_async import (
+    AsyncPlugChat,
+    Connected,
+    Expired,
+    Failed,
+    PairingEnd,
+    PairingOutcome,
+    PairingState,
+    QRCode,
+    ShowingCode,
+    TooManyWatchers,
+    Watcher,
+)
+from plugchat_async.redis import RedisPairingHub
+from plugchat_async.sandbox import Sandbox
+from tests.sandbox_calls import codes_requested, requested_at
+
+from .memory_hub import SECRET, MemoryHub
+from .memory_store import MemoryServer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+pytestmark = pytest.mark.anyio
+
+State = TypeVar("State", bound=PairingState)
+
+OTHER = "o" * 32
+
+
+@pytest.fixture
+def anyio_backend(virtual_time: tuple[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:
+    """Let minutes pass in milliseconds."""
+    return virtual_time
+
+
+@pytest.fixture
+async def sandbox(anyio_backend: object) -> Sandbox:
+    """Give a sandbox whose codes expire in virtual time."""
+    return Sandbox(clock=anyio.current_time)
+
+
+@pytest.fixture
+async def server(anyio_backend: object) -> MemoryServer:
+    """Give a server for all processes of a test."""
+    return MemoryServer()
+
+
+async def until(states: Watcher, kind: type[State]) -> State:
+    """Watch until a state of a kind comes, which takes no session an hour."""
+    with anyio.fail_after(3600):
+        while not isinstance(state := await anext(states), kind):
+            pass
+    return state
+
+
+async def until_round(states: Watcher, number: int) -> QRCode:
+    """Watch until the code of a round comes."""
+    while (shown := await until(states, ShowingCode)).qr.round < number:
+        pass
+    return shown.qr
+
+
+@asynccontextmanager
+async def processes(
+    server: MemoryServer, number: int, **options: Any
+) -> AsyncGenerator[list[MemoryHub]]:
+    """Open the hubs of several processes."""
+    async with AsyncExitStack() as stack:
+        hubs = [MemoryHub(server, **options) for _ in range(number)]
+        yield [await stack.enter_async_context(hub) for hub in hubs]
+
+
+def leader_of(server: MemoryServer, hubs: list[MemoryHub]) -> MemoryHub:
+    """Return the hub that leads the only session."""
+    (row,) = server.rows.values()
+    return next(hub for hub in hubs if hub.store.process == row.leader)
+
+
+async def test_processes_share_one_session(sandbox: Sandbox, server: MemoryServer) -> None:
+    """Watchers in each of them see the same codes, at the times of a single hub."""
+    seen: list[list[str]] = []
+
+    async def watch(hub: MemoryHub) -> None:
+        async with hub.watch(sandbox.client()) as states:
+            versions: list[str] = []
+            async for state in states:
+                versions.append(states.version)
+                if isinstance(state, Expired):
+                    break
+            seen.append(versions[-4:])
+
+    async with processes(server, 4) as hubs, anyio.create_task_group() as watching:
+        for hub in hubs:
+            watching.start_soon(watch, hub)
+    assert requested_at(sandbox, "/qr-code") == [0, 15, 30]
+    assert len(seen) == 4
+    assert all(versions == seen[0] for versions in seen)
+
+
+async def test_a_leader_that_dies_is_replaced(sandbox: Sandbox, server: MemoryServer) -> None:
+    """Within its lease; the current code stays, and no round is requested twice."""
+    async with processes(server, 2) as hubs, AsyncExitStack() as watching:
+        watchers = [await watching.enter_async_context(hub.watch(sandbox.client())) for hub in hubs]
+        await until(watchers[0], ShowingCode)
+        dead = leader_of(server, hubs)
+        dead.store.is_connected = False
+        (alive,) = (watcher for hub, watcher in zip(hubs, watchers, strict=True) if hub is not dead)
+        shown = await until(alive, ShowingCode)
+        await anyio.sleep(5.5)
+        assert leader_of(server, hubs) is not dead
+        assert sandbox.scan(shown.qr.payload)
+        assert await until(alive, Connected) == Connected(already=False)
+    assert codes_requested(sandbox) == 1
+
+
+async def test_a_leader_that_dies_costs_no_code(sandbox: Sandbox, server: MemoryServer) -> None:
+    """The next round begins when it would have begun."""
+    async with processes(server, 2) as hubs, AsyncExitStack() as watching:
+        watchers = [await watching.enter_async_context(hub.watch(sandbox.client())) for hub in hubs]
+        await until(watchers[0], ShowingCode)
+        dead = leader_of(server, hubs)
+        dead.store.is_connected = False
+        (alive,) = (watcher for hub, watcher in zip(hubs, watchers, strict=True) if hub is not dead)
+        await until(alive, Expired)
+    assert [round(moment) for moment in requested_at(sandbox, "/qr-code")] == [0, 15, 30]
+
+
+async def test_a_leader_that_closes_hands_over(sandbox: Sandbox, server: MemoryServer) -> None:
+    """Immediately, without an ending."""
+    endings: list[PairingEnd] = []
+    leader, other = (
+        MemoryHub(server, on_end=lambda _, ending: endings.append(ending)) for _ in range(2)
+    )
+    async with other, AsyncExitStack() as watching:
+        async with leader, leader.watch(sandbox.client()) as states:
+            await until(states, ShowingCode)
+            others = await watching.enter_async_context(other.watch(sandbox.client()))
+            await until(others, ShowingCode)
+            assert leader_of(server, [leader, other]) is leader
+        await anyio.sleep(0.3)
+        assert leader_of(server, [leader, other]) is other
+        assert endings == []
+        await until(others, Expired)
+    assert codes_requested(sandbox) == 3
+    assert [ending.outcome for ending in endings] == [PairingOutcome.EXPIRED]
+
+
+async def test_the_last_process_keeps_a_session_for_its_grace(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """A scan after everybody left is reported, once, and no further code is requested."""
+    endings: list[PairingEnd] = []
+    async with processes(server, 2, on_end=lambda _, ending: endings.append(ending)) as hubs:
+        for hub in hubs:
+            async with hub.watch(sandbox.client()) as states:
+                shown = await until(states, ShowingCode)
+        await anyio.sleep(10)
+        assert sandbox.scan(shown.qr.payload)
+        await anyio.sleep(5)
+        assert [ending.outcome for ending in endings] == [PairingOutcome.CONNECTED]
+        await anyio.sleep(60)
+        assert len(endings) == 1
+    assert codes_requested(sandbox) == 1
+    assert all(server.row(name) is None for name in [*server.rows])
+
+
+async def test_a_session_that_nobody_came_back_to_ends_as_left(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """Reported once, and forgotten in each process."""
+    endings: list[PairingEnd] = []
+    async with processes(server, 2, on_end=lambda _, ending: endings.append(ending)) as hubs:
+        for hub in hubs:
+            async with hub.watch(sandbox.client("token")) as states:
+                await until(states, ShowingCode)
+        await anyio.sleep(40)
+        assert [ending.outcome for ending in endings] == [PairingOutcome.CANCELLED]
+        assert [await hub.state(sandbox.client()) for hub in hubs] == [None, None]
+    assert len(endings) == 1
+    assert codes_requested(sandbox) == 1
+
+
+async def test_a_watcher_who_returns_to_another_process_joins_the_session(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """Where it was, without a code of its own."""
+    async with processes(server, 2) as (one, other):
+        async with one.watch(sandbox.client()) as states:
+            shown = await until(states, ShowingCode)
+        await anyio.sleep(8)
+        async with other.watch(sandbox.client()) as states:
+            assert (await until_round(states, 1)).payload == shown.qr.payload
+            assert (await until_round(states, 2)).round == 2
+    assert codes_requested(sandbox) == 2
+
+
+async def test_a_restart_in_all_processes_is_one(sandbox: Sandbox, server: MemoryServer) -> None:
+    """Also in one without watchers."""
+    async with processes(server, 3) as hubs, hubs[0].watch(sandbox.client()) as states:
+        await until(states, Expired)
+        async with anyio.create_task_group() as pressing:
+            for hub in hubs:
+                pressing.start_soon(hub.restart, sandbox.client())
+        await until(states, Expired)
+        await anyio.sleep(60)
+    assert codes_requested(sandbox) == 6
+
+
+async def test_watchers_of_all_processes_count(sandbox: Sandbox, server: MemoryServer) -> None:
+    """The limit is that of the instance."""
+    async with processes(server, 2, max_watchers=2) as (one, other):
+        async with one.watch(sandbox.client()), other.watch(sandbox.client()):
+            with pytest.raises(TooManyWatchers, match="2 watchers"):
+                async with other.watch(sandbox.client()):
+                    pass  # pragma: no cover
+
+
+async def test_a_store_that_is_away_is_shown_after_ten_seconds(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """Nothing is requested meanwhile, and the session goes on when it is back."""
+    async with processes(server, 1) as (hub,), hub.watch(sandbox.client()) as states:
+        await until(states, ShowingCode)
+        server.is_up = False
+        await anyio.sleep(8)
+        assert isinstance(await hub.state(sandbox.client()), ShowingCode)
+        failed = await until(states, Failed)
+        assert failed.code == "hub_unreachable"
+        await anyio.sleep(30)
+        assert codes_requested(sandbox) == 1
+        server.is_up = True
+        assert (await until_round(states, 2)).round == 2
+        await until(states, Expired)
+    assert codes_requested(sandbox) == 3
+
+
+async def test_a_store_that_lost_its_data_gets_it_back(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """From the processes' copies: no round is requested twice."""
+    async with processes(server, 2) as hubs, AsyncExitStack() as watching:
+        watchers = [await watching.enter_async_context(hub.watch(sandbox.client())) for hub in hubs]
+        await until_round(watchers[0], 2)
+        server.rows.clear()
+        await until(watchers[1], Expired)
+        assert await hubs[0].state(sandbox.client()) == Expired()
+    assert codes_requested(sandbox) == 3
+
+
+async def test_an_ending_that_was_reported_by_a_process_that_died_is_reported_again(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """The same one, to the letter."""
+    endings: list[PairingEnd] = []
+
+    async def die(_: AsyncPlugChat, ending: PairingEnd) -> None:
+        endings.append(ending)
+        dying.store.is_connected = False
+        await anyio.sleep(5)
+
+    dying = MemoryHub(server, on_end=die)
+    other = MemoryHub(server, on_end=lambda _, ending: endings.append(ending))
+    async with dying, other, dying.watch(sandbox.client()) as states:
+        shown = await until(states, ShowingCode)
+        async with other.watch(sandbox.client()) as others:
+            await until(others, ShowingCode)
+            assert sandbox.scan(shown.qr.payload)
+            await until(others, Connected)
+    assert len(endings) == 2
+    assert endings[0] == endings[1]
+
+
+async def test_a_process_with_another_secret_is_refused(server: MemoryServer) -> None:
+    """Two secrets would mean two sessions for one instance."""
+    async with MemoryHub(server):
+        with pytest.raises(ValueError, match="another secret is in use"):
+            async with MemoryHub(server, secret=OTHER):
+                pass  # pragma: no cover
+
+
+async def test_a_secret_is_replaced_without_a_second_session(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """A process that lists both goes on with a session of the old one."""
+    async with MemoryHub(server) as old, old.watch(sandbox.client()) as states:
+        await until(states, ShowingCode)
+        async with MemoryHub(server, secret=[OTHER, SECRET]) as both:
+            async with both.watch(sandbox.client()) as others:
+                await until(others, ShowingCode)
+                await until(others, Expired)
+    assert codes_requested(sandbox) == 3
+
+
+async def test_a_forged_state_is_not_shown(
+    sandbox: Sandbox, server: MemoryServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever writes to the store reaches no screen."""
+    async with processes(server, 1) as (hub,), hub.watch(sandbox.client()) as states:
+        shown = await until(states, ShowingCode)
+        (name, row) = next(iter(server.rows.items()))
+        row.state = "forged"
+        server.publish(name, row)
+        await anyio.sleep(5)
+        assert await hub.state(sandbox.client()) == shown
+    assert "not sealed by this app" in caplog.text
+
+
+async def test_a_hub_that_starts_without_its_store_waits_for_it(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """And begins as soon as it comes."""
+    server.is_up = False
+    async with processes(server, 1) as (hub,), hub.watch(sandbox.client()) as states:
+        await anyio.sleep(4.5)
+        server.is_up = True
+        await until(states, Expired)
+    assert codes_requested(sandbox) == 3
+
+
+def test_bad_arguments_are_refused_immediately() -> None:
+    """A secret that is too short, and a URL that is not one."""
+    with pytest.raises(ValueError, match="at least 32 characters"):
+        RedisPairingHub("redis://localhost", secret="short")
+    with pytest.raises(ValueError, match="url must be redis://"):
+        RedisPairingHub("http://localhost", secret=SECRET)
