@@ -431,16 +431,11 @@ class Follower:
 
     async def _request(self, session: Session, step: Step) -> None:
         try:
-            if step.do is not Do.REQUEST_CODE:
-                with anyio.CancelScope(deadline=step.until):
-                    if await requests_of(self._client).is_connected(step.do):
-                        self._end_connected(session)
-                session.rounds.status_requested(step)
-            elif self._record.spent < self._schedule.max_rounds:
+            if step.do is Do.REQUEST_CODE and self._record.spent < self._schedule.max_rounds:
                 await self._request_code(session)
-            elif await requests_of(self._client).is_connected(Do.REQUEST_LAST_STATUS):
+            elif await requests_of(self._client).sees_scan(step, session.rounds):
                 self._end_connected(session)
-            else:
+            elif step.do is Do.REQUEST_CODE:  # the code of the last round never came
                 session.end_unscanned(anyio.current_time())
         except AlreadyConnected:
             self._end_connected(session)
