@@ -101,13 +101,13 @@ async def _hub_broadcast() -> float:
             for watcher in watchers:
                 tasks.start_soon(watch, watcher)
             await anyio.wait_all_tasks_blocked()
-            # The private session shows codes by itself: polling PlugChat is not measured.
-            (session,) = hub._sessions.values()
-            assert isinstance(session.state, Starting)
+            # The private poller shows codes by itself: polling PlugChat is not measured.
+            (poller,) = hub._pollers.values()
+            assert isinstance(poller.state, Starting)
             code = ShowingCode.model_validate({"qr": {"payload": "2@code"}})
             began = time.process_time()
             for change in range(1, CHANGES + 1):
-                session.show(code.model_copy())
+                poller._show(code.model_copy())
                 while reached < change * WATCHERS:
                     await anyio.lowlevel.checkpoint()
             ended = time.process_time()
