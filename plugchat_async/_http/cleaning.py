@@ -62,9 +62,9 @@ class Cleaner:
         if isinstance(error, BaseExceptionGroup):
             cleaned = self._clean_group(cast("BaseExceptionGroup[BaseException]", error))
         if isinstance(error, Exception):  # by its words a cancellation is told from another
-            self._clean_attributes(error)
+            is_clean = self._clean_attributes(error)
             if cleaned is error:
-                cleaned = self._replace_if_needed(error)
+                cleaned = self._replace_if_needed(error, is_clean=is_clean)
         self._cleaned[identity] = error, cleaned
         return cleaned
 
@@ -75,14 +75,21 @@ class Cleaner:
             return group
         return BaseExceptionGroup(message, members)
 
-    def _clean_attributes(self, error: Exception) -> None:
-        error.args = tuple(self._clean_value(value) for value in error.args)
+    def _clean_attributes(self, error: Exception) -> bool:
+        """Clean what an exception has, and return whether its class allows that."""
+        try:
+            args = tuple(self._clean_value(value) for value in error.args)
+            error.args = args
+            is_clean = error.args == args
+        except Exception:  # noqa: BLE001 - a class may compute them, and may refuse others
+            is_clean = False
         attributes = vars(error)
         attributes.update({n: self._clean_value(value) for n, value in attributes.items()})
         for name in _slots(type(error)):
             with suppress(AttributeError, TypeError):  # empty, or read-only
                 value = getattr(error, name)
                 setattr(error, name, self._clean_value(value))
+        return is_clean
 
     def _clean_value(self, value: object, depth: int = 0) -> Any:  # noqa: ANN401 - as an attribute is
         """Return a value without secrets; None if it may have some that can't be seen."""
@@ -114,15 +121,15 @@ class Cleaner:
         redacted = self._redact(text)
         return text if redacted.split() == text.split() else redacted
 
-    def _replace_if_needed(self, error: Exception) -> Exception:
-        """Return an exception, or one with its redacted text if it still shows a secret."""
+    def _replace_if_needed(self, error: Exception, *, is_clean: bool) -> Exception:
+        """Return an exception, or one with its redacted text if it may still show a secret."""
         name = type(error).__name__
         try:
             text = str(error)
         except Exception:  # noqa: BLE001 - the class may count on an attribute that was dropped
             return Exception(name)
         redacted = self._clean_text(text)
-        return error if redacted == text else Exception(f"{name}: {redacted}")
+        return error if is_clean and redacted == text else Exception(f"{name}: {redacted}")
 
 
 def _is(one: object, other: object) -> bool:

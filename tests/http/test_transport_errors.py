@@ -85,6 +85,32 @@ class Touchy(Exception):
         return self.request.headers["Authorization"]
 
 
+class Unchangeable(Exception):
+    """An exception that computes its arguments."""
+
+    @property
+    def args(self) -> tuple[object, ...]:
+        """Return what no assignment changes."""
+        return (TOKEN,)
+
+    @args.setter
+    def args(self, _: object) -> None:
+        raise AttributeError("read-only")
+
+
+class Computed(Exception):
+    """An exception that takes other arguments, and shows its own all the same."""
+
+    @property
+    def args(self) -> tuple[object, ...]:
+        """Return what no assignment changes."""
+        return (TOKEN,)
+
+    @args.setter
+    def args(self, _: object) -> None:
+        pass
+
+
 CLASSES = [
     *exception_classes(
         httpx,
@@ -99,7 +125,7 @@ CLASSES = [
         aiohttp.client_exceptions,
     ),
     *(ValueError, RuntimeError, KeyError, OSError, UnicodeEncodeError, UnicodeDecodeError),
-    *(Stubborn, Touchy),
+    *(Stubborn, Touchy, Unchangeable, Computed),
 ]
 
 
@@ -265,7 +291,7 @@ async def test_whatever_is_raised_becomes_an_error_without_secrets(
     check_is_clean(caught.value)
 
 
-@pytest.mark.parametrize("cls", [Stubborn, Touchy])
+@pytest.mark.parametrize("cls", [Stubborn, Touchy, Unchangeable, Computed])
 async def test_an_exception_that_can_t_be_cleaned_is_replaced(cls: type[Exception]) -> None:
     """Its class is named, and nothing else is left of it."""
     http_client = Failing(httpx, "request", make(cls)).http_client()
