@@ -85,6 +85,7 @@ class Connection(ABC):
         Raises:
             RequestTimeout: No complete response arrived in time.
             NetworkError: No response arrived, for whatever reason the HTTP client gives.
+            PlugChatError: A hook or a transport of a user-supplied client raised it.
         """
         # The exception that the caller handles now becomes a context of ours; it stays unchanged.
         handled = sys.exception()
@@ -96,9 +97,9 @@ class Connection(ABC):
                 self.ended = anyio.current_time()
                 self.is_usable = True
                 return response
-            failure: NetworkError = _timed_out(url, timeout)
-        except PlugChatError:
-            raise
+            failure: PlugChatError = _timed_out(url, timeout)
+        except PlugChatError as error:
+            failure = _without_secrets(error, url, credentials, but=handled)
         except Exception as error:  # noqa: BLE001 - transports are free to raise anything, and do
             is_late = isinstance(error, TimeoutError | self._library.TimeoutException)
             failure = _timed_out(url, timeout) if is_late else _failed(url, error)
@@ -128,6 +129,20 @@ class Connection(ABC):
             headers=response.headers,
             unreadable=unreadable,
         )
+
+
+def _without_secrets(
+    error: PlugChatError, url: str, credentials: Credentials, *, but: BaseException | None
+) -> PlugChatError:
+    """Return an error about the environment, or of a hook that makes calls itself."""
+    if isinstance(error, NetworkError) and error.is_local:
+        return error.with_traceback(None)  # a long path in it is not a secret
+    cleaned = credentials.clean(error, but=but)
+    if isinstance(cleaned, PlugChatError):
+        return cleaned
+    failure = _failed(url, error)
+    failure.__cause__ = cleaned
+    return failure
 
 
 def _timed_out(url: str, timeout: float) -> RequestTimeout:

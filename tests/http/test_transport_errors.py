@@ -29,7 +29,13 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from pydantic import BaseModel, ValidationError
 from yarl import URL
 
-from plugchat_async import AsyncPlugChat, NetworkError, PlugChatError
+from plugchat_async import (
+    AsyncPlugChat,
+    AuthenticationError,
+    NetworkError,
+    PlugChatError,
+    RequestTimeout,
+)
 from tests.journeys.spellings import PAYLOAD, SECRETS, TOKEN
 from tests.journeys.traces import Traces
 
@@ -298,6 +304,39 @@ async def test_an_exception_that_can_t_be_cleaned_is_replaced(cls: type[Exceptio
     with pytest.raises(NetworkError) as caught:
         await AsyncPlugChat(TOKEN, retries=0, http_client=http_client).status()
     assert cls.__name__ in f"{caught.value.__cause__}"
+    check_is_clean(caught.value)
+
+
+class Own(Unchangeable, PlugChatError):
+    """A user's error below ours, that can't be cleaned."""
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (AuthenticationError(f"for {TOKEN}", status_code=401, detail=PAYLOAD), AuthenticationError),
+        (RequestTimeout(TOKEN), RequestTimeout),
+        (Own(), NetworkError),
+    ],
+    ids=["a response", "a time-out", "unchangeable"],
+)
+async def test_an_error_of_a_hook_that_makes_calls_itself_shows_no_secret(
+    place: str, error: PlugChatError, expected: type[PlugChatError]
+) -> None:
+    """It is raised as it is, if it can be cleaned: neither its words nor the frames show one."""
+    http_client = Failing(httpx, place, error).http_client()
+    with pytest.raises(expected) as caught:
+        await AsyncPlugChat(TOKEN, retries=0, http_client=http_client).qr_code()
+    check_is_clean(caught.value)
+
+
+async def test_an_unusable_environment_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The frames that have the headers among their locals are dropped."""
+    monkeypatch.setenv("NO_PROXY", "[::1")
+    with pytest.raises(NetworkError, match="NO_PROXY") as caught:
+        await AsyncPlugChat(TOKEN, retries=0).status()
+    assert caught.value.is_local
     check_is_clean(caught.value)
 
 
