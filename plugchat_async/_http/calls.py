@@ -180,15 +180,15 @@ class Calls:
             PlugChatError: It did not bring what was asked for.
             RuntimeError: The HTTP client would send it again by itself.
         """
-        try:
-            async with self.connections.turn(fresh=True) as connection:
-                if connection.sends_twice(call.url):
-                    raise RuntimeError(_SENDS_TWICE)
+        async with self.connections.turn(fresh=True) as connection:
+            if connection.sends_twice(call.url):
+                raise RuntimeError(_SENDS_TWICE)
+            try:
                 return await self._attempt(call, connection, 1)
-        except NetworkError as error:
-            if error.is_local:
-                raise
-            raise type(error)(f"{error}. {_MAY_HAVE_HAPPENED}") from error.__cause__
+            except NetworkError as error:
+                if not connection.has_sent:
+                    raise
+                raise type(error)(f"{error}. {_MAY_HAVE_HAPPENED}") from error.__cause__
 
     async def _attempt(
         self, call: Call[T], connection: Connection, number: int, within: float = math.inf

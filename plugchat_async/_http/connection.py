@@ -38,8 +38,13 @@ class Library(Protocol):
 
     URL: type[httpx.URL]
     Request: type[httpx.Request]
+    ConnectError: type[httpx.ConnectError]
+    ConnectTimeout: type[httpx.ConnectTimeout]
     HTTPStatusError: type[httpx.HTTPStatusError]
+    PoolTimeout: type[httpx.PoolTimeout]
+    ProxyError: type[httpx.ProxyError]
     TimeoutException: type[httpx.TimeoutException]
+    UnsupportedProtocol: type[httpx.UnsupportedProtocol]
 
 
 class Connection(ABC):
@@ -48,12 +53,14 @@ class Connection(ABC):
     Attributes:
         is_usable: Whether another request can follow.
         has_failed: Whether a request over it brought no response.
+        has_sent: Whether the last request may have reached PlugChat.
         began: When the last request was made, by the event loop's clock.
         ended: When its response had arrived, by the same clock.
     """
 
     is_usable = True
     has_failed = False
+    has_sent = True
     began = 0.0
     ended = 0.0
 
@@ -103,6 +110,7 @@ class Connection(ABC):
         except Exception as error:  # noqa: BLE001 - transports are free to raise anything, and do
             is_late = isinstance(error, TimeoutError | self._library.TimeoutException)
             failure = _timed_out(url, timeout) if is_late else _failed(url, error)
+            self.has_sent = not self._comes_before_sending(error, url)
             failure.__cause__ = credentials.clean(error, but=handled)
         except BaseException as error:  # a cancellation, or Ctrl-C on trio
             credentials.clean(error, but=handled)
@@ -110,6 +118,22 @@ class Connection(ABC):
         self.has_failed = True
         # Outside of the handler, so that what can't be cleaned is not the context.
         raise failure
+
+    def _comes_before_sending(self, error: Exception, url: str) -> bool:
+        library = self._library
+        before = (
+            library.ConnectError,  # also if TLS fails
+            library.ConnectTimeout,
+            library.PoolTimeout,
+            library.ProxyError,
+            library.UnsupportedProtocol,
+        )
+        if not isinstance(error, before):
+            return False
+        try:
+            return error.request.url == library.URL(url)  # or it is of a hook's own request
+        except RuntimeError:  # it is of none
+            return False
 
     async def _exchange(self, url: str, headers: Mapping[str, str]) -> Response:
         asked_at = datetime.now(UTC)

@@ -189,7 +189,9 @@ class _PooledConnection(Connection):
 
     async def _send(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
         if self._client is None:
+            self.has_sent = False
             self._client = await self._clients.open()
+            self.has_sent = True
         request = self._clients.build_request(url, headers)
         response = await self._client.send(request, stream=True)
         quirks.put_location_back(response)

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, TypeAlias
 
 import aiohttp
+import anyio
 import httpx
 import pytest
 from anyio.abc import SocketAttribute, SocketStream
@@ -145,6 +146,89 @@ async def test_our_own_pool_sends_it_over_a_fresh_connection(name: str) -> None:
         await SENDING[name](client)
     first, second, third = map(id, connections)
     assert first == second != third
+
+
+def raising(error: httpx.TransportError) -> Callable[[httpx.Request], httpx.Response]:
+    """Raise an exception instead of sending a request."""
+
+    def handle(_: httpx.Request) -> httpx.Response:
+        raise error
+
+    return handle
+
+
+BEFORE_SENDING: list[httpx.TransportError] = [
+    httpx.ConnectError("refused"),
+    httpx.ConnectTimeout("slow"),
+    httpx.PoolTimeout("busy"),
+    httpx.ProxyError("407 Proxy Authentication Required"),
+    httpx.UnsupportedProtocol("gopher"),
+]
+WHILE_SENDING: list[httpx.TransportError] = [
+    httpx.ReadError("reset"),
+    httpx.WriteTimeout("slow"),
+    httpx.RemoteProtocolError("not HTTP"),
+]
+
+
+@pytest.mark.parametrize(
+    ("error", "may_have_happened"),
+    [(each, False) for each in BEFORE_SENDING] + [(each, True) for each in WHILE_SENDING],
+    ids=repr,
+)
+async def test_what_was_never_sent_has_not_happened(
+    error: httpx.TransportError, may_have_happened: bool
+) -> None:
+    """A status need not be asked for after a connection that was not made."""
+    http_client = httpx.AsyncClient(transport=httpx.MockTransport(raising(error)))
+    with pytest.raises(NetworkError) as caught:
+        await AsyncPlugChat(TOKEN, http_client=http_client).restart()
+    assert ("may have done it" in str(caught.value)) is may_have_happened
+
+
+async def speak_no_tls(connection: SocketStream) -> None:
+    """Respond to a handshake with something else."""
+    async with connection:
+        await connection.receive()
+        await connection.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+@pytest.mark.parametrize("make_http_client", HTTP_CLIENTS.values(), ids=HTTP_CLIENTS)
+async def test_a_refused_connection_and_failed_tls_send_nothing(
+    make_http_client: MakeHttpClient,
+) -> None:
+    """Nor does a host without an address."""
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = listener.extra(SocketAttribute.local_port)
+    http_client = make_http_client and make_http_client()
+    async with listener, anyio.create_task_group() as serving, AsyncExitStack() as stack:
+        serving.start_soon(listener.serve, speak_no_tls)
+        if http_client is not None:
+            stack.push_async_callback(http_client.aclose)
+        for place in (f"https://127.0.0.1:{port}", "http://127.0.0.1:1", "http://none.invalid"):
+            async with AsyncPlugChat(
+                TOKEN, base_url=place, allow_insecure_http=True, http_client=http_client
+            ) as client:
+                with pytest.raises(NetworkError, match=r"ConnectError: [^.]*$"):
+                    await client.restart()
+        serving.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("request_of", [httpx.Request("GET", "https://logs.example"), None])
+async def test_a_hook_s_own_connection_says_nothing_about_ours(
+    request_of: httpx.Request | None,
+) -> None:
+    """The request was sent before a response hook could not connect to somewhere else."""
+
+    async def report(_: httpx.Response) -> None:
+        raise httpx.ConnectError("refused", request=request_of)
+
+    http_client = httpx.AsyncClient(
+        transport=httpx.MockTransport(lambda _: httpx.Response(200)),
+        event_hooks={"response": [report]},
+    )
+    with pytest.raises(NetworkError, match="PlugChat may have done it all the same"):
+        await AsyncPlugChat(TOKEN, http_client=http_client).restart()
 
 
 # aiohttp
