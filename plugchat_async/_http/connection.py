@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
 CLOSED = "this client was closed by aclose(); make a new one"
 
+_ANOTHER_LOGIN = (
+    "nothing was sent to {place}, since aiohttp has another login for that host and refuses the"
+    " token beside it: remove the host from .netrc, or make the aiohttp session without auth= and"
+    " trust_env=True"
+)
+
 # Extensions of a request: the deadline is ours, and a handshake needs to be watched.
 _NO_TIMEOUTS = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"))}
 UNWATCHED: Mapping[str, Any] = _NO_TIMEOUTS
@@ -177,6 +183,10 @@ def _timed_out(url: str, timeout: float) -> RequestTimeout:
 
 
 def _failed(url: str, error: Exception) -> NetworkError:
+    if quirks.is_of_another_login(error):
+        failure = NetworkError(_ANOTHER_LOGIN.format(place=_place(url)))
+        failure.is_local = True
+        return failure
     return NetworkError(
         f"no response from {_place(url)}, {type(error).__name__}: check the network and base_url"
     )
