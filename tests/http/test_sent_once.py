@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING, TypeAlias
 import aiohttp
 import anyio
 import httpx
+import httpx2
 import pytest
 from anyio.abc import SocketAttribute, SocketStream
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import RequestReceived
 from httpx_aiohttp import AiohttpTransport, HttpxAiohttpClient
 from yarl import URL
 
@@ -30,6 +34,7 @@ from tests.raw_server import serve_raw
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
     from tests.http_clients import HttpClient, MakeHttpClient
 
@@ -229,6 +234,54 @@ async def test_a_hook_s_own_connection_says_nothing_about_ours(
     )
     with pytest.raises(NetworkError, match="PlugChat may have done it all the same"):
         await AsyncPlugChat(TOKEN, http_client=http_client).restart()
+
+
+# HTTP/2
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
+@pytest.mark.parametrize(("last_processed", "times_sent"), [(1, 2), (3, 1)])
+async def test_over_http2_only_what_was_not_processed_is_sent_again(
+    library: ModuleType, last_processed: int, times_sent: int
+) -> None:
+    """By RFC 9113, section 8.7, even if it changes something: it still happens once at most."""
+    sent: list[int] = []
+    connections: list[SocketStream] = []
+
+    async def respond(connection: SocketStream) -> None:
+        connections.append(connection)
+        is_first = len(connections) == 1
+        http2 = H2Connection(H2Configuration(client_side=False))
+        http2.initiate_connection()
+        async with connection:
+            async for received in connection:
+                for event in http2.receive_data(received):
+                    if isinstance(event, RequestReceived):
+                        sent.append(event.stream_id)
+                        if is_first and event.stream_id == 3:
+                            http2.close_connection(last_stream_id=last_processed)
+                        else:
+                            http2.send_headers(event.stream_id, [(":status", "200")])
+                            http2.send_data(event.stream_id, b'{"value": true}', end_stream=True)
+                await connection.send(http2.data_to_send())
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    base_url = f"http://127.0.0.1:{listener.extra(SocketAttribute.local_port)}"
+    async with (
+        listener,
+        anyio.create_task_group() as serving,
+        library.AsyncClient(http1=False, http2=True) as http_client,
+    ):
+        serving.start_soon(listener.serve, respond)
+        client = AsyncPlugChat(TOKEN, base_url=base_url, http_client=http_client)
+        await client.restart()
+        if times_sent == 2:
+            await client.restart()
+        else:
+            with pytest.raises(NetworkError, match="PlugChat may have done it all the same"):
+                await client.restart()
+        serving.cancel_scope.cancel()
+    assert len(sent) == 1 + times_sent
 
 
 # aiohttp
