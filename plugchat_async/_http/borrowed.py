@@ -55,7 +55,7 @@ class BorrowedClient:
         """Lend the client immediately: its own pool makes calls wait.
 
         Args:
-            fresh: Ignored.
+            fresh: Ignored, since httpx has no public way to demand a fresh connection of a pool.
 
         Raises:
             RuntimeError: It was closed, a parent process has used it, or another event loop uses

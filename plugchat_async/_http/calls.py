@@ -146,7 +146,7 @@ class Calls:
         return Calls(connections, timeout=self._timeout, retries=self._retries)
 
     async def make(self, call: Call[T], *, within: float = math.inf) -> Result[T]:
-        """Make a call, and again after a transient failure, over a fresh connection.
+        """Make a call, and again after a transient failure, over a fresh connection of our pool.
 
         Args:
             call: What to ask.
