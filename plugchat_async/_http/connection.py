@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit
 
 import anyio
@@ -32,6 +32,8 @@ _ANOTHER_LOGIN = (
     " token beside it: remove the host from .netrc, or make the aiohttp session without auth= and"
     " trust_env=True"
 )
+
+_MAX_REASON = 200
 
 # Extensions of a request: the deadline is ours, and a handshake needs to be watched.
 _NO_TIMEOUTS = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"))}
@@ -115,9 +117,11 @@ class Connection(ABC):
             failure = _without_secrets(error, url, credentials, but=handled)
         except Exception as error:  # noqa: BLE001 - transports are free to raise anything, and do
             is_late = isinstance(error, TimeoutError | self._library.TimeoutException)
-            failure = _timed_out(url, timeout) if is_late else _failed(url, error)
+            cause = credentials.clean(error, but=handled)
+            words = _words_of_the_system(cause, but=handled)
+            failure = _timed_out(url, timeout) if is_late else _failed(url, error, words)
             self.has_sent = not self._comes_before_sending(error, url)
-            failure.__cause__ = credentials.clean(error, but=handled)
+            failure.__cause__ = cause
         except BaseException as error:  # a cancellation, or Ctrl-C on trio
             credentials.clean(error, but=handled)
             raise
@@ -182,14 +186,35 @@ def _timed_out(url: str, timeout: float) -> RequestTimeout:
     )
 
 
-def _failed(url: str, error: Exception) -> NetworkError:
+def _failed(url: str, error: Exception, words: str) -> NetworkError:
     if quirks.is_of_another_login(error):
         failure = NetworkError(_ANOTHER_LOGIN.format(place=_place(url)))
         failure.is_local = True
         return failure
     return NetworkError(
-        f"no response from {_place(url)}, {type(error).__name__}: check the network and base_url"
+        f"no response from {_place(url)}, {type(error).__name__}{f' ({words})' if words else ''}:"
+        " check the network, the proxy if there is one, and base_url"
     )
+
+
+def _words_of_the_system(error: BaseException, *, but: BaseException | None) -> str:
+    """Return what the operating system or OpenSSL says of a failure; libraries drop their words.
+
+    What others say stays in the chain alone: it may quote what was received, and so a code.
+    """
+    words = ""
+    looked_at = {id(but)}
+    following: BaseException | None = error
+    while following is not None and id(following) not in looked_at:
+        looked_at.add(id(following))
+        if isinstance(following, OSError) and following.strerror:
+            words = f"{type(following).__name__}: {following.strerror}"
+        if isinstance(following, BaseExceptionGroup):
+            group = cast("BaseExceptionGroup[BaseException]", following)
+            following = group.exceptions[0]
+        else:
+            following = following.__cause__ or following.__context__
+    return words[:_MAX_REASON]
 
 
 def _place(url: str) -> str:

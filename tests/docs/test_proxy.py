@@ -202,5 +202,7 @@ async def test_a_private_authority_is_trusted_by_ssl_cert_file(tmp_path: Path) -
     authority.cert_pem.write_to_path(str(bundle))
     with sandbox_over_tls(authority, tmp_path) as base_url:
         trusting, refusing = status(base_url, SSL_CERT_FILE=str(bundle)), status(base_url)
+        with pytest.raises(NetworkError, match=r"CERTIFICATE_VERIFY_FAILED.* certificate"):
+            await AsyncPlugChat(TOKEN, base_url=base_url, retries=0).status()
     assert trusting.stdout.startswith("Not connected")
     assert "[network_error]" in refusing.stderr

@@ -89,7 +89,7 @@ async def test_a_network_failure_is_followed_by_further_attempts(
     assert type(caught.value) is NetworkError
     message = str(caught.value)
     assert message.startswith(f"no response from /qr-code at app.plugchat.com.br, {name}: ")
-    assert message.endswith("check the network and base_url")
+    assert message.endswith("check the network, the proxy if there is one, and base_url")
 
 
 @pytest.mark.parametrize("name", ["RemoteProtocolError", "ReadTimeout"])

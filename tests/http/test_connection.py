@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import traceback
 from typing import TYPE_CHECKING
 
 import anyio
+import httpx
+import httpx2
 import pytest
 
 from plugchat_async import AsyncPlugChat, NetworkError, PlugChatError, RequestTimeout
 from tests.http_clients import HTTP_CLIENTS
 from tests.raw_server import serve_raw
+from tests.scripted_server import ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
+    from types import ModuleType
 
     from anyio.abc import SocketStream
 
@@ -79,6 +84,65 @@ async def test_without_a_base_url_the_documented_host_is_named() -> None:
     """Not the token's, nor a user's."""
     with pytest.raises(RequestTimeout, match=r"from /status at app\.plugchat"):
         await AsyncPlugChat(TOKEN, timeout=1e-9, retries=0).status()
+
+
+def raised(error: BaseException, *, by: Exception) -> Exception:
+    """Return an exception with another one as its context."""
+    by.__context__ = error
+    return by
+
+
+REFUSED = ConnectionRefusedError(111, "Connection refused")
+TOO_LONG = "so " * 1000
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("family", [httpx, httpx2], ids=["httpx", "httpx2"])
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (REFUSED, " (ConnectionRefusedError: Connection refused)"),
+        (ExceptionGroup("all", [REFUSED]), " (ConnectionRefusedError: Connection refused)"),
+        (raised(REFUSED, by=OSError("All attempts failed")), " (ConnectionRefusedError: Conn"),
+        (raised(socket.gaierror(-2, "Unknown"), by=OSError(7, "failed")), " (gaierror: Unknown)"),
+        (OSError(5, f"no {TOKEN} here"), " (OSError: no [redacted] here)"),
+        (OSError(5, TOO_LONG), f" ({f'OSError: {TOO_LONG}'[:200]}):"),
+        (ValueError("illegal line: b'2@abc'"), ": check"),
+        (OSError("2@abc"), ": check"),
+    ],
+    ids=["cause", "group", "context", "deepest", "secret", "long", "library", "no words"],
+)
+async def test_a_failure_says_what_the_operating_system_does(
+    family: ModuleType, reason: Exception, words: str
+) -> None:
+    """It tells a refused connection from an unknown host; libraries leave it in the chain."""
+    failure = family.ConnectError("All connection attempts failed")
+    failure.__cause__ = reason
+    with pytest.raises(NetworkError) as caught:
+        await ScriptedServer(family, failure).client(retries=0).status()
+    assert f"ConnectError{words}" in str(caught.value)
+
+
+@pytest.mark.anyio
+async def test_a_failure_does_not_quote_the_exception_that_the_caller_handles() -> None:
+    """Nor does a chain without an end keep the call."""
+    failure = httpx.ConnectError("failed")
+    failure.__cause__ = failure
+    server = ScriptedServer(httpx, failure)
+    try:
+        raise OSError(2, "No such file")
+    except OSError:
+        with pytest.raises(NetworkError, match="ConnectError: check"):
+            await server.client(retries=0).status()
+
+
+@pytest.mark.anyio
+async def test_a_refused_connection_is_told_from_an_unknown_host() -> None:
+    """Over real sockets."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with pytest.raises(NetworkError, match=r"\(ConnectionRefusedError: "):
+        await AsyncPlugChat(TOKEN, base_url=f"http://127.0.0.1:{port}", retries=0).status()
 
 
 PIECE_OF_A_CODE = "c2VjcmV0LWNvZGUtc2VjcmV0"
