@@ -283,34 +283,36 @@ class Sandbox:
             self._scan_after = seconds
             self._scans_since = self._clock()
 
-    def disconnect(self, token: str = DEFAULT_TOKEN) -> None:
-        """Unlink the phone of one instance, as its owner would on the phone.
+    def disconnect(self, token: str | None = None) -> None:
+        """Unlink the phone of an instance, as its owner would on the phone.
 
         Args:
-            token: The instance's token.
+            token: The instance's token; None for each instance that was called before.
 
         Raises:
             ValueError: The sandbox does not let that token in.
         """
         with self._lock:
             self._scan_what_is_due()
-            self._instance(token).disconnect()
+            for instance in self._chosen(token):
+                instance.disconnect()
 
-    def lose_session(self, token: str = DEFAULT_TOKEN) -> None:
-        """Make `/status` of one instance return that the session has to be restored.
+    def lose_session(self, token: str | None = None) -> None:
+        """Make `/status` of an instance return that the session has to be restored.
 
         `/restore-session` restores it if a phone is linked, and a scan links a phone again. Until
         then the QR endpoints issue codes. The current code is invalidated.
 
         Args:
-            token: The instance's token.
+            token: The instance's token; None for each instance that was called before.
 
         Raises:
             ValueError: The sandbox does not let that token in.
         """
         with self._lock:
             self._scan_what_is_due()
-            self._instance(token).lose_session()
+            for instance in self._chosen(token):
+                instance.lose_session()
 
     def answer_next(
         self,
@@ -392,6 +394,12 @@ class Sandbox:
         if not self._lets_in(token):
             raise ValueError("the sandbox does not let this token in: name it in `tokens`")
         return self._instances.setdefault(token, Instance(token, self._clock, self._payload_size))
+
+    def _chosen(self, token: str | None) -> list[Instance]:
+        if token is not None:
+            return [self._instance(token)]
+        named = {DEFAULT_TOKEN} if self._tokens is None else self._tokens
+        return [self._instance(each) for each in named | self._instances.keys()]
 
     def _ordered(self, endpoint: Endpoint, token: str) -> str | None:
         for place, order in enumerate(self._orders):

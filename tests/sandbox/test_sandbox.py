@@ -199,6 +199,27 @@ class TestTheChanges:
         assert (await ask("/restore-session")).json() == {"value": True}
         assert (await ask("/status")).json() == connected
 
+    async def test_without_a_token_each_instance_is_meant(
+        self, sandbox: Sandbox, ask: Ask, link: Link
+    ) -> None:
+        """Over a socket an app has the token that it is given."""
+        await link()
+        await ask("/status", "token-b")
+        sandbox.lose_session()
+        for token in ("token-a", "token-b", "sandbox-token"):
+            error = (await ask("/status", token)).json()["error"]
+            assert error == "You need to restore the session."
+        sandbox.disconnect()
+        for token in ("token-a", "token-b", "sandbox-token"):
+            assert (await ask("/status", token)).json()["error"] == "You are not connected."
+
+    async def test_without_a_token_each_of_tokens_is_meant(self, ask: Ask) -> None:
+        """Also before its first call."""
+        sandbox = Sandbox(tokens=["token-a"])
+        sandbox.lose_session()
+        error = (await ask("/status", "token-a", of=sandbox)).json()["error"]
+        assert error == "You need to restore the session."
+
     async def test_without_a_phone_no_session_is_restored(
         self, sandbox: Sandbox, ask: Ask, link: Link
     ) -> None:
