@@ -446,8 +446,9 @@ class _Reply:
     def _unauthorized(self) -> ResponseError:
         return self._error(
             AuthenticationError,
-            "the API refused the token: check it in PlugChat's panel; an account with a security"
-            " token wants that too, as headers={'Client-Token': ...}",
+            "the API refused the token: pass it as it stands in PlugChat's panel, without `Bearer`"
+            " in front; an account with a security token wants that too, as headers={'Client-Token':"
+            " ...}",
         )
 
     def _blocked(self) -> ResponseError:

@@ -512,7 +512,7 @@ def test_a_single_word_is_never_a_code(word: str, body: Any) -> None:
         (
             401,
             "",
-            "the API refused the token: check it in PlugChat's panel",
+            "the API refused the token: pass it as it stands in PlugChat's panel, without `Bearer`",
             "an account with a security token wants that too, as headers={'Client-Token': ...}",
         ),
         (
