@@ -2,7 +2,7 @@
 
 | block | what is done with it |
 |---|---|
-| `python` | run, with `await` where it stands, in one namespace a page |
+| `python` | run, with `await` where it stands, in one namespace a page; a REPL takes it |
 | `text` | compared with what the Python block before it printed |
 | `python title="NAME"` | saved as NAME, for the commands to come; likewise HTML and the like |
 | `console` | each line after `$` runs in a shell, and prints what stands there |
@@ -165,6 +165,7 @@ class Reader:
             compile(source, self._place, "exec")
 
     def _run_python(self, example: Example) -> None:
+        assert can_be_pasted(example.parsed), f"{self._place}: a blank line ends a block in a REPL"
         code = compile(
             pad(example.parsed, example.line + example.parsed.line_offset),
             example.path,
@@ -255,6 +256,16 @@ class Reader:
 
     def _compare(self, expected: str, printed: str) -> None:
         assert matches(expected, printed), f"{self._place} promises\n{expected}\n\nnot\n{printed}"
+
+
+def can_be_pasted(source: str) -> bool:
+    """Return whether `python -m asyncio` reads a block, line by line, as the compiler does."""
+    lines = source.splitlines()
+    statements = ast.parse(source).body
+    compound = [each for each in statements[:-1] if hasattr(each, "body")]
+    return all(
+        line.strip() for each in statements for line in lines[each.lineno - 1 : each.end_lineno]
+    ) and not any(lines[each.end_lineno or 0].strip() for each in compound)
 
 
 def stop(server: subprocess.Popen[bytes]) -> None:
