@@ -143,7 +143,7 @@ def is_quoted(text: str) -> bool:
 
 
 def _find_mistake(text: str, *, allow_insecure_http: bool) -> ValueError | None:
-    """Return what is wrong with a base URL, if anything is."""
+    """Return what is wrong with a base URL, if anything is, without a frame that has it."""
     if is_quoted(text):
         return Quoted(f"base_url {_QUOTED}")
     text = text.strip()
