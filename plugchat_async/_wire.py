@@ -447,8 +447,8 @@ class _Reply:
         return self._error(
             AuthenticationError,
             "the API refused the token: pass it as it stands in PlugChat's panel, without `Bearer`"
-            " in front; an account with a security token wants that too, as headers={'Client-Token':"
-            " ...}",
+            " in front; an account with a security token wants that too, as"
+            " headers={'Client-Token': ...}",
         )
 
     def _blocked(self) -> ResponseError:
