@@ -1,4 +1,4 @@
-"""What a caller may pass, checked immediately. Pure.
+"""Validation of arguments, before anything is sent. Pure.
 
 No message repeats a value that could hold a secret: a token, a header or a base URL.
 """
@@ -63,7 +63,7 @@ def seal_base_url(base_url: str | None) -> Secret[str | None]:
 
 
 def check_token(token: SecretStr) -> SecretStr:
-    """Strip a token and refuse what can't be sent as a header."""
+    """Strip a token, and refuse one that can't be sent as a header."""
     if not isinstance(token.get_secret_value(), str):
         kind = type(token.get_secret_value()).__name__
         raise TypeError(f"token must be a str or a SecretStr, not {kind}")
@@ -86,7 +86,7 @@ def check_token(token: SecretStr) -> SecretStr:
 
 
 def check_headers(headers: Secret[Mapping[str, str]]) -> dict[str, SecretStr]:
-    """Refuse what can't be sent, and a second way to say the token."""
+    """Refuse headers that can't be sent, and a second way to pass the token."""
     if not isinstance(headers.get_secret_value(), Mapping):
         raise TypeError("headers must map str to str")
     # Sealed one by one before any is looked at, so that no refusal has one among its locals.
@@ -106,13 +106,13 @@ def check_headers(headers: Secret[Mapping[str, str]]) -> dict[str, SecretStr]:
                 " which no server takes"
             )
         if name.lower() in _HEADERS_OF_A_BODY:
-            raise ValueError(f"headers: {name} tells of a body, and no call has one")
+            raise ValueError(f"headers: {name} describes a body, and no call has one")
         if name.lower() == "authorization":
             raise ValueError("headers: Authorization is the token's; pass it as token=...")
     return {
         name: SecretStr(value.get_secret_value().strip())
         for name, value in sealed.items()
-        if name.lower() != "accept-encoding"  # an answer is read uncompressed, whoever asks
+        if name.lower() != "accept-encoding"  # a response is read uncompressed, whoever asks
     }
 
 
@@ -181,7 +181,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def check_seconds(name: str, value: float, *, may_be_zero: bool = False) -> float:
-    """Refuse what is not a positive, finite number of seconds."""
+    """Refuse a value that is not a positive, finite number of seconds."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
     if not 0 <= value <= sys.float_info.max or (value == 0 and not may_be_zero):
@@ -201,7 +201,7 @@ def check_interval(interval: float) -> float:
 
 
 def check_count(name: str, value: int, *, at_least: int) -> int:
-    """Refuse what is not a whole number, or too small a one."""
+    """Refuse a value that is not a whole number, or a number that is too small."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be an int, not {type(value).__name__}")
     if value < at_least:

@@ -1,4 +1,4 @@
-"""The client: an endpoint, a method."""
+"""Client with a method for each endpoint."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ if TYPE_CHECKING:
 
 
 class AsyncPlugChat:
-    """A client of PlugChat for one instance, and so for one WhatsApp number.
+    """Client of PlugChat for one instance, and so for one WhatsApp number.
 
     One pool of connections serves all calls, and those of the clients made by `for_token()`. Use
     it as an asynchronous context manager, or close it with `aclose()`. Nothing is sent before the
-    first call. It serves one event loop after another, each with connections of its own.
+    first call. It serves one event loop after another, each with separate connections.
 
     Args:
         token: The instance's token, sent unchanged in the header `Authorization`. None takes the
@@ -57,11 +57,11 @@ class AsyncPlugChat:
         timeout: Seconds for one attempt, from sending to the last byte; more than 0.
         retries: Further attempts after a transient failure; 0 or more.
         headers: Extra headers for each call, such as the `Client-Token` that some accounts need.
-        max_connections: The size of our own pool, at least 1. Calls beyond it wait their turn,
+        max_connections: The size of the built-in pool, at least 1. Calls beyond it wait their turn,
             outside of `timeout`.
         allow_insecure_http: Allow plain http to a host that is not loopback.
-        http_client: A user-supplied `AsyncClient` of httpx or httpx2, shared and never closed by
-            us. Its pool, hooks, proxies, transports and headers apply; `max_connections` does not,
+        http_client: A user-supplied `AsyncClient` of httpx or httpx2, shared and never closed
+            here. Its pool, hooks, proxies, transports and headers apply; `max_connections` does not,
             nor do its `auth` and its cookies: the token alone identifies the caller. A retry goes
             over the connection that its pool picks, which may be as dead as the one before. It
             serves one running event loop of one process at a time.
@@ -311,7 +311,7 @@ class AsyncPlugChat:
 
     @property
     def instance_key(self) -> bytes:
-        """A digest of base URL and token: equal for two clients of one instance.
+        """Digest of base URL and token: equal for two clients of one instance.
 
         It identifies an instance in a dictionary or a log without showing its token, and differs
         from one process to the next.

@@ -1,4 +1,4 @@
-"""The environment variables that stand for arguments left out."""
+"""Environment variables that replace arguments left out."""
 
 from __future__ import annotations
 

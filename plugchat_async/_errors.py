@@ -1,4 +1,4 @@
-"""The errors: one class for each failure that a caller would handle differently.
+"""Errors, one class for each failure that a caller would handle differently.
 
 PlugChatError
 ├── NetworkError
@@ -65,7 +65,7 @@ class ResponseError(PlugChatError):
 
     Attributes:
         status_code: The HTTP status of the response.
-        detail: The API's own words, cleaned of secrets and cut; None if it said nothing.
+        detail: The API's error text, without secrets, at most 200 characters; None without one.
     """
 
     code = "response_error"
@@ -101,7 +101,7 @@ class AlreadyConnected(ResponseError):
 
 
 class PasskeyRequired(ResponseError):
-    """Raised when WhatsApp requires a passkey, whose challenge only a browser can answer."""
+    """Raised when WhatsApp requires a passkey, whose challenge only a browser can solve."""
 
     code = "passkey_required"
 
@@ -128,7 +128,7 @@ class RateLimited(ResponseError):
     """Raised when the API or WhatsApp limits the rate of requests.
 
     Attributes:
-        retry_after: Seconds that the API asks to wait; None if it did not say.
+        retry_after: Seconds that the API asks to wait; None without a `Retry-After`.
     """
 
     code = "rate_limited"
@@ -146,10 +146,10 @@ class RateLimited(ResponseError):
 
 
 class ServerError(ResponseError):
-    """Raised when the gateway is down for the moment: a 5xx, or a proxy's page under 200.
+    """Raised when the gateway is down for now: a 5xx, or a proxy's page under 200.
 
     Attributes:
-        retry_after: Seconds that the API asks to wait; None if it did not say.
+        retry_after: Seconds that the API asks to wait; None without a `Retry-After`.
     """
 
     code = "server_error"
@@ -176,7 +176,7 @@ class UnexpectedRedirect(ResponseError):
     """Raised when the API redirects; it is not followed, since the token would go with it.
 
     Attributes:
-        location: The host that it points to; None if that can't be told.
+        location: The host that it points to; None if it has none that can be read.
     """
 
     code = "unexpected_redirect"

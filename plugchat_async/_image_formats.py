@@ -45,7 +45,7 @@ def is_whole(data: bytes) -> bool:
 
 
 def without_metadata(data: bytes) -> bytes:
-    """Drop what a PNG holds beside its pixels: a kilobyte of text may unpack to a megabyte."""
+    """Drop the metadata of a PNG: a kilobyte of text may unpack to a megabyte."""
     if media_type(data) != "image/png":
         return data
     return _PNG + b"".join(chunk for kind, chunk in _png_chunks(data) if kind in _PIXELS)
@@ -69,7 +69,7 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _jpeg_is_whole(data: bytes) -> bool:
-    """Walk from segment to segment up to the scan, past any thumbnail with an end of its own."""
+    """Walk from segment to segment up to the scan, past any thumbnail, which has a separate end."""
     position = 2
     while data[position : position + 1] == b"\xff" and data[position + 1 : position + 2] != b"\xda":
         position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _MAX_MEMORY = 16 * 2**20
 # What decoding takes at its peak, as measured, and rounded up. The library of JPEG may keep the
 # coefficients of four colours to the last scan; that of WebP has two canvases beside the frame.
-# MPO is what Pillow calls a JPEG with several pictures.
+# MPO is what Pillow calls a JPEG with several images.
 _BYTES_A_PIXEL = {"PNG": 6, "GIF": 6, "JPEG": 14, "MPO": 14, "WEBP": 18}
 _FORMATS = ("PNG", "GIF", "JPEG", "WEBP")
 _ROWS_OF_A_BAND = 64
@@ -48,14 +48,14 @@ def read_payload(data: SecretBytes) -> str | None:
         SyntaxError,
         ValueError,
         PIL.Image.DecompressionBombError,
-        PIL.Image.DecompressionBombWarning,  # an error where warnings are
+        PIL.Image.DecompressionBombWarning,  # an error if warnings are
     ):
         return None
     return codes[0].text if codes else None
 
 
 def _open_in_grey(data: SecretBytes) -> Image | None:
-    """Decode the first frame on white paper; None if that takes too much memory."""
+    """Decode the first frame on a white background; None if that takes too much memory."""
     from PIL import Image
 
     file = io.BytesIO(without_metadata(data.get_secret_value()))

@@ -1,4 +1,4 @@
-"""The models: a code, an image of one, and the state of an instance. All frozen."""
+"""Models of a code, of an image of one, of an instance's state and of its phone. All frozen."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class _Expiring(_Frozen, frozen=True, val_json_bytes="base64"):
 
     @property
     def expires_in(self) -> float:
-        """Seconds left to scan it, from 20 down to 0.
+        """Seconds left to scan the code, from 20 down to 0.
 
         The wall clock decides, since a code may come from another process. It may be set back, so
         from the first look on a monotonic clock has to agree that time is left.
@@ -136,12 +136,12 @@ class _Expiring(_Frozen, frozen=True, val_json_bytes="base64"):
 
     @property
     def is_expired(self) -> bool:
-        """Whether its 20 seconds are over."""
+        """Whether the code has expired, 20 seconds after it was requested."""
         return self.expires_in == 0.0
 
 
 class QRCode(_Expiring, frozen=True):
-    """One code, ready to be shown to the person with the phone.
+    """QR code, ready to be shown to the person with the phone.
 
     Attributes:
         payload: The text that the symbol encodes. A secret while it is valid: a scan links a phone.
@@ -163,7 +163,7 @@ class QRCode(_Expiring, frozen=True):
         """Draw the code as an SVG element, black on white.
 
         Args:
-            border: The quiet zone, in modules; the standard asks for 4. Give 0 only where the
+            border: The quiet zone, in modules; the standard asks for 4. Give 0 only if the
                 surroundings are white.
 
         Returns:
@@ -181,7 +181,7 @@ class QRCode(_Expiring, frozen=True):
 
         Args:
             scale: The size of a module, in pixels; at least 1.
-            border: The quiet zone, in modules; the standard asks for 4. Give 0 only where the
+            border: The quiet zone, in modules; the standard asks for 4. Give 0 only if the
                 surroundings are white.
 
         Returns:
@@ -209,7 +209,7 @@ class QRCode(_Expiring, frozen=True):
         Args:
             border: The quiet zone, in modules.
             color: Set black and white by escape sequences, so that the code scans on any theme.
-                Without them it scans only where the terminal writes light on dark.
+                Without them it scans only if the terminal has a dark theme.
 
         Returns:
             Lines joined by newlines, without one at the end.
@@ -232,11 +232,11 @@ class QRCode(_Expiring, frozen=True):
 
 
 class QRImage(_Expiring, frozen=True):
-    """Image of a code, as the API drew it.
+    """Image of a QR code, as the API drew it.
 
     Attributes:
         data: The image file. A secret while it is valid: a scan links a phone.
-        media_type: The type of the file, told from its bytes.
+        media_type: The type of the file, recognized by its bytes.
         fetched_at: When it was requested, in UTC.
         expires_at: 20 seconds later, when WhatsApp invalidates it.
     """
@@ -259,7 +259,7 @@ class QRImage(_Expiring, frozen=True):
         in a thread.
 
         Returns:
-            The code, with the moments of the image.
+            The code, with the image's `fetched_at` and `expires_at`.
 
         Raises:
             ImportError: The extra `[decode]` is not installed.
@@ -303,7 +303,7 @@ class Device(_Frozen, frozen=True):
     Attributes:
         phone: The number, digits with the country code. Personal, so kept out of `repr()`.
         name: The name of the WhatsApp account.
-        image_url: The address of the account's picture.
+        image_url: The URL of the account's profile picture.
         platform: The kind of phone as the API spells it, such as `android`, `iphone` or `smba`.
         model: The model of the phone, such as `SM-N975F`.
     """

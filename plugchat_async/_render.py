@@ -37,7 +37,7 @@ _REMEMBERED = 8
 
 
 def fits(payload: str) -> bool:
-    """Check that there is a symbol which holds a payload."""
+    """Check that a payload fits a QR symbol."""
     length = len(payload)
     if payload.isascii():
         return (
@@ -49,7 +49,7 @@ def fits(payload: str) -> bool:
 
 
 class Drawings:
-    """Drawings of one payload, which fits a symbol: each is made once, and forgotten with it."""
+    """Drawings of one payload, which fits a symbol; each is made once and kept with the payload."""
 
     def __init__(self, payload: SecretStr) -> None:
         remembered = lru_cache(_REMEMBERED)
@@ -92,8 +92,8 @@ def _png(payload: SecretStr, *, scale: int, border: int) -> bytes:
 def _terminal(payload: SecretStr, *, border: int, color: bool) -> str:
     """Write lines of half blocks, two modules to a character.
 
-    Without colour the light modules are the inked ones: that is dark on light where the terminal
-    writes light on dark, as most do.
+    Without colour the light modules are the inked ones: that is dark on light if the terminal has a
+    dark theme, as most have.
     """
     symbol = _encode(payload)
     rows = [bytes(row) for row in symbol.matrix_iter(border=border)]
@@ -114,7 +114,7 @@ def _encode(payload: SecretStr) -> Symbol:
     import segno
 
     text = payload.get_secret_value()
-    # The lowest level that fits is raised where it costs no size. ECI names the charset of what is
+    # The lowest level that fits is raised if that costs no size. ECI names the charset of what is
     # not ASCII; readers guess otherwise, and some guess wrong. Left to itself, segno names no
     # Latin-1, and takes some UTF-8 for kanji.
     if text.isascii():

@@ -1,4 +1,4 @@
-"""What to ask of the API, and what its responses mean. Pure: bytes in, a value or an error out.
+"""Endpoints of the API, and the meaning of its responses. Pure: bytes in, a value or an error out.
 
 PlugChat documents no response body for its QR endpoints. The questions below are asked in the order
 in which they must be, for all that the API's family is known to return. Errors are returned, not
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 class Endpoint(NamedTuple):
-    """A documented endpoint and the host that the documentation gives for it."""
+    """Documented endpoint, and the host that the documentation gives for it."""
 
     path: str
     documented_base_url: str
@@ -69,9 +69,9 @@ RESTART = Endpoint("/restart", _APP)
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A complete response and the moment it was requested.
+    """Complete response, and when it was requested.
 
-    `unreadable` says why there is no content: too large, or compressed in a way that fails.
+    `unreadable` is the reason why there is no content: too large, or a compression that fails.
     """
 
     status_code: int
@@ -83,14 +83,14 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """The text of a code."""
+    """Text of a code."""
 
     payload: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An image file of a code."""
+    """Image file of a code."""
 
     data: bytes = field(repr=False)
     media_type: MediaType
@@ -118,7 +118,7 @@ def read_code(response: Response, redact: Redact) -> Code | ResponseError:
 
 
 def read_status(response: Response, redact: Redact) -> InstanceStatus | ResponseError:
-    """Read the response of `/status`; that it is connected already is not an error there."""
+    """Read the response of `/status`; an instance that is connected is not an error there."""
     reply = _Reply(response, redact)
     return (
         reply.redirected()
@@ -132,7 +132,7 @@ def read_status(response: Response, redact: Redact) -> InstanceStatus | Response
 
 
 def read_device(response: Response, redact: Redact) -> Device | ResponseError:
-    """Read the response of `/device`; that no phone is linked is not an error there."""
+    """Read the response of `/device`; an instance without a phone is not an error there."""
     reply = _Reply(response, redact)
     return (
         reply.redirected()
@@ -220,7 +220,7 @@ _DEEPEST = 3
 
 
 class _Reply:
-    """One response under questions; each method settles one, or returns None for the next."""
+    """Response under interpretation; each method recognizes one meaning, or returns None."""
 
     def __init__(self, response: Response, redact: Redact) -> None:
         self._response = response
@@ -347,7 +347,7 @@ class _Reply:
             return self._error(
                 PasskeyRequired,
                 "this WhatsApp account requires a passkey, so no code comes until a browser has"
-                " answered WhatsApp's challenge (WebAuthn): trying again does not help; ask"
+                " solved WhatsApp's challenge (WebAuthn): trying again does not help; ask"
                 " PlugChat's support how to link such an account",
             )
         if self._says(_UNSUBSCRIBED):
@@ -376,7 +376,7 @@ class _Reply:
         if not waiting:
             return None
         return self._error(
-            QRNotReady, "the API answered, but has no code yet: ask again in some seconds"
+            QRNotReady, "the API responded, but has no code yet: ask again in some seconds"
         )
 
     def unexpected(self) -> ResponseError:
@@ -510,7 +510,7 @@ class _Reply:
 
 
 def _parse(content: bytes) -> Json | bytes:
-    """Read JSON whatever it is labelled, else text; anything else stays bytes."""
+    """Read JSON whatever its Content-Type, else text; anything else stays bytes."""
     content = content.removeprefix(b"\xef\xbb\xbf").strip()
     try:
         parsed: Json = from_json(content)
@@ -528,7 +528,7 @@ def _parse(content: bytes) -> Json | bytes:
 
 
 def _sentences(body: Json | bytes, depth: int = 0) -> Iterator[str]:
-    """Find what the API says in words, under any of the keys where errors were seen."""
+    """Find the sentences of a response, under any of the keys that had errors in the family."""
     match body:
         case str() if body and not body.startswith("<"):
             yield body

@@ -1,4 +1,4 @@
-"""Fixtures for pytest: a PlugChat of one's own, and a client that talks to it.
+"""Fixtures for pytest: a local PlugChat simulator, and a client that talks to it.
 
 Name the module in the `conftest.py` at the root of your tests:
 
@@ -32,11 +32,11 @@ __all__ = ["plugchat_client", "plugchat_sandbox"]
 
 @pytest.fixture
 def plugchat_sandbox() -> Sandbox:
-    """Give a fresh sandbox that lets in any token; needs the extra `[sandbox]`."""
+    """Return a fresh sandbox that accepts any token; needs the extra `[sandbox]`."""
     return Sandbox()
 
 
 @pytest.fixture
 def plugchat_client(plugchat_sandbox: Sandbox) -> AsyncPlugChat:
-    """Give a client of `plugchat_sandbox`, in-process; there is nothing to close."""
+    """Return a client of `plugchat_sandbox`, in-process; there is nothing to close."""
     return plugchat_sandbox.client()

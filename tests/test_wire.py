@@ -542,7 +542,7 @@ def test_a_single_word_is_never_a_code(word: str, body: Any) -> None:
         ),
         (429, "", "too many requests", "wait some minutes before asking again"),
         (502, "", "the gateway is down for now (HTTP 502)", "try again later"),
-        (200, {}, "the API answered, but has no code yet", "ask again in some seconds"),
+        (200, {}, "the API responded, but has no code yet", "ask again in some seconds"),
         (
             200,
             PNG[:-20],

@@ -1,4 +1,4 @@
-"""A PlugChat of one's own: for tests, demonstrations, and every answer it can give."""
+"""Local PlugChat simulator, for tests and demonstrations, with every known response."""
 
 from __future__ import annotations
 

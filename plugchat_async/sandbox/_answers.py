@@ -1,7 +1,7 @@
-"""Every answer that the gateway and its family are known to give, by name.
+"""Known responses of the gateway and its family, by name.
 
-The sandbox knows them as the wire has them: status, headers and bytes. What they mean is for the
-SDK to find out, and no code is shared with it.
+They are status, headers and bytes, as they are sent. Their meaning is left to the SDK: no code is
+shared with it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Hold what goes out over HTTP."""
+    """HTTP response of the sandbox."""
 
     status: int
     headers: Mapping[str, str]
@@ -51,14 +51,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Tell one answer: what it is, which endpoints can give it, and how it is made."""
+    """Known response: its description, the endpoints that can return it, and how it is made."""
 
     description: str
     endpoints: tuple[Endpoint, ...]
     reply: Callable[[Instance, Endpoint], Reply]
 
 
-# How a reply is written.
+# How a response is written.
 
 
 def _json(content: object, status: int = 200, media_type: str = "application/json") -> Reply:
@@ -100,7 +100,7 @@ def _jpeg_uri(payload: str) -> str:
     return f"data:image/jpeg;base64,{b64encode(jpeg(payload)).decode()}"
 
 
-# How an answer is put together.
+# How a response is put together.
 
 
 def _code(description: str, reply: Callable[[str], Reply]) -> Answer:
@@ -205,7 +205,7 @@ UNAUTHORIZED = _json({"error": "Unauthorized"}, 401)
 
 CODES: Mapping[str, Answer] = {
     "code": Answer(
-        "A code the way its endpoint answers: the text, or a PNG as a data URI.",
+        "A code in the form of its endpoint: the text, or a PNG as a data URI.",
         QR_ENDPOINTS,
         _documented_code,
     ),
@@ -257,7 +257,7 @@ CODES: Mapping[str, Answer] = {
         lambda payload: _json({"value": f"data:image/png;base64,{_png_uri(payload)}"}),
     ),
     "image_under_qrcode": _code(
-        "A PNG's data URI under `qrcode` in place of `value`.",
+        "A PNG's data URI under `qrcode` instead of `value`.",
         lambda payload: _json({"qrcode": _png_uri(payload)}),
     ),
     "image_upper_case_prefix": _code(
@@ -434,4 +434,4 @@ BY_NAME: Mapping[str, Answer] = dict(
 ANSWERS: Mapping[str, str] = MappingProxyType(
     {name: answer.description for name, answer in BY_NAME.items()}
 )
-"""Every answer's name, sorted, with one line about it."""
+"""Names of all responses, sorted, each with one line about it."""

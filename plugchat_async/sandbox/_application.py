@@ -1,4 +1,4 @@
-"""The gateway's paths over HTTP: which requests reach the sandbox, and how its replies go out."""
+"""HTTP interface of the sandbox, with the gateway's paths."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def application(
     """Build the ASGI application.
 
     Args:
-        answer: What to reply, given the endpoint and the raw `Authorization` header.
+        answer: Returns the response, given the endpoint and the raw `Authorization` header.
         control: Routes beside those of the gateway.
     """
     routes = [_route(endpoint, answer) for endpoint in ENDPOINTS]
@@ -42,6 +42,6 @@ def _route(endpoint: Endpoint, answer: Callable[[Endpoint, str | None], Reply]) 
         return Response(reply.body, reply.status, reply.headers)
 
     route = Route(PREFIX + endpoint, respond)
-    # Starlette lets GET answer HEAD, which would spend a code.
+    # Starlette answers HEAD by the route for GET, which would issue a code.
     route.methods = {"GET"}
     return route

@@ -1,4 +1,4 @@
-"""Pictures of a code, drawn apart from the SDK so that no mistake can be shared with it."""
+"""Images of a code, drawn without the SDK so that no mistake can be shared with it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import segno
 
 
 def png(payload: str) -> bytes:
-    """Draw `payload` as a PNG, with the quiet zone of 4 modules that ISO/IEC 18004 wants."""
-    picture = BytesIO()
-    segno.make_qr(payload).save(picture, kind="png", scale=4, border=4)
-    return picture.getvalue()
+    """Draw `payload` as a PNG, with the quiet zone of 4 modules that ISO/IEC 18004 requires."""
+    image = BytesIO()
+    segno.make_qr(payload).save(image, kind="png", scale=4, border=4)
+    return image.getvalue()
 
 
 def jpeg(payload: str) -> bytes:
@@ -27,6 +27,6 @@ def jpeg(payload: str) -> bytes:
 
         raise ImportError(missing("a JPEG from the sandbox", "Pillow", "decode")) from error
 
-    picture = BytesIO()
-    Image.open(BytesIO(png(payload))).convert("L").save(picture, "JPEG")
-    return picture.getvalue()
+    image = BytesIO()
+    Image.open(BytesIO(png(payload))).convert("L").save(image, "JPEG")
+    return image.getvalue()

@@ -1,4 +1,4 @@
-"""One instance of the gateway: its codes, their lives, and whether a phone is linked."""
+"""Instance of the simulated gateway: its codes, their validity, and the linked phone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LIFE_OF_A_CODE = 20.0
-"""Seconds from issue to death (PlugChat's documentation of GET /api/whatsapp/qr-code)."""
+"""Seconds for which a code is valid (PlugChat's documentation of GET /api/whatsapp/qr-code)."""
 
 MIN_PAYLOAD_SIZE = 60
 """Characters of a payload with 132 random bits or more, in either form."""
@@ -24,7 +24,7 @@ class Instance:
     """State of the one WhatsApp number that belongs to a token.
 
     Args:
-        token: The token that this instance answers to.
+        token: The token of this instance.
         clock: Seconds on any clock that never runs backwards.
         payload_size: Characters of each payload, `MIN_PAYLOAD_SIZE` to `MAX_PAYLOAD_SIZE`.
 
@@ -88,7 +88,7 @@ class Instance:
         self.payload = None
 
     def lose_session(self) -> None:
-        """Make the session one that has to be restored, and invalidate the current code."""
+        """Lose the session, which then has to be restored, and invalidate the current code."""
         self.is_session_lost = True
         self.payload = None
 

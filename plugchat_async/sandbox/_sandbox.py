@@ -1,4 +1,4 @@
-"""The sandbox itself: its instances, its phone, the answers it was told to give, and its record."""
+"""Local PlugChat simulator: its instances, its phone, the ordered responses and the record."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ _NOT_RESPONSES = {"network_error": "httpx.ConnectError", "request_timeout": "htt
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Record one call that reached an endpoint.
+    """Record of one request.
 
     Attributes:
         endpoint: The endpoint asked, such as "/qr-code".
         at: Seconds by the sandbox's clock since the sandbox was made.
-        token: The raw `Authorization` header; None where it was missing. Kept out of the repr.
-        status: The HTTP status answered.
-        answer: The name of the answer given, one of `ANSWERS`.
+        token: The raw `Authorization` header; None if it was missing. Kept out of the repr.
+        status: The HTTP status of the response.
+        answer: The name of the response, one of `ANSWERS`.
     """
 
     endpoint: Endpoint
@@ -63,7 +63,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """A scan that linked a phone.
+    """Record of a scan that linked a phone.
 
     Attributes:
         at: Seconds by the sandbox's clock since the sandbox was made.
@@ -78,7 +78,7 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """An answer that was ordered, and the calls it is meant for."""
+    """Ordered response, and the calls that it is meant for."""
 
     answer: str
     endpoint: Endpoint | None
@@ -93,7 +93,7 @@ class _Order:
 
 
 class Sandbox:
-    """Stand in for PlugChat: an ASGI application with its endpoints, and the phone that scans.
+    """Local PlugChat simulator, an ASGI application, with a phone that scans.
 
     It responds to `GET /api/whatsapp/qr-code`, `/qr-code/image`, `/status`, `/device`,
     `/disconnect`, `/restore-session` and `/restart` as PlugChat documents them
@@ -102,10 +102,10 @@ class Sandbox:
     after it was issued. It may be used from several threads.
 
     Args:
-        tokens: The tokens that are let in; None lets in any token that is not empty.
+        tokens: The tokens that are accepted; None accepts any token that is not empty.
         clock: Seconds on a clock that never runs backwards. With a loop in virtual time, pass
             `anyio.current_time`, and make the sandbox inside of that loop. `serve()` reads the
-            clock from a thread of its own, so there it has to be one that any thread can read.
+            clock from a separate thread, so there it has to be one that any thread can read.
         payload_size: Characters of each payload, 60 to 237; the default is as long as real ones. A
             symbol has 57 modules a side for 237 characters, and 33 for up to 78: drawn in half
             blocks, the smaller one fits a terminal of 80 x 24.
@@ -149,7 +149,7 @@ class Sandbox:
         self._application = application(self._answer, control.routes())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer as an ASGI application, so that any ASGI server can run the sandbox."""
+        """Respond as an ASGI application, so that any ASGI server can run the sandbox."""
         await self._application(scope, receive, send)
 
     @property
@@ -181,15 +181,15 @@ class Sandbox:
         It opens nothing, so leaving it unclosed leaks nothing.
 
         Args:
-            token: The token to send; one of `tokens`, where those were given, or else the sandbox
-                answers 401.
+            token: The token to send; one of `tokens`, if those were given, or else the response is
+                401.
             timeout: Seconds for one attempt, as for `AsyncPlugChat`.
             retries: Further attempts after a transient failure, 0 or more.
             headers: Extra headers for each call.
 
         Raises:
             ValueError: `AsyncPlugChat` refuses an argument.
-            TypeError: The same.
+            TypeError: `AsyncPlugChat` refuses an argument.
         """
         return AsyncPlugChat(
             token,
@@ -322,13 +322,13 @@ class Sandbox:
         endpoint: Endpoint | None = None,
         token: str | None = None,
     ) -> None:
-        """Order an answer for the calls to come, in place of the usual one.
+        """Order a response for the next calls, instead of the usual one.
 
-        Orders are served first come, first served: a call gets the oldest one that fits it. An
-        answer that carries a code fits the QR endpoints only, `status` and `session_lost` fit
-        `/status` only, `device` fits `/device` only; until such a call comes, they wait. The codes
-        are real: scanning one links the phone. A call whose token is not let in gets 401 and leaves
-        the orders alone.
+        Orders are served first come, first served: a call gets the oldest one that fits it, and a
+        client's further attempts are calls, too. A response that carries a code fits the QR
+        endpoints only, `status` and `session_lost` fit `/status` only, `device` fits `/device`
+        only; until such a call comes, they wait. The codes are real: scanning one links the phone.
+        A call whose token is not accepted gets 401 and leaves the orders alone.
 
         Args:
             name: One of `ANSWERS`; the SDK's error codes are among them, except `network_error` and
@@ -338,8 +338,8 @@ class Sandbox:
             token: Only for calls of this token's instance; None for any.
 
         Raises:
-            ValueError: There is no such answer or endpoint, that endpoint never answers so, `times`
-                is less than 1, or the sandbox does not let that token in.
+            ValueError: There is no such response or endpoint, that endpoint never returns it,
+                `times` is less than 1, or the sandbox does not let that token in.
             ImportError: `image_jpeg` was ordered and Pillow is not installed.
         """
         if name not in ANSWERS:
@@ -347,7 +347,7 @@ class Sandbox:
         if endpoint is not None and endpoint not in ENDPOINTS:
             raise ValueError(f"endpoint has to be one of {', '.join(ENDPOINTS)}, not {endpoint!r}")
         if endpoint is not None and endpoint not in BY_NAME[name].endpoints:
-            raise ValueError(f"{endpoint} never answers {name!r}")
+            raise ValueError(f"{endpoint} never returns {name!r}")
         if times < 1:
             raise ValueError(f"times has to be 1 or more, not {times}")
         if name == "image_jpeg":
@@ -423,4 +423,4 @@ def _not_an_answer(name: str) -> str:
         )
     near = difflib.get_close_matches(name, ANSWERS)
     advice = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(ANSWERS)}"
-    return f"no answer is called {name!r}; {advice}"
+    return f"no response is called {name!r}; {advice}"

@@ -32,7 +32,7 @@ _LONGEST_STOP = 3.0
 
 @asynccontextmanager
 async def serve(application: ASGIApp, *, host: str, port: int) -> AsyncGenerator[str, None]:
-    """Serve `application` from a thread of its own, since uvicorn runs on asyncio only."""
+    """Serve `application` from a separate thread, since uvicorn runs on asyncio only."""
     listener = _listen(host, port)
     server = uvicorn.Server(
         uvicorn.Config(
@@ -53,7 +53,7 @@ async def serve(application: ASGIApp, *, host: str, port: int) -> AsyncGenerator
         yield _base_url(listener)
     finally:
         with anyio.CancelScope(shield=True):
-            # A limiter of its own: blocked threads elsewhere don't hold up the end.
+            # A separate limiter: blocked threads elsewhere don't hold up the end.
             await anyio.to_thread.run_sync(_stop, server, thread, limiter=anyio.CapacityLimiter(1))
         listener.close()
 

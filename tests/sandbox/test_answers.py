@@ -310,7 +310,7 @@ def test_a_response_never_goes_to_an_endpoint_that_does_not_give_it(
     for endpoint in fitting:
         sandbox.answer_next(name, endpoint=endpoint)
     for endpoint in set(ENDPOINTS) - set(fitting):
-        with pytest.raises(ValueError, match=f"{endpoint} never answers '{name}'"):
+        with pytest.raises(ValueError, match=f"{endpoint} never returns '{name}'"):
             sandbox.answer_next(name, endpoint=endpoint)
 
 

@@ -577,8 +577,8 @@ class TestBadArguments:
             sandbox.answer_next("server_error", endpoint="/qrcode")  # type: ignore[arg-type]
 
     def test_an_order_is_for_an_endpoint_that_can_give_it(self, sandbox: Sandbox) -> None:
-        """The status never answers a code."""
-        with pytest.raises(ValueError, match="/status never answers 'code'"):
+        """The status never returns a code."""
+        with pytest.raises(ValueError, match="/status never returns 'code'"):
             sandbox.answer_next("code", endpoint="/status")
 
     def test_a_token_that_is_not_let_in_has_no_instance(self) -> None:
