@@ -17,6 +17,7 @@ import yarl
 from aiohttp import BodyPartReader, WSMsgType, web
 
 from plugchat_async.sandbox import Sandbox
+from tests.eventually import eventually
 from tests.keyword_arguments import HubArguments
 from tests.sandbox_calls import codes_requested
 
@@ -371,6 +372,20 @@ async def test_cancelling(running: RunBot) -> None:
         await world.discord.until(lambda: "delete" in world.discord.calls)
         assert [shown.text for shown in world.discord.messages(ANA)] == [discord_bot.CANCELLED]
         await world.until_left()
+
+
+async def test_a_scan_after_everybody_has_left_is_stored(
+    running: RunBot, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By `on_end`: the person has cancelled and then scanned the code all the same."""
+    caplog.set_level("INFO", "discord_bot")
+    async with running(on_end=discord_bot.remember) as world:
+        await world.discord.says(ANA)
+        code = (await world.discord.picture_for(ANA)).code()
+        await world.discord.presses(ANA, "Cancelar")
+        await world.until_left()
+        assert world.sandbox.scan(code)
+        await eventually(lambda: "the phone was linked at" in caplog.text)
 
 
 async def test_cancelling_while_the_picture_is_being_deleted(running: RunBot) -> None:

@@ -19,6 +19,7 @@ from aiogram.client.telegram import TelegramAPIServer
 from aiohttp import BodyPartReader, web
 
 from plugchat_async.sandbox import Sandbox
+from tests.eventually import eventually
 from tests.keyword_arguments import HubArguments
 from tests.sandbox_calls import codes_requested
 
@@ -309,6 +310,20 @@ async def test_cancelling() -> None:
         assert world.telegram.messages(ANA) == []
         await world.until_left()
     assert world.telegram.popups == ["Cancelado. Envie /link para recomeçar."]
+
+
+async def test_a_scan_after_everybody_has_left_is_stored(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """By `on_end`: the person has cancelled and then scanned the code all the same."""
+    caplog.set_level("INFO", "telegram_bot")
+    async with running(on_end=telegram_bot.remember) as world:
+        world.telegram.says(ANA, "/link")
+        code = (await world.telegram.picture_for(ANA)).code()
+        world.telegram.presses(ANA, "Cancelar")
+        await world.until_left()
+        assert world.sandbox.scan(code)
+        await eventually(lambda: "the phone was linked at" in caplog.text)
 
 
 async def test_cancelling_while_the_picture_is_being_deleted() -> None:
