@@ -128,6 +128,22 @@ def test_a_request_to_django_opens_the_hub_for_the_next_one(endings: list[str]) 
 
 
 @pytest.mark.anyio
+async def test_a_class_opens_the_hub_in_one_task_and_closes_it_in_another(
+    files: Path, endings: list[str]
+) -> None:
+    """On asyncio and trio."""
+    linking = import_module("linking").linking
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(linking.open)
+    assert "<svg" in await linking.current_code()
+    assert endings == []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(linking.close)
+    (ending,) = endings
+    assert ending.startswith("pairing ended: cancelled, 1 codes")
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_a_bot_opens_the_hub_in_one_task_and_closes_it_in_another(
     files: Path, endings: list[str]
