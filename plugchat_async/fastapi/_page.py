@@ -73,10 +73,13 @@ class PairingPage:
             lstrip_blocks=True,
         )
         environment.filters["emphasised"] = emphasised
+        theme = PairingTheme() if theme is None else theme
+        css = _read("page.css").replace("(prefers-color-scheme: dark)", theme.dark_if)
+        # These two are ours, and are code: escaped, they would be none. Hence the S704.
         self._everywhere: dict[str, object] = {
-            # These two are ours, and are code: escaped, they would be none. Hence the S704.
-            **{name: Markup(_read(f"page.{name}")) for name in ("css", "js")},  # noqa: S704
-            "theme": PairingTheme() if theme is None else theme,
+            "css": Markup(css),  # noqa: S704
+            "js": Markup(_read("page.js")),  # noqa: S704
+            "theme": theme,
         }
         self._page = environment.get_template("page.html")
         self._notice = environment.get_template("notice.html")

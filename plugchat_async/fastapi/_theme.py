@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from ._logo import read_logo
 
@@ -13,6 +13,16 @@ if TYPE_CHECKING:
 # What WCAG 2.2 asks of text at level AA (success criterion 1.4.3).
 _MIN_CONTRAST = 4.5
 _MAX_RADIUS = 40
+
+
+ColorScheme: TypeAlias = Literal["light", "dark"]
+
+# The media query under which the page is dark.
+_DARK_IF: Final[dict[ColorScheme | None, str]] = {
+    None: "(prefers-color-scheme: dark)",
+    "light": "not all",
+    "dark": "all",
+}
 
 
 class Ground(NamedTuple):
@@ -40,6 +50,8 @@ class PairingTheme:
         accent_dark: The same for dark mode. None lightens `accent` as far as dark mode needs.
         radius: Radius of the corners in pixels, from 0 to 40.
         show_title: Whether the title is visible; screen readers read it in any case.
+        color_scheme: The one mode that the page has, such as that of the site which frames it;
+            None follows the system.
 
     Raises:
         ValueError: A colour is not one or lacks contrast, the radius is out of range, or the logo
@@ -56,13 +68,22 @@ class PairingTheme:
         accent_dark: str | None = None,
         radius: int | None = None,
         show_title: bool = True,
+        color_scheme: ColorScheme | None = None,
     ) -> None:
+        if color_scheme not in _DARK_IF:
+            raise ValueError(f"color_scheme must be 'light', 'dark' or None, not {color_scheme!r}")
         if not isinstance(show_title, bool):
             raise TypeError("show_title must be a bool")
         self.name = _check_name(name)
         self.logo_uri = None if logo is None else read_logo(logo)
         self.show_title = show_title
-        self.stylesheet = _accents(accent, accent_dark) + _corners(radius)
+        self.color_schemes = color_scheme or "light dark"
+        self.dark_if = _DARK_IF[color_scheme]
+        self.stylesheet = (
+            f":root {{ color-scheme: {self.color_schemes}; }}\n"
+            + _accents(accent, accent_dark, self.dark_if)
+            + _corners(radius)
+        )
 
 
 def contrast(first: str, second: str) -> float:
@@ -71,7 +92,7 @@ def contrast(first: str, second: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def _accents(light: str | None, dark: str | None) -> str:
+def _accents(light: str | None, dark: str | None, dark_if: str) -> str:
     sheet = ""
     if light is not None:
         light = _hex("accent", light)
@@ -79,7 +100,7 @@ def _accents(light: str | None, dark: str | None) -> str:
         dark = _lighten(light) if dark is None else dark
     if dark is not None:
         declarations = _accent("accent_dark", _hex("accent_dark", dark), DARK)
-        sheet += f"@media (prefers-color-scheme: dark) {{ :root {{ {declarations} }} }}\n"
+        sheet += f"@media {dark_if} {{ :root {{ {declarations} }} }}\n"
     return sheet
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from fastapi import Response
 
+    from plugchat_async.fastapi._theme import ColorScheme
+
 
 class Parsed(HTMLParser):
     """Collect what a document is made of."""
@@ -182,6 +184,19 @@ def test_a_notice_says_why_there_is_nothing_to_scan(language: str, name: str) ->
     assert response.headers["cache-control"] == "no-store"
     assert document.of("script") == document.of("button") == []
     assert directives["frame-ancestors"] == "'self' https://app.example"
+
+
+@pytest.mark.parametrize(
+    ("color_scheme", "query"), [("light", "@media not all {"), ("dark", "@media all {")]
+)
+def test_a_page_of_one_mode_does_not_ask_the_system(color_scheme: ColorScheme, query: str) -> None:
+    """Else it would be a dark island in a light site."""
+    theme = PairingTheme(color_scheme=color_scheme, accent="#5b21b6")
+    _, document = policy(PairingPage(theme=theme))
+    assert {"name": "color-scheme", "content": color_scheme} in document.of("meta")
+    (css,) = (text for text in document.text if "--accent" in text)
+    assert "prefers-color-scheme" not in css
+    assert css.count(query) == 2
 
 
 def test_a_theme_is_a_theme() -> None:

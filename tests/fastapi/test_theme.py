@@ -47,12 +47,8 @@ def declared(theme: PairingTheme, name: str) -> list[str]:
 def test_a_theme_without_arguments_changes_nothing() -> None:
     """The page then has its own colours and corners."""
     theme = PairingTheme()
-    assert (theme.stylesheet, theme.name, theme.logo_uri, theme.show_title) == (
-        "",
-        None,
-        None,
-        True,
-    )
+    assert theme.stylesheet == ":root { color-scheme: light dark; }\n"
+    assert (theme.name, theme.logo_uri, theme.show_title) == (None, None, True)
 
 
 def test_each_mode_has_its_accent_and_legible_text_on_it() -> None:
@@ -83,6 +79,7 @@ def test_an_accent_is_lightened_for_dark_mode(accent: str) -> None:
         ({"radius": -1}, "from 0 to 40"),
         ({"radius": 41}, "from 0 to 40"),
         ({"name": "  "}, "name is empty"),
+        ({"color_scheme": "sepia"}, "must be 'light', 'dark' or None, not 'sepia'"),
     ],
 )
 def test_what_cannot_be_read_or_drawn_is_refused(arguments: dict[str, Any], message: str) -> None:

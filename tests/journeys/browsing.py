@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Unpack
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Frame, Page
 
     from .page_site import PageOptions, Wrap
 
@@ -91,7 +91,7 @@ document.addEventListener("readystatechange", record, {once: true});
 """
 
 
-def accessibility_violations(page: Page) -> list[tuple[str, list[str]]]:
+def accessibility_violations(page: Page | Frame) -> list[tuple[str, list[str]]]:
     """Ask axe-core, with all of its rules."""
     page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
     found = page.evaluate("axe.run()")["violations"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from contextlib import contextmanager
@@ -12,11 +13,22 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
+from PIL import Image
 
+from plugchat_async.fastapi import PairingTheme
 from tests.app_server import serve_app
 from tests.sandbox_calls import codes_requested
 
-from .browsing import BLOCKED, ONE_CODE, QUICK, RECORD, REFUSED, read, wait_for
+from .browsing import (
+    BLOCKED,
+    ONE_CODE,
+    QUICK,
+    RECORD,
+    REFUSED,
+    accessibility_violations,
+    read,
+    wait_for,
+)
 from .page_site import NEXT_STEP, Site, link_beside
 from .served_example import EXAMPLES, served_example
 
@@ -29,6 +41,7 @@ if TYPE_CHECKING:
     from plugchat_async.sandbox import Sandbox
 
     from .browsing import OpenWindow, ServePage
+    from .page_site import PageOptions
 
 pytestmark = pytest.mark.browser
 
@@ -109,9 +122,13 @@ def test_a_frame_is_as_high_as_its_content(
 ) -> None:
     """It has no scroll bar, no heading of its own, and no colour around it."""
     with parent_of(f"http://127.0.0.1:{port}/whatsapp") as parent:
-        site = Site(plugchat_url, port, options={"embed_in": ["https://app.example", parent]})
-        with site.running():
-            page = window(parent, expected=REFUSED)
+        # The site is light, whatever the system is.
+        options: PageOptions = {
+            "embed_in": ["https://app.example", parent],
+            "theme": PairingTheme(color_scheme="light"),
+        }
+        with Site(plugchat_url, port, options=options).running():
+            page = window(parent, expected=REFUSED, color_scheme="dark")
             frame = frame_of(page)
             frame.locator("main[data-state=code]").wait_for()
             for width in (1100, 320):
@@ -121,6 +138,9 @@ def test_a_frame_is_as_high_as_its_content(
                 root = frame.locator("html")
                 assert root.evaluate("root => root.scrollHeight - root.clientHeight") <= 0
                 assert root.evaluate("root => root.scrollWidth - root.clientWidth") <= 0
+            assert accessibility_violations(page.frames[1]) == []
+            corner = Image.open(io.BytesIO(page.screenshot())).convert("RGB").getpixel((12, 12))
+            assert corner == (255, 255, 255)
             for element in ("html", "body", "main"):
                 style = "element => getComputedStyle(element).backgroundColor"
                 assert frame.locator(element).evaluate(style) == "rgba(0, 0, 0, 0)"
