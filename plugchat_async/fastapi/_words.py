@@ -74,7 +74,7 @@ def _replace(old: Sentences, new: object, place: str) -> Sentences:
             return _merge(old, _check_table(new, place), place)
         case list():
             return [_check(each, set(), place) for each in _check_list(new, place)]
-        case str():
+        case _:
             return _check(new, _names_in(old), place)
 
 
