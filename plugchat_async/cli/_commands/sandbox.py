@@ -68,5 +68,5 @@ def _introduce(base_url: str, token: str | None, scan_after: float | None) -> No
         "  plugchat pair\n\n"
         f"{text(phone, seconds=scan_after)}\n"
         f"{text('sandbox.control', url=base_url.partition('/api/')[0])}\n"
-        f"{text(tokens)} {text('how_to_stop')}\n"
+        f"{text(tokens)} {text('how_to_stop')}.\n"
     )
