@@ -120,7 +120,9 @@ def _command(function: "Callable[..., None]") -> "Callable[..., None]":
     One that takes `access` gets the options that say how to reach PlugChat; all get `--debug`.
     """
     own = dict(inspect.signature(function).parameters)
-    shared = inspect.signature(_reach).parameters if own.pop("access", None) else {}
+    shared = dict(inspect.signature(_reach).parameters)
+    if not own.pop("access", None):
+        shared.clear()
     debugging = inspect.Parameter(
         "debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Debug
     )

@@ -161,7 +161,7 @@ def _modules(code: QRCode, border: int) -> list[list[bool]]:
 def _lines(modules: list[list[bool]], form: Form, *, has_colors: bool) -> Iterator[str]:
     side = len(modules)
     for top in range(0, side, form.rows):
-        inks = []
+        inks: list[str] = []
         for left in range(0, side, form.columns):
             places = [(top + y, left + x) for y in range(form.rows) for x in range(form.columns)]
             darks = [y < side and x < side and modules[y][x] for y, x in places]

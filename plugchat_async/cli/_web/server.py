@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from plugchat_async import AsyncPlugChat, PairingEnd
 
 _HOST = "127.0.0.1"
-_LINKED = (PairingOutcome.CONNECTED, PairingOutcome.ALREADY_CONNECTED)
-
 # Until the page has drawn its final state, before its server stops.
 _SECONDS_FOR_THE_END = 1.0
 
@@ -74,7 +72,10 @@ class _Linked:
         """Note how a session ended, as the hub's `on_end`."""
         if ending.error_code is not None:
             say_failed(ending.error_code)
-        elif ending.outcome in _LINKED:
+        elif (
+            ending.outcome is PairingOutcome.CONNECTED
+            or ending.outcome is PairingOutcome.ALREADY_CONNECTED
+        ):
             self.outcome = ending.outcome
             self._event.set()
 
