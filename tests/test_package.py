@@ -22,6 +22,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
     [
         "plugchat_async",
         "plugchat_async.fastapi",
+        "plugchat_async.redis",
         "plugchat_async.sandbox",
         "plugchat_async.testing",
     ],
@@ -52,7 +53,18 @@ def modules_loaded_by(statement: str) -> set[str]:
 
 def test_importing_the_package_leaves_the_rest_to_its_first_use() -> None:
     """The writers of segno, the retry library and everything of an extra stay unloaded."""
-    late = {"fastapi", "PIL", "segno", "starlette", "tenacity", "typer", "uvicorn", "zxingcpp"}
+    late = {
+        "coredis",
+        "cryptography",
+        "fastapi",
+        "PIL",
+        "segno",
+        "starlette",
+        "tenacity",
+        "typer",
+        "uvicorn",
+        "zxingcpp",
+    }
     loaded = modules_loaded_by("from plugchat_async import *")
     assert {"httpx", "pydantic"} <= loaded
     assert loaded & late == set()

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
 
 from plugchat_async._client import requests_of
 from plugchat_async._errors import AlreadyConnected, PlugChatError
@@ -466,8 +467,8 @@ class Follower:
 
         number, of = before.spent + 1, self._schedule.max_rounds
         # What was requested is brought to its end, unless another process has gone on.
-        self._code_request = anyio.CancelScope(shield=True)
-        with self._code_request:
+        scope = self._code_request = anyio.CancelScope(shield=True)
+        with scope:
             try:
                 requests = requests_of(self._client, permit=permit)
                 fetched = await requests.fetch_code(number, of)
@@ -487,9 +488,9 @@ class Follower:
                     )
                 )
             finally:
-                is_given_up = self._code_request.cancel_called
                 self._code_request = None
-        if is_given_up:
+        await anyio.lowlevel.checkpoint()  # which ends it here if this process leads no more
+        if scope.cancelled_caught:
             session.end(LEFT, anyio.current_time())
 
     async def _write(self, wanted: Record) -> None:
