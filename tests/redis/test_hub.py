@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
+import httpx
 import pytest
 
 from plugchat_async import (
@@ -36,6 +37,7 @@ pytestmark = pytest.mark.anyio
 State = TypeVar("State", bound=PairingState)
 
 OTHER = "o" * 32
+BASE_URL = "http://sandbox.localhost/api/whatsapp"
 
 
 @pytest.fixture
@@ -85,6 +87,20 @@ def leader_of(server: MemoryServer, hubs: list[MemoryHub]) -> MemoryHub:
     """Return the hub that leads the only session."""
     (row,) = server.rows.values()
     return next(hub for hub in hubs if hub.store.process == row.leader)
+
+
+class SlowTransport(httpx.ASGITransport):
+    """Way to a sandbox that takes a second."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__(sandbox)
+        self.has_request = anyio.Event()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Let a second pass before each response."""
+        self.has_request.set()
+        await anyio.sleep(1)
+        return await super().handle_async_request(request)
 
 
 async def test_processes_share_one_session(sandbox: Sandbox, server: MemoryServer) -> None:
@@ -253,9 +269,29 @@ async def test_a_store_that_lost_its_data_gets_it_back(
         watchers = [await watching.enter_async_context(hub.watch(sandbox.client())) for hub in hubs]
         await until_round(watchers[0], 2)
         server.rows.clear()
-        await until(watchers[1], Expired)
-        assert await hubs[0].state(sandbox.client()) == Expired()
+        for watcher in watchers:
+            await until(watcher, Expired)
     assert codes_requested(sandbox) == 3
+
+
+@pytest.mark.parametrize("away", [1, 4, 8], ids="{} s".format)
+async def test_a_code_that_comes_while_the_store_is_away_is_not_lost(
+    server: MemoryServer, away: float
+) -> None:
+    """It is shown where it was requested, and handed in later."""
+    sandbox = Sandbox(clock=anyio.current_time)
+    slow = SlowTransport(sandbox)
+    async with httpx.AsyncClient(transport=slow) as http_client, processes(server, 2) as hubs:
+        client = AsyncPlugChat("token", base_url=BASE_URL, http_client=http_client)
+        async with hubs[0].watch(client) as states:
+            await slow.has_request.wait()
+            async with hubs[1].watch(client) as others:
+                server.is_up = False
+                assert (await until_round(states, 1)).round == 1
+                await anyio.sleep(away)
+                server.is_up = True
+                await until(others, Expired)
+    assert codes_requested(sandbox) <= 3
 
 
 async def test_an_ending_that_was_reported_by_a_process_that_died_is_reported_again(
