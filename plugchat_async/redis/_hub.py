@@ -174,6 +174,8 @@ class RedisPairingHub(PairingHub):
         self._running_tasks()
         try:
             seal, record = await self._peek(client)
+            if record.stage is not Stage.OVER:
+                return
             state = _open(seal, record)
             retry_at = state.retry_at if isinstance(state, Failed) else None
             if retry_at is None or retry_at <= datetime.now(UTC):
