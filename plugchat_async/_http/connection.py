@@ -186,7 +186,7 @@ def _timed_out(url: str, timeout: float) -> RequestTimeout:
     )
 
 
-def _failed(url: str, error: Exception, words: str) -> NetworkError:
+def _failed(url: str, error: Exception, words: str = "") -> NetworkError:
     if quirks.is_of_another_login(error):
         failure = NetworkError(_ANOTHER_LOGIN.format(place=_place(url)))
         failure.is_local = True
