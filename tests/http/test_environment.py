@@ -134,7 +134,7 @@ async def test_a_proxy_is_taken(monkeypatch: pytest.MonkeyPatch, proxy: str) -> 
     environment.check_proxies()
 
 
-async def test_one_directory_of_several_is_enough(
+def test_one_directory_of_several_is_enough(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """As OpenSSL has it."""
