@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._answers import ANSWERS
-from ._sandbox import Call, Sandbox, Scan
+from ._record import Call, Scan
+from ._sandbox import Sandbox
 
 __all__ = ["ANSWERS", "Call", "Sandbox", "Scan"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -13,20 +13,37 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from ._answers import Endpoint
-    from ._sandbox import Sandbox
+    from ._record import Call, Scan
 
     Result = dict[str, object]
 
 
+class Controlled(Protocol):
+    """What a `Sandbox` does on demand."""
+
+    @property
+    def calls(self) -> tuple[Call, ...]: ...
+    @property
+    def scans(self) -> tuple[Scan, ...]: ...
+    def current_code(self, token: str) -> str | None: ...
+    def scan(self, payload: str) -> bool: ...
+    def scan_after(self, seconds: float | None) -> None: ...
+    def disconnect(self, token: str) -> None: ...
+    def lose_session(self, token: str) -> None: ...
+    def answer_next(
+        self, name: str, *, times: int, endpoint: Endpoint | None, token: str | None
+    ) -> None: ...
+
+
 class Control:
-    """What `Sandbox` does on demand, by query parameters, which are all text.
+    """Routes to a sandbox, with query parameters, which are all text.
 
     Args:
         sandbox: The sandbox.
         token: The token of the instance that is meant if none is named.
     """
 
-    def __init__(self, sandbox: Sandbox, token: str) -> None:
+    def __init__(self, sandbox: Controlled, token: str) -> None:
         self._sandbox = sandbox
         self._token = token
 

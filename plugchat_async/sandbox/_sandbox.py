@@ -27,6 +27,7 @@ from ._application import PREFIX, application
 from ._control import Control
 from ._drawing import jpeg
 from ._instance import MAX_PAYLOAD_SIZE, MIN_PAYLOAD_SIZE, Instance
+from ._record import Call, Scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -40,40 +41,6 @@ DEFAULT_PHONE = "5511999990000"
 # E.164: a country code, which never begins with 0, and at most 15 digits in all.
 _PHONE_NUMBER = re.compile(r"[1-9][0-9]{6,14}")
 _NOT_RESPONSES = {"network_error": "httpx.ConnectError", "request_timeout": "httpx.ReadTimeout"}
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """Record of one request.
-
-    Attributes:
-        endpoint: The endpoint asked, such as "/qr-code".
-        at: Seconds by the sandbox's clock since the sandbox was made.
-        token: The raw `Authorization` header; None if it was missing. Kept out of the repr.
-        status: The HTTP status of the response.
-        answer: The name of the response, one of `ANSWERS`.
-    """
-
-    endpoint: Endpoint
-    at: float
-    token: str | None = field(repr=False)
-    status: int
-    answer: str
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """Record of a scan that linked a phone.
-
-    Attributes:
-        at: Seconds by the sandbox's clock since the sandbox was made.
-        token: The token of the instance that the phone was linked to. Kept out of the repr.
-        phone: The phone's number. Kept out of the repr.
-    """
-
-    at: float
-    token: str = field(repr=False)
-    phone: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

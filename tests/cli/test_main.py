@@ -219,7 +219,9 @@ def test_the_commands_are_listed(run: Run) -> None:
     assert all(f"  {command} " in ran.out + ran.err for command in COMMANDS)
 
 
-@pytest.mark.parametrize("arguments", [["qr", "--frob"], ["pair-all"], ["qr", "a-token"]])
+@pytest.mark.parametrize(
+    "arguments", [["qr", "--frob"], ["pair-all"], ["qr", "a-token"], ["qr", "--output"]]
+)
 def test_a_wrong_call_is_a_usage_error(run: Run, arguments: list[str]) -> None:
     """Exit code 2; a token is never taken as an argument."""
     ran = run(*arguments)

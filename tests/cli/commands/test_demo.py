@@ -55,8 +55,8 @@ def test_the_second_code_is_scanned_as_it_was_shown(
     assert lines[0].startswith("A local PlugChat simulator: http://127.0.0.1:")
     linked = lines.index("✓ Linked: the phone scanned code 2 of 3.")
     calls = [line.split()[3:6] for line in lines[linked:] if "GET" in line]
-    assert calls.count(["GET", "/qr-code", "200"]) == 2
-    assert calls[-1] == ["GET", "/status", "200"]
+    assert calls[0] == ["GET", "/qr-code", "200"]
+    assert 2 <= calls.count(["GET", "/qr-code", "200"]) <= 3
     assert "plugchat pair" in lines[-1]
     assert "export PLUGCHAT_TOKEN=..." in ran.out
 

@@ -42,7 +42,7 @@ def test_on_a_terminal(
     assert ran.err.splitlines()[0] == (
         "On the phone: WhatsApp > Settings > Linked devices > Link a device"
     )
-    assert re.search(r"scanned for (19|20) s: until \d\d:\d\d:\d\d\.$", ran.err, re.MULTILINE)
+    assert re.search(r"scanned for \d+ s: until \d\d:\d\d:\d\d\.$", ran.err, re.MULTILINE)
     [payload] = read_codes(paint_terminal(ran.out, columns=window[0], theme=theme))
     assert sandbox.scan(payload)
 

@@ -1,0 +1,43 @@
+"""The sandbox's record: what was called, and what was scanned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._answers import Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Record one call that reached an endpoint.
+
+    Attributes:
+        endpoint: The endpoint asked, such as "/qr-code".
+        at: Seconds by the sandbox's clock since the sandbox was made.
+        token: The raw `Authorization` header; None where it was missing. Kept out of the repr.
+        status: The HTTP status answered.
+        answer: The name of the answer given, one of `ANSWERS`.
+    """
+
+    endpoint: Endpoint
+    at: float
+    token: str | None = field(repr=False)
+    status: int
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A scan that linked a phone.
+
+    Attributes:
+        at: Seconds by the sandbox's clock since the sandbox was made.
+        token: The token of the instance that the phone was linked to. Kept out of the repr.
+        phone: The phone's number. Kept out of the repr.
+    """
+
+    at: float
+    token: str = field(repr=False)
+    phone: str = field(repr=False)
