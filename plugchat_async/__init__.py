@@ -77,10 +77,9 @@ _MODULES = ("_errors", "_pairing", "_models", "_client", "_pairing_state", "_hub
 
 def __getattr__(name: str) -> object:
     """Import a public name when it is first used: the command's help needs none."""
-    if name in __all__:
-        for module in _MODULES:
-            found = vars(import_module(f".{module}", __name__))
-            if name in found:
-                globals()[name] = found[name]
-                return found[name]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    modules = (import_module(f".{module}", __name__) for module in _MODULES)
+    value: object = next(vars(module)[name] for module in modules if name in vars(module))
+    globals()[name] = value
+    return value

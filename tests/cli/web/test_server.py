@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -36,10 +37,13 @@ class Browser:
         self.opened = opened
         self.http = httpx.AsyncClient(trust_env=False)
         self.page = httpx.URL()
+        self.interval = 15.0
 
     async def link(self, client: AsyncPlugChat, on_desktop: bool = True) -> None:
         """Run the command's inner part, and keep how it ends."""
-        self.outcome = await _web.link(client, interval=15, port=0, on_desktop=on_desktop)
+        self.outcome = await _web.link(
+            client, interval=self.interval, port=0, on_desktop=on_desktop
+        )
 
     async def visit(self) -> httpx.Response:
         """Open the address, and note where it leads to."""
@@ -147,6 +151,24 @@ def test_the_button_works_after_a_failure(
             await browser.visit()
             await browser.look(until="failed")
             await eventually(lambda: "PlugChat refused" in capsys.readouterr().err)
+            await browser.press()
+            await browser.look()
+
+    in_a_thread(anyio.run, journey)
+    assert browser.outcome is PairingOutcome.ALREADY_CONNECTED
+
+
+@pytest.mark.usefixtures("capsys")
+def test_the_button_works_after_codes_that_expired(sandbox: Sandbox, browser: Browser) -> None:
+    """They end nothing, and nothing is said in the terminal."""
+    browser.interval = 0.1
+
+    async def journey() -> None:
+        async with anyio.create_task_group() as tasks, browser.http:
+            tasks.start_soon(browser.link, Access(None, None, False, 10).client())
+            await browser.visit()
+            await browser.look(until="expired")
+            sandbox.answer_next("already_connected")
             await browser.press()
             await browser.look()
 
