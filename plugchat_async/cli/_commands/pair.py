@@ -130,7 +130,7 @@ async def _open_viewer(file: CurrentCode, screen: Screen) -> None:
 
 
 def _introduce(file: CurrentCode | None, window: Window) -> None:
-    """Say what a page says by itself, beside the codes that go elsewhere."""
+    """Write to standard error what a page would show around the code."""
     say(text("screen.scan_this"))
     if file is None and not window.has_colors:
         say(text("screen.inverted"), dim=True)

@@ -70,7 +70,7 @@ def report(error: Failure | PlugChatError | OSError) -> ExitCode:
 
 
 def say_failed(code: str) -> None:
-    """Say what ended a session that may begin again, given its error code."""
+    """Write why a session ended that may begin again, given its error code."""
     _say_error(Failure(code), code)
 
 

@@ -56,7 +56,7 @@ def image_of(code: QRCode, path: Path) -> bytes:
 
 
 def say_saved(path: Path, code: QRCode | QRImage) -> None:
-    """Say where the code is, and how long it is valid."""
+    """Write where the code is, and how long it is valid."""
     until = f"{code.expires_at.astimezone():%H:%M:%S}"
     say(text("saved", path=path, seconds=round(code.expires_in), until=until))
 

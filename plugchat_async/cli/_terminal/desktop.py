@@ -13,13 +13,13 @@ _LAUNCH = "import sys, typer; sys.exit(typer.launch(sys.argv[1]))"
 async def open_on_desktop(target: str) -> bool:
     """Open a file or an address with the desktop's program for it.
 
-    A process of its own launches the program, which may write to the terminal that it comes from.
+    A separate process launches the program, which may write to the terminal that it comes from.
 
     Args:
         target: The path of a file, or a URL.
 
     Returns:
-        False where there is no such program.
+        False if there is no such program.
     """
     launched = await anyio.run_process(
         [sys.executable, "-P", "-c", _LAUNCH, target],

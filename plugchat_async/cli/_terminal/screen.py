@@ -52,7 +52,7 @@ class Screen(Protocol):
         """Return once a code can be shown.
 
         Raises:
-            Failure: There is no waiting for that.
+            Failure: The window has no room, and nobody could see it wait.
         """
         ...
 
@@ -61,7 +61,7 @@ class Screen(Protocol):
         ...
 
     def note(self, note: str) -> None:
-        """Say something else about the same code."""
+        """Show another note about the same code."""
         ...
 
 
@@ -99,7 +99,7 @@ class Events:
         self.note(note)
 
     def note(self, note: str) -> None:
-        """Say it beside the events."""
+        """Write it to standard error, beside the events."""
         if note:
             say(note)
 

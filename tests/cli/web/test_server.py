@@ -7,7 +7,6 @@ import signal
 import socket
 import sys
 from contextlib import ExitStack
-from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
