@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Record one call that reached an endpoint.
+    """Record of one request.
 
     Attributes:
         endpoint: The endpoint asked, such as "/qr-code".
         at: Seconds by the sandbox's clock since the sandbox was made.
-        token: The raw `Authorization` header; None where it was missing. Kept out of the repr.
-        status: The HTTP status answered.
-        answer: The name of the answer given, one of `ANSWERS`.
+        token: The raw `Authorization` header; None if it was missing. Kept out of the repr.
+        status: The HTTP status of the response.
+        answer: The name of the response, one of `ANSWERS`.
     """
 
     endpoint: Endpoint
@@ -30,7 +30,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """A scan that linked a phone.
+    """Record of a scan that linked a phone.
 
     Attributes:
         at: Seconds by the sandbox's clock since the sandbox was made.
