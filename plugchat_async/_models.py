@@ -81,7 +81,9 @@ def _without_input(error: ValidationError) -> ValidationError:
 class _Frozen(BaseModel, frozen=True, hide_input_in_errors=True):
     __slots__ = ("__weakref__",)
 
-    if not TYPE_CHECKING:  # checkers see by themselves that nothing can be set
+    if TYPE_CHECKING:
+        ...  # checkers see by themselves that nothing can be set
+    else:
 
         def __setattr__(self, name: str, value: object) -> None:
             try:
