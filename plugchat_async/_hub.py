@@ -232,7 +232,7 @@ class Watcher:
     def __init__(
         self, join: Callable[[AsyncPlugChat], Awaitable[Watched]], client: AsyncPlugChat
     ) -> None:
-        self.version = ""
+        self.version: str = ""
         self._join = join
         self._client = client
         self._poller: Watched | None = None
