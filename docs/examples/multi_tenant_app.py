@@ -109,6 +109,6 @@ async def log_in(tenant: str) -> RedirectResponse:
 
 @app.get("/status")
 async def status(client: Annotated[AsyncPlugChat, Depends(get_client)]) -> dict[str, bool]:
-    """Tell whether this tenant's phone is linked: the rest of the app uses the same dependency."""
+    """Return whether this tenant's phone is linked: the rest uses the same dependency."""
     was_linked = client.name in LINKED
     return {"was_linked": was_linked, "connected": (await client.status()).connected}

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from fastapi import HTTPException, Path
 from itsdangerous import BadData, URLSafeSerializer
-from pydantic import AwareDatetime, BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import AwareDatetime, BaseModel, SecretStr, ValidationError
 
 from ._return_url import check_return_url
 from ._security_headers import SECURITY_HEADERS
@@ -21,7 +21,7 @@ _MAX_TICKET = 16_384
 _SALT = "plugchat_async.fastapi.PairingLinks"
 
 
-class PairingTicket(BaseModel):
+class PairingTicket(BaseModel, frozen=True, hide_input_in_errors=True):
     """What a signed link says of its holder.
 
     Attributes:
@@ -29,8 +29,6 @@ class PairingTicket(BaseModel):
         return_url: The address to go on to after a scan; None leaves it to the router.
         expires_at: The time from which on the link is refused.
     """
-
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     subject: str
     return_url: str | None = None

@@ -22,7 +22,7 @@ def require_same_origin(
     """Refuse, as a dependency, what a page of another origin made a browser send.
 
     A browser says by `Sec-Fetch-Site` where a request comes from, or, over plain http, by
-    `Origin`. What says neither is not a browser, hence nobody's page made it.
+    `Origin`. A request with neither is not a browser's, hence no other page made it.
     """
     if sec_fetch_site is not None:
         is_ours = sec_fetch_site in {"same-origin", "none"}

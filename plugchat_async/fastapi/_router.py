@@ -255,7 +255,7 @@ def _refusing_too_many() -> Generator[None]:
 
 
 def _no_ticket() -> None:
-    """Take the place of links where there are none."""
+    """Return no ticket, if there are no links."""
 
 
 async def _return_url_of(

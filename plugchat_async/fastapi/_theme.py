@@ -74,12 +74,12 @@ class PairingTheme:
             raise ValueError(f"color_scheme must be 'light', 'dark' or None, not {color_scheme!r}")
         if not isinstance(show_title, bool):
             raise TypeError("show_title must be a bool")
-        self.name = _check_name(name)
-        self.logo_uri = None if logo is None else read_logo(logo)
-        self.show_title = show_title
-        self.color_schemes = color_scheme or "light dark"
-        self.dark_if = _DARK_IF[color_scheme]
-        self.stylesheet = (
+        self.name: str | None = _check_name(name)
+        self.logo_uri: str | None = None if logo is None else read_logo(logo)
+        self.show_title: bool = show_title
+        self.color_schemes: str = color_scheme or "light dark"
+        self.dark_if: str = _DARK_IF[color_scheme]
+        self.stylesheet: str = (
             f":root {{ color-scheme: {self.color_schemes}; }}\n"
             + _accents(accent, accent_dark, self.dark_if)
             + _corners(radius)

@@ -12,7 +12,7 @@ import os
 import re
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -430,9 +430,24 @@ STATES = [
     "declined",
     "offline",
     "notice",
+    # No pictures of these go on file.
+    "stale",
+    "busy",
+    "blocked",
 ]
 # Of these the documentation has pictures in other languages and in a product's clothes, too.
 MOST_SEEN = {"code", "connected"}
+SELDOM_SEEN = {"stale", "busy", "blocked"}
+EXPIRED_CODE = """event: code
+data: {"svg": "<svg/>", "round": 1, "rounds": 3, "expires_in": 0, "next_in": 0, "lives_for": 20}
+
+"""
+# What the server says of a state that takes long to come about.
+EVENTS: dict[str, dict[str, Any]] = {
+    "stale": {"content_type": "text/event-stream", "body": EXPIRED_CODE},
+    "busy": {"status": 503, "headers": {"Retry-After": "60"}},
+    "blocked": {"content_type": "text/event-stream", "body": "event: starting\ndata: {}\n\n"},
+}
 
 
 def bring_into(state: str, page: Page, sandbox: Sandbox) -> None:
@@ -485,7 +500,14 @@ def test_photograph(
         url = link_beside(url)
     if state == "notice":
         url = url.replace("/whatsapp", "/link/forged")
-    page = window(url, locale=language, expected=REFUSED)
+    page = window("about:blank", locale=language, expected=REFUSED)
+    if state in EVENTS:
+        page.route("**/events", lambda route: route.fulfill(**EVENTS[state]))
+    page.goto(url)
+    if state == "blocked":
+        violation = "new SecurityPolicyViolationEvent('securitypolicyviolation', "
+        violation += "{ effectiveDirective: 'connect-src' })"
+        page.evaluate(f"document.dispatchEvent({violation})")
     bring_into(state, page, sandbox)
     # However long the pictures take, the code on them does not expire.
     page.clock.set_fixed_time(page.evaluate("new Date().toISOString()"))
@@ -497,7 +519,8 @@ def test_photograph(
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert accessibility_violations(page) == []
         folder = os.environ.get("PLUGCHAT_PHOTOGRAPHS", tmp_path)
-        if size != "narrow" and (language == "en" or state in MOST_SEEN):
+        is_shown = size != "narrow" and state not in SELDOM_SEEN
+        if is_shown and (language == "en" or state in MOST_SEEN):
             suffix = "" if language == "en" else f".{clothes or language}"
             name = f"page-{state}-{size}-{theme}{suffix}.png"
             keep(page.screenshot(full_page=True), Path(folder, name))
