@@ -435,8 +435,8 @@ STATES = [
     "busy",
     "blocked",
 ]
-# Of these the documentation has pictures in other languages and in a product's clothes, too.
-MOST_SEEN = {"code", "connected"}
+# Of these the documentation has pictures on a phone, too.
+MOST_SEEN = {"code", "connected", "expired"}
 SELDOM_SEEN = {"stale", "busy", "blocked"}
 EXPIRED_CODE = """event: code
 data: {"svg": "<svg/>", "round": 1, "rounds": 3, "expires_in": 0, "next_in": 0, "lives_for": 20}
@@ -519,8 +519,8 @@ def test_photograph(
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert accessibility_violations(page) == []
         folder = os.environ.get("PLUGCHAT_PHOTOGRAPHS", tmp_path)
-        is_shown = size != "narrow" and state not in SELDOM_SEEN
-        if is_shown and (language == "en" or state in MOST_SEEN):
+        is_shown = size == "desktop" or (size == "phone" and state in MOST_SEEN)
+        if is_shown and state not in SELDOM_SEEN and (language == "en" or state == "code"):
             suffix = "" if language == "en" else f".{clothes or language}"
             name = f"page-{state}-{size}-{theme}{suffix}.png"
             keep(page.screenshot(full_page=True), Path(folder, name))
