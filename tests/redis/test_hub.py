@@ -124,31 +124,29 @@ async def test_processes_share_one_session(sandbox: Sandbox, server: MemoryServe
     assert all(versions == seen[0] for versions in seen)
 
 
-async def test_a_leader_that_dies_is_replaced(sandbox: Sandbox, server: MemoryServer) -> None:
-    """Within its lease; the current code stays, and no round is requested twice."""
-    async with processes(server, 2) as hubs, AsyncExitStack() as watching:
-        watchers = [await watching.enter_async_context(hub.watch(sandbox.client())) for hub in hubs]
-        await until(watchers[0], ShowingCode)
-        dead = leader_of(server, hubs)
-        dead.store.is_connected = False
-        (alive,) = (watcher for hub, watcher in zip(hubs, watchers, strict=True) if hub is not dead)
-        shown = await until(alive, ShowingCode)
-        await anyio.sleep(5.5)
-        assert leader_of(server, hubs) is not dead
-        assert sandbox.scan(shown.qr.payload)
-        assert await until(alive, Connected) == Connected(already=False)
+@pytest.fixture
+async def orphan(sandbox: Sandbox, server: MemoryServer) -> AsyncGenerator[Watcher]:
+    """Give the watcher of a process whose leader has died with a code shown."""
+    async with processes(server, 2) as (leader, other), leader.watch(sandbox.client()) as states:
+        await until(states, ShowingCode)
+        async with other.watch(sandbox.client()) as orphan:
+            assert leader_of(server, [leader, other]) is leader
+            leader.store.is_connected = False
+            yield orphan
+
+
+async def test_a_leader_that_dies_is_replaced(sandbox: Sandbox, orphan: Watcher) -> None:
+    """Within its lease, and the current code stays."""
+    shown = await until(orphan, ShowingCode)
+    await anyio.sleep(5.5)
+    assert sandbox.scan(shown.qr.payload)
+    assert await until(orphan, Connected) == Connected(already=False)
     assert codes_requested(sandbox) == 1
 
 
-async def test_a_leader_that_dies_costs_no_code(sandbox: Sandbox, server: MemoryServer) -> None:
+async def test_a_leader_that_dies_costs_no_code(sandbox: Sandbox, orphan: Watcher) -> None:
     """The next round begins when it would have begun."""
-    async with processes(server, 2) as hubs, AsyncExitStack() as watching:
-        watchers = [await watching.enter_async_context(hub.watch(sandbox.client())) for hub in hubs]
-        await until(watchers[0], ShowingCode)
-        dead = leader_of(server, hubs)
-        dead.store.is_connected = False
-        (alive,) = (watcher for hub, watcher in zip(hubs, watchers, strict=True) if hub is not dead)
-        await until(alive, Expired)
+    await until(orphan, Expired)
     assert [round(moment) for moment in requested_at(sandbox, "/qr-code")] == [0, 15, 30]
 
 
