@@ -11,8 +11,8 @@ from importlib import import_module
 
 import anyio
 
-# httpx, anyio and asyncio import these when they are first used.
-_OF_EVERY_CALL = ("tenacity", "concurrent.futures.thread")
+# Imported when they are first used: by this package, and by asyncio and httpx.
+_OF_ANY_CALL = ("segno", "tenacity", "concurrent.futures.thread")
 _OF_OUR_CONNECTIONS = ("certifi", "httpcore")
 
 
@@ -20,7 +20,7 @@ _OF_OUR_CONNECTIONS = ("certifi", "httpcore")
 def import_for_calls() -> None:
     """Import what a call needs over any HTTP client, on asyncio and, if it is installed, trio."""
     anyio.get_available_backends()
-    for name in _OF_EVERY_CALL:
+    for name in _OF_ANY_CALL:
         import_module(name)
 
 

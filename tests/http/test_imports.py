@@ -16,6 +16,7 @@ from plugchat_async import AsyncPlugChat
 async def call():
     before = {*sys.modules}
     await client.qr_code()
+    await client.qr_code_image()  # drawn here, as the response is text
     print(*sorted({*sys.modules} - before))
 
 client = AsyncPlugChat("token", base_url=sys.argv[1], http_client=None)
