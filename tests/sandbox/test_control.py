@@ -99,7 +99,7 @@ async def test_the_record(sandbox: Sandbox, ask: Ask) -> None:
 @pytest.mark.parametrize(
     ("action", "parameters", "reason"),
     [
-        ("answer-next", {"name": "nonsense"}, "no answer is called 'nonsense'"),
+        ("answer-next", {"name": "nonsense"}, "no response is called 'nonsense'"),
         ("answer-next", {}, "name"),
         ("answer-next", {"name": "code", "times": "many"}, "invalid literal"),
         ("answer-next", {"name": "code", "endpoint": "/nowhere"}, "endpoint has to be"),
