@@ -113,7 +113,8 @@ def test_the_reference_shows_the_help_of_every_command() -> None:
     """In a window of 80 columns."""
     page = read("docs/reference/command.md")
     shown = re.findall(r"^\$ plugchat (\w+) --help$", page, re.MULTILINE)
-    assert sorted(shown) == ["demo", "image", "pair", "qr", "sandbox", "status"]
+    commands = ["demo", "device", "disconnect", "image", "pair", "qr", "sandbox", "status"]
+    assert sorted(shown) == commands
     screens = "\n".join(FENCED.findall(page))
     assert max(map(len, screens.splitlines())) <= 80
 
