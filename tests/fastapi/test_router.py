@@ -612,6 +612,7 @@ def test_a_browser_that_vanishes_leaves_its_place_to_another(
     assert codes_requested(sandbox) == 1
 
 
+@pytest.mark.journey
 # FastAPI leaves generators of cancelled responses to the event loop, of which trio complains.
 @pytest.mark.filterwarnings("ignore:Async generator .* was garbage collected:ResourceWarning")
 @pytest.mark.anyio

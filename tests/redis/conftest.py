@@ -28,7 +28,7 @@ def redis_server() -> Generator[RedisServer]:
         yield server
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module")
 def _streams_of_coredis() -> Generator[None]:
     """Collect the streams that coredis 6.9 leaves open when it can't connect."""
     yield
