@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from .browsing import OpenWindow, ServePage
     from .page_site import PageOptions, Wrap
 
-collect_ignore_glob = [] if find_spec("aiogram") and find_spec("discord") else ["test_*_bot.py"]
+_NEED_BOTS = ["test_*_bot.py", "test_frameworks.py"]
+collect_ignore_glob = [] if find_spec("aiogram") and find_spec("discord") else _NEED_BOTS
 
 
 @pytest.hookimpl(tryfirst=True)
