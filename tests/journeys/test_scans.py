@@ -117,8 +117,8 @@ async def test_the_app_is_told_of_each_link_and_of_nothing_else(
     """Whenever a phone scans, from the first code to a minute after the last viewer has left."""
     site = Site(interval)
     async with site.hub, anyio.create_task_group() as customers:
-        for number in range(2 * round(visits[-1].leaves + 60)):
-            scan_at = number / 2 + 0.25
+        for number in range(round(visits[-1].leaves + 60)):
+            scan_at = number + 0.25 + number % 2 / 2  # before and after a request of the status
             customers.start_soon(site.serve, f"scans at {scan_at}", visits, scan_at)
     linked_at = {scan.token: scan.at for scan in site.sandbox.scans}
     assert linked_at
