@@ -170,12 +170,12 @@ class Follower:
         if is_free or has_ended_as_left:
             self.poke()
 
-    async def restart(self) -> None:
+    async def restart(self, session: str) -> None:
         """Begin another session after one that is over, if anybody watches; else forget it."""
         name, known = self._seal.name, self._record.known
         await self._store.beat(name, watchers=len(self.clients), known=known)
-        response = await self._take(self._store.restart(name, self._record.session))
-        if response.verdict is Verdict.GONE:
+        response = await self._take(self._store.restart(name, session))
+        if response.verdict is Verdict.GONE and not self.clients:
             self.is_over, self._go_at = True, anyio.current_time()
         self.poke()
 
@@ -198,9 +198,12 @@ class Follower:
         """Follow the session for as long as this process has to do with it."""
         with self._open:
             await self._choose_seal()
-            async with anyio.create_task_group() as tasks:
-                await self._follow(tasks)
-                tasks.cancel_scope.cancel()
+            while not self.is_over:
+                async with anyio.create_task_group() as tasks:
+                    await self._follow(tasks)
+                    tasks.cancel_scope.cancel()
+                # Somebody may have come while a request under way was brought to its end.
+                self.is_over = not self.clients
         self.is_over = True
         if self._open.cancelled_caught:
             with anyio.CancelScope(shield=True):
@@ -220,7 +223,7 @@ class Follower:
         while True:
             self._poked = anyio.Event()
             try:
-                if self._has_to_go and await self._go():
+                if anyio.current_time() >= self._leaves_at and await self._go():
                     return
                 await self._beat(tasks)
             except StoreDown:
@@ -231,16 +234,21 @@ class Follower:
                 await self._pause(_jittered(_RETRY), until=math.inf)
 
     @property
-    def _has_to_go(self) -> bool:
-        return anyio.current_time() >= self._go_at
+    def _leaves_at(self) -> float:
+        # An ending is reported by whoever is there: its leader may die.
+        has_to_stay = self.clients or self._record.stage is Stage.ENDING
+        return math.inf if has_to_stay else self._go_at
 
     async def _go(self) -> bool:
         """Go; False if this is the last process, which keeps the session for its grace."""
         response = await self._store.leave(self._seal.name)
+        if response.record is not None:
+            self._adopt(response.record)
+        if self.clients:  # somebody came meanwhile, as the next beat tells the store
+            return False
         self._go_at = math.inf
         if response.record is None:
             return True
-        self._adopt(response.record)
         self._left_for = 0.0
         if self._session is not None:
             self._session.leave(anyio.current_time())
@@ -271,7 +279,7 @@ class Follower:
             await self._take(self._store.restart(self._seal.name, self._record.session))
             return
         self._lead_or_not(beat, sent_at, tasks)
-        await self._pause(self._next_beat(beat), until=self._go_at)
+        await self._pause(self._next_beat(beat), until=self._leaves_at)
 
     def _next_beat(self, beat: Beat) -> float:
         if self._record.stage is Stage.OVER:

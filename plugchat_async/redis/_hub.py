@@ -183,7 +183,7 @@ class RedisPairingHub(PairingHub):
                 if follower is None:
                     await self._store.restart(seal.name, record.session)
                 else:
-                    await follower.restart()
+                    await follower.restart(record.session)
         except StoreDown:
             logger.warning("a session was not restarted: Redis can't be reached")
 

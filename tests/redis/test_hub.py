@@ -315,6 +315,95 @@ async def test_an_ending_that_was_reported_by_a_process_that_died_is_reported_ag
     assert endings[0] == endings[1]
 
 
+async def test_an_ending_is_reported_once_though_everybody_leaves_meanwhile(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """The process stays until it has written the ending, which the next watcher sees."""
+    endings: list[PairingOutcome | None] = []
+    is_reported = anyio.Event()
+
+    async def store(_: AsyncPlugChat, ending: PairingEnd) -> None:
+        endings.append(ending.outcome)
+        is_reported.set()
+        await anyio.sleep(8)
+
+    async with processes(server, 2, max_rounds=1, linger=0, on_end=store) as (one, other):
+        async with one.watch(sandbox.client()):
+            await is_reported.wait()
+        await anyio.sleep(10)
+        async with other.watch(sandbox.client()) as states:
+            await until(states, Expired)
+    assert endings == [PairingOutcome.EXPIRED]
+
+
+async def test_an_ending_is_reported_again_though_nobody_watches_any_more(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """The last process stays until the lease of one that died meanwhile is over."""
+    endings: list[PairingEnd] = []
+    has_died = anyio.Event()
+
+    async def die(_: AsyncPlugChat, ending: PairingEnd) -> None:
+        endings.append(ending)
+        dying.store.is_connected = False
+        has_died.set()
+        await anyio.sleep(5)
+
+    dying = MemoryHub(server, on_end=die)
+    other = MemoryHub(server, linger=0, on_end=lambda _, ending: endings.append(ending))
+    async with dying, other, dying.watch(sandbox.client()) as states:
+        shown = await until(states, ShowingCode)
+        async with other.watch(sandbox.client()) as others:
+            await until(others, ShowingCode)
+            assert sandbox.scan(shown.qr.payload)
+            await has_died.wait()
+        await anyio.sleep(10)
+        assert len(endings) == 2
+        assert endings[0] == endings[1]
+
+
+async def test_a_watcher_who_comes_while_a_process_leaves_is_served(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """By a process that stays, or is there again."""
+    async with processes(server, 2, linger=0) as (one, other), one.watch(sandbox.client()):
+        async with other.watch(sandbox.client()) as states:
+            await until(states, ShowingCode)
+            server.latency = 1.0
+        await anyio.sleep(0.01)
+        async with other.watch(sandbox.client()) as states:
+            await until(states, Expired)
+    assert codes_requested(sandbox) == 3
+
+
+async def test_a_watcher_who_comes_while_the_last_process_leaves_is_served(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """The session goes on as if nobody had left."""
+    async with processes(server, 1, linger=0) as (hub,):
+        async with hub.watch(sandbox.client()) as states:
+            await until(states, ShowingCode)
+            server.latency = 1.0
+        await anyio.sleep(0.01)
+        async with hub.watch(sandbox.client()) as states:
+            await until(states, Expired)
+    assert codes_requested(sandbox) == 3
+
+
+async def test_a_restart_in_a_process_that_has_heard_nothing_yet_begins_a_session(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """Its watcher has just come."""
+    async with processes(server, 2) as (one, other), one.watch(sandbox.client()) as states:
+        await until(states, Expired)
+        other.store.is_connected = False
+        async with other.watch(sandbox.client()) as others:
+            await anyio.sleep(0.1)
+            other.store.is_connected = True
+            await other.restart(sandbox.client())
+            await until(others, ShowingCode)
+
+
 async def test_a_process_with_another_secret_is_refused(server: MemoryServer) -> None:
     """Two secrets would mean two sessions for one instance."""
     async with MemoryHub(server):
