@@ -240,7 +240,7 @@ class Follower:
         return math.inf if has_to_stay else self._go_at
 
     async def _go(self) -> bool:
-        """Go; False if this is the last process, which keeps the session for its grace."""
+        """Go; False if this process stays, as the last one does for the session's grace."""
         response = await self._store.leave(self._seal.name)
         if response.record is not None:
             self._adopt(response.record)
@@ -603,7 +603,7 @@ class Follower:
             response = await self._store.leave(self._seal.name, ending=sealed)
             if response.record is not None:
                 self._record = response.record
-                await self._tell(report)
+                await self._tell(open_report(self._seal, response.record) or report)
                 await self._store.leave(self._seal.name)
         except StoreDown:
             logger.warning("a pairing session could not be handed over: Redis can't be reached")

@@ -166,7 +166,7 @@ class Store(Protocol):
         ...
 
     async def leave(self, name: str, *, ending: str = "") -> Response:
-        """Be absent, unless this is the last process of a running session.
+        """Be absent, unless this is the last process of a session that is not over, or reports it.
 
         The last one leads on without watchers, until a process with watchers comes: present, or
         ending the session if it says with what.
@@ -176,7 +176,7 @@ class Store(Protocol):
             ending: What the hook is going to be told, sealed; the same in each attempt.
 
         Returns:
-            OK for the last one; GONE for each other, which leads no more; or MISSING.
+            OK for one that stays; GONE for each other, which leads no more; or MISSING.
         """
         ...
 

@@ -346,7 +346,8 @@ class MemoryStore:
             processes = server.count(row, without=self.process)[1]
             if leads and ending and row.ending == ending:
                 return Verdict.OK, row
-            if processes or row.stage is not Stage.RUNNING:
+            reports = leads and row.stage is Stage.ENDING
+            if row.stage is Stage.OVER or (processes and not reports):
                 row.present.pop(self.process, None)
                 if row.stage is Stage.OVER and not processes:
                     row.expires = server.now + row.retention
@@ -358,7 +359,8 @@ class MemoryStore:
             row.epoch += not leads
             row.leader, row.lease = self.process, server.now + _ms(LEASE)
             row.left = row.left or server.now
-            row.stage, row.ending = Stage.ENDING if ending else Stage.RUNNING, ending
+            if ending and row.stage is Stage.RUNNING:
+                row.stage, row.ending = Stage.ENDING, ending
             row.expires = server.now + _ms(LIVE)
             server.publish(name, row)
             return Verdict.OK, row

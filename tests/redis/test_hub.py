@@ -23,6 +23,7 @@ from plugchat_async import (
     Watcher,
 )
 from plugchat_async.redis import RedisPairingHub
+from plugchat_async.redis._record import Stage
 from plugchat_async.sandbox import Sandbox
 from tests.sandbox_calls import codes_requested, requested_at
 
@@ -360,6 +361,32 @@ async def test_an_ending_is_reported_again_though_nobody_watches_any_more(
         await anyio.sleep(10)
         assert len(endings) == 2
         assert endings[0] == endings[1]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_an_ending_that_is_being_written_as_the_hub_closes_is_reported_once(
+    sandbox: Sandbox, server: MemoryServer, number: int
+) -> None:
+    """By the process that closes, as it is: the scan has been seen."""
+    endings: list[PairingOutcome | None] = []
+
+    def store(_: AsyncPlugChat, ending: PairingEnd) -> None:
+        endings.append(ending.outcome)
+
+    async with processes(server, number - 1, on_end=store) as others, AsyncExitStack() as watching:
+        async with MemoryHub(server, on_end=store) as hub, hub.watch(sandbox.client()) as states:
+            shown = await until(states, ShowingCode)
+            for other in others:
+                await until(
+                    await watching.enter_async_context(other.watch(sandbox.client())), ShowingCode
+                )
+            server.latency = 1.0
+            assert sandbox.scan(shown.qr.payload)
+            (row,) = server.rows.values()
+            while row.stage is Stage.RUNNING:
+                await anyio.sleep(0.001)
+        await anyio.sleep(10)
+    assert endings == [PairingOutcome.CONNECTED]
 
 
 async def test_a_watcher_who_comes_while_a_process_leaves_is_served(

@@ -12,6 +12,7 @@ import trio
 
 from plugchat_async import PairingEnd, PairingState, ShowingCode
 from plugchat_async.redis import _follower
+from plugchat_async.redis._record import Stage
 from plugchat_async.sandbox import Sandbox
 
 from .memory_hub import MemoryHub
@@ -146,6 +147,9 @@ class Life:
         for _, _, row in self.server.history:
             if row.nonce:
                 permits[row.session].add(row.nonce)
+        ended = {row.session for *_, row in self.server.history if row.stage is Stage.ENDING}
+        if len(self.endings) < len(ended):
+            self.violations.append("an ending was not reported")
         requested = sum(call.endpoint == "/qr-code" for call in self.sandbox.calls)
         if any(len(nonces) > 3 for nonces in permits.values()):
             self.violations.append("a session had more than three permits")

@@ -180,6 +180,26 @@ async def test_the_last_process_of_a_session_keeps_it(
         assert (await one.store.leave(NAME)).verdict is Verdict.GONE
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_a_process_that_reports_an_ending_stays(
+    shared_redis: RedisServer, prefix: str, processes: int
+) -> None:
+    """Until it has written what watchers see; the ending is the one that was written first."""
+    stores = [RedisStore(shared_redis.url, prefix=prefix) for _ in range(2)]
+    async with run_store(stores[0]), run_store(stores[1]):
+        record = await lead(stores[0])
+        if processes > 1:
+            await stores[1].beat(NAME, watchers=1)
+        ending = replace(record, stage=Stage.ENDING, ending="first")
+        assert (await stores[0].write(NAME, ending)).verdict is Verdict.OK
+        for last in ("", "second"):
+            stays = await stores[0].leave(NAME, ending=last)
+            assert stays.verdict is Verdict.OK
+            assert stays.record is not None
+            assert (stays.record.stage, stays.record.ending) == (Stage.ENDING, "first")
+            assert stays.record.leader == stores[0].process
+
+
 async def test_scripts_that_the_server_forgot_are_sent_again(
     shared_redis: RedisServer, prefix: str
 ) -> None:
