@@ -117,11 +117,6 @@ class Follower:
         return [seal.name for seal in self._seals]
 
     @property
-    def record(self) -> Record:
-        """What this process knows."""
-        return self._record
-
-    @property
     def present(self) -> PairingState:
         """What a watcher sees who comes now."""
         is_outdated = not self.clients and self._is_expired(self._record)

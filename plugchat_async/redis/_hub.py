@@ -98,13 +98,11 @@ class RedisPairingHub(PairingHub):
         self._store: Store = RedisStore(redis, prefix=prefix)
         self._followers: dict[bytes, Follower] = {}
         self._by_name: dict[str, Follower] = {}
-        self._serving: BackgroundTasks | None = None
-        self._served: anyio.CancelScope | None = None
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
         self._followers, self._by_name = {}, {}
-        self._serving = BackgroundTasks()
+        self._serving, self._served = BackgroundTasks(), anyio.CancelScope()
         await self._serving.open()
         is_ready = anyio.Event()
         self._serving.start_soon(partial(self._serve, is_ready))
@@ -126,9 +124,8 @@ class RedisPairingHub(PairingHub):
         self._followers.clear()
         # The followers hand over by the connections that are closed after that.
         await super().__aexit__(exc_type, exc, traceback)
-        if self._serving is not None and self._served is not None:
-            self._served.cancel()
-            await self._serving.close(within=_CLOSING_TIME)
+        self._served.cancel()
+        await self._serving.close(within=_CLOSING_TIME)
 
     def __repr__(self) -> str:
         watchers = sum(len(each.clients) for each in self._followers.values())
@@ -237,7 +234,7 @@ class RedisPairingHub(PairingHub):
         return seals[0], Record()
 
     async def _serve(self, is_ready: anyio.Event) -> None:
-        with anyio.CancelScope() as self._served:
+        with self._served:
             async with anyio.create_task_group() as tasks:
                 await tasks.start(self._store.run, self._hear, self._catch_up)
                 is_ready.set()

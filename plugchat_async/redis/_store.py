@@ -154,18 +154,18 @@ class RedisStore:
 
     @asynccontextmanager
     async def _open(self) -> AsyncGenerator[Client]:
-        if not isinstance(self._redis, str):
+        if isinstance(self._redis, str):
+            async with coredis.Redis.from_url(
+                self._redis,
+                decode_components=True,
+                client_name="plugchat-hub",
+                stream_timeout=self._timeout,
+                connect_timeout=self._timeout,
+                retry_policy=NoRetryPolicy(),
+            ) as client:
+                yield client
+        else:
             yield self._redis
-            return
-        async with coredis.Redis.from_url(
-            self._redis,
-            decode_components=True,
-            client_name="plugchat-hub",
-            stream_timeout=self._timeout,
-            connect_timeout=self._timeout,
-            retry_policy=NoRetryPolicy(),
-        ) as client:
-            yield client
 
     async def _listen(
         self,
@@ -183,8 +183,9 @@ class RedisStore:
                 max_idle_seconds=_MAX_SILENCE,
             ) as subscription:
                 on_subscribed()
-                async for message in subscription:
-                    self._hear(cast("Text", message["data"]), on_record)
+                while True:
+                    if message := await subscription.get_message():
+                        self._hear(cast("Text", message["data"]), on_record)
         except* _FAILURES as group:
             failure = _first(group)
         # When it is cancelled, coredis fails as well: nothing to complain about.

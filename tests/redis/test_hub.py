@@ -91,16 +91,17 @@ def leader_of(server: MemoryServer, hubs: list[MemoryHub]) -> MemoryHub:
 
 
 class SlowTransport(httpx.ASGITransport):
-    """Way to a sandbox that takes a second."""
+    """Way to a sandbox that takes a second, or more."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, seconds: float = 1.0) -> None:
         super().__init__(sandbox)
         self.has_request = anyio.Event()
+        self._seconds = seconds
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Let a second pass before each response."""
+        """Let time pass before each response."""
         self.has_request.set()
-        await anyio.sleep(1)
+        await anyio.sleep(self._seconds)
         return await super().handle_async_request(request)
 
 
@@ -476,6 +477,229 @@ async def test_a_hub_that_starts_without_its_store_waits_for_it(
         server.is_up = True
         await until(states, Expired)
     assert codes_requested(sandbox) == 3
+
+
+async def test_without_the_store_a_limit_keeps_nobody_out(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """It stops pages in a loop, and is not worth an outage."""
+    server.is_up = False
+    async with (
+        processes(server, 1, max_watchers=1) as (hub,),
+        hub.watch(sandbox.client()) as states,
+    ):
+        server.is_up = True
+        await until(states, ShowingCode)
+
+
+async def test_without_the_store_nothing_is_known_or_restarted(
+    sandbox: Sandbox, server: MemoryServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The app is told, and a restart is logged."""
+    async with processes(server, 1) as (hub,):
+        server.is_up = False
+        unknown = await hub.state(sandbox.client())
+        assert isinstance(unknown, Failed)
+        assert unknown.code == "hub_unreachable"
+        await hub.restart(sandbox.client())
+    assert "a session was not restarted" in caplog.text
+
+
+async def test_a_watcher_who_leaves_before_the_store_is_heard_leaves_nothing(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """No session begins for somebody who is gone."""
+    server.is_up = False
+    async with processes(server, 1, linger=5) as (hub,):
+        async with hub.watch(sandbox.client()):
+            await anyio.sleep(1)
+        server.is_up = True
+        await anyio.sleep(1)
+        assert repr(hub) == "<MemoryHub: 0 sessions, 0 watchers>"
+    assert server.rows == {}
+    assert codes_requested(sandbox) == 0
+
+
+@pytest.mark.parametrize("is_up", [True, False], ids=["up", "down"])
+async def test_a_session_without_an_older_one_begins_under_the_first_secret(
+    sandbox: Sandbox, server: MemoryServer, is_up: bool
+) -> None:
+    """Whether the store can be asked for an older one or not."""
+    async with processes(server, 1, secret=[OTHER, SECRET]) as (both,):
+        server.is_up = is_up
+        async with both.watch(sandbox.client()) as states:
+            await anyio.sleep(1)
+            server.is_up = True
+            shown = await until_round(states, 1)
+            async with processes(server, 1, secret=[OTHER]) as (new,):
+                seen = await new.state(sandbox.client())
+                assert isinstance(seen, ShowingCode)
+                assert seen.qr.payload == shown.payload
+
+
+async def test_a_store_that_fell_back_is_brought_up_to_date(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """By the copies of the processes: a replica may not have heard of the latest code."""
+    async with processes(server, 1) as (hub,), hub.watch(sandbox.client()) as states:
+        await until(states, ShowingCode)
+        with server.failing_over():
+            shown = await until_round(states, 2)
+        assert sandbox.scan(shown.payload)
+        await until(states, Connected)
+    assert codes_requested(sandbox) == 2
+
+
+async def test_a_process_that_was_cut_off_shows_the_code_again(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """Though nothing has changed meanwhile."""
+    options: dict[str, Any] = {"interval": 20, "status_interval": None}
+    async with (
+        processes(server, 2, **options) as (leader, other),
+        leader.watch(sandbox.client()) as states,
+    ):
+        await until(states, ShowingCode)
+        async with other.watch(sandbox.client()) as others:
+            shown = await until_round(others, 1)
+            other.store.is_connected = False
+            await until(others, Failed)
+            other.store.reconnect()
+            assert (await until_round(others, 1)).payload == shown.payload
+
+
+async def test_a_code_that_comes_after_the_next_one_is_not_shown(server: MemoryServer) -> None:
+    """The process that requested it was cut off, and sees what the others see."""
+    sandbox = Sandbox(clock=anyio.current_time)
+    slow = SlowTransport(sandbox, 2)
+    async with httpx.AsyncClient(transport=slow) as http_client, processes(server, 2) as hubs:
+        client = AsyncPlugChat("token", base_url=BASE_URL, http_client=http_client)
+        async with hubs[0].watch(client) as states:
+            await slow.has_request.wait()
+            async with hubs[1].watch(client) as others:
+                hubs[0].store.is_connected = False
+                assert (await until_round(states, 1)).round == 1
+                shown = await until(others, ShowingCode)
+                assert shown.qr.round == 2
+                hubs[0].store.reconnect()
+                assert (await until_round(states, 2)).payload == shown.qr.payload
+
+
+async def test_a_code_whose_round_is_over_when_it_comes_is_not_written(
+    server: MemoryServer,
+) -> None:
+    """Though this process has not heard of the next round yet."""
+    sandbox = Sandbox(clock=anyio.current_time)
+    slow = SlowTransport(sandbox)
+    async with httpx.AsyncClient(transport=slow) as http_client, processes(server, 1) as (hub,):
+        client = AsyncPlugChat("token", base_url=BASE_URL, http_client=http_client)
+        async with hub.watch(client) as states:
+            await slow.has_request.wait()
+            (row,) = server.rows.values()
+            row.spent, row.nonce, row.version = row.spent + 1, "another", row.version + 1
+            assert (await until(states, ShowingCode)).qr.round == 3
+
+
+async def test_a_code_call_that_outlives_its_lease_is_brought_to_its_end(
+    server: MemoryServer,
+) -> None:
+    """If nobody has led meanwhile: no code is wasted."""
+    sandbox = Sandbox(clock=anyio.current_time)
+    slow = SlowTransport(sandbox, 9)
+    async with httpx.AsyncClient(transport=slow) as http_client, processes(server, 1) as (hub,):
+        client = AsyncPlugChat("token", base_url=BASE_URL, http_client=http_client)
+        async with hub.watch(client) as states:
+            await slow.has_request.wait()
+            server.is_up = False
+            await anyio.sleep(6)
+            server.is_up = True
+            assert (await until(states, ShowingCode)).qr.round == 1
+    assert codes_requested(sandbox) == 1
+
+
+async def test_a_round_that_begins_while_the_store_is_away_waits_for_it(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """No code is requested without a permit."""
+    async with processes(server, 1) as (hub,), hub.watch(sandbox.client()) as states:
+        await until(states, ShowingCode)
+        await anyio.sleep(14.5)
+        server.is_up = False
+        await anyio.sleep(3)
+        assert codes_requested(sandbox) == 1
+        server.is_up = True
+        await until_round(states, 2)
+
+
+async def test_a_leader_that_dies_in_the_last_round_leaves_a_look_at_the_status(
+    server: MemoryServer,
+) -> None:
+    """Its code may have come, and been scanned; another one is not requested."""
+    sandbox = Sandbox(clock=anyio.current_time)
+    slow = SlowTransport(sandbox, 60)
+    async with (
+        httpx.AsyncClient(transport=slow, timeout=100) as http_client,
+        processes(server, 2, max_rounds=1) as (leader, other),
+    ):
+        dying = AsyncPlugChat("token", base_url=BASE_URL, http_client=http_client)
+        async with leader.watch(dying):
+            await slow.has_request.wait()
+            async with other.watch(sandbox.client("token")) as others:
+                leader.store.is_connected = False
+                await until(others, Expired)
+    assert codes_requested(sandbox) == 0
+
+
+async def test_a_grace_that_ends_while_the_store_is_away_ends_the_session_as_left(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """Nobody waits to hear of it but the app."""
+    endings: list[PairingOutcome | None] = []
+    async with processes(
+        server, 1, on_end=lambda _, ending: endings.append(ending.outcome)
+    ) as (hub,):
+        async with hub.watch(sandbox.client()) as states:
+            await until(states, ShowingCode)
+        await anyio.sleep(27)
+        server.is_up = False
+        await anyio.sleep(8)
+        server.is_up = True
+        await anyio.sleep(2)
+        assert endings == [PairingOutcome.CANCELLED]
+    assert codes_requested(sandbox) == 1
+
+
+async def test_an_ending_is_written_by_nobody_but_the_leader(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """Who has been replaced without hearing of it reports nothing; who leads looks again."""
+    endings: list[PairingOutcome | None] = []
+    async with (
+        processes(server, 1, on_end=lambda _, ending: endings.append(ending.outcome)) as (hub,),
+        hub.watch(sandbox.client()) as states,
+    ):
+        shown = await until(states, ShowingCode)
+        await anyio.sleep(1.8)
+        (row,) = server.rows.values()
+        row.leader, row.epoch, row.version = "another", row.epoch + 1, row.version + 1
+        assert sandbox.scan(shown.qr.payload)
+        await anyio.sleep(1)
+        assert endings == []
+        await until(states, Connected)
+    assert endings == [PairingOutcome.CONNECTED]
+
+
+async def test_an_ending_reaches_a_store_that_has_just_lost_its_data(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """With all that the process knows of the session."""
+    async with processes(server, 1) as (hub,), hub.watch(sandbox.client()) as states:
+        shown = await until(states, ShowingCode)
+        await anyio.sleep(1.8)
+        server.rows.clear()
+        assert sandbox.scan(shown.qr.payload)
+        await until(states, Connected)
+    assert codes_requested(sandbox) == 1
 
 
 def test_bad_arguments_are_refused_immediately() -> None:
