@@ -24,6 +24,7 @@ SUBJECTS = (
     "brought_along",
     "drawing",
     "broadcast",
+    "viewers",
     "alternatives",
 )
 

@@ -25,3 +25,9 @@ def resident_kibibytes() -> float:
     """Tell the most memory that this process has had so far."""
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most / 1024 if sys.platform == "darwin" else most
+
+
+def raise_file_limit() -> None:
+    """Let this process open as many files and sockets as the system lets it."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
