@@ -174,7 +174,6 @@ class RedisStore:
         on_subscribed: Callable[[], None],
     ) -> None:
         """Subscribe, and hear until that fails."""
-        failure: BaseException | None = None
         try:
             async with client.pubsub(
                 channels=[self._channel],
@@ -190,8 +189,7 @@ class RedisStore:
             failure = _first(group)
         # When it is cancelled, coredis fails as well: nothing to complain about.
         await anyio.sleep(_RESUBSCRIBE_AFTER)
-        if failure is not None:
-            self._complain(failure)
+        self._complain(failure)
 
     def _hear(self, message: Text, on_record: Callable[[str, Record], None]) -> None:
         if not self.clock.is_set:

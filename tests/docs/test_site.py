@@ -65,8 +65,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pages(site: Path) -> dict[Path, Page]:
-    """Read each page of it."""
-    return {path: Page(path) for path in site.rglob("*.html")}
+    """Read each page of it; the pages among the examples are files to copy."""
+    paths = set(site.rglob("*.html")) - set((site / "examples").rglob("*.html"))
+    return {path: Page(path) for path in paths}
 
 
 def inside(site: Path, page: Path, link: str) -> tuple[Path, str] | None:

@@ -25,6 +25,7 @@ from plugchat_async import (
 from plugchat_async.redis import RedisPairingHub
 from plugchat_async.redis._record import Stage
 from plugchat_async.sandbox import Sandbox
+from tests.eventually import eventually
 from tests.sandbox_calls import codes_requested, requested_at
 
 from .memory_hub import SECRET, MemoryHub
@@ -341,7 +342,7 @@ async def test_an_ending_is_reported_once_though_everybody_leaves_meanwhile(
 async def test_an_ending_is_reported_again_though_nobody_watches_any_more(
     sandbox: Sandbox, server: MemoryServer
 ) -> None:
-    """The last process stays until the lease of one that died meanwhile is over."""
+    """The last process stays until the lease of one that is cut off is over."""
     endings: list[PairingEnd] = []
     has_died = anyio.Event()
 
@@ -349,7 +350,8 @@ async def test_an_ending_is_reported_again_though_nobody_watches_any_more(
         endings.append(ending)
         dying.store.is_connected = False
         has_died.set()
-        await anyio.sleep(5)
+        await anyio.sleep(8)
+        dying.store.reconnect()
 
     dying = MemoryHub(server, on_end=die)
     other = MemoryHub(server, linger=0, on_end=lambda _, ending: endings.append(ending))
@@ -384,8 +386,7 @@ async def test_an_ending_that_is_being_written_as_the_hub_closes_is_reported_onc
             server.latency = 1.0
             assert sandbox.scan(shown.qr.payload)
             (row,) = server.rows.values()
-            while row.stage is Stage.RUNNING:
-                await anyio.sleep(0.001)
+            await eventually(lambda: row.stage is Stage.ENDING)
         await anyio.sleep(10)
     assert endings == [PairingOutcome.CONNECTED]
 
@@ -655,9 +656,9 @@ async def test_a_grace_that_ends_while_the_store_is_away_ends_the_session_as_lef
 ) -> None:
     """Nobody waits to hear of it but the app."""
     endings: list[PairingOutcome | None] = []
-    async with processes(
-        server, 1, on_end=lambda _, ending: endings.append(ending.outcome)
-    ) as (hub,):
+    async with processes(server, 1, on_end=lambda _, ending: endings.append(ending.outcome)) as (
+        hub,
+    ):
         async with hub.watch(sandbox.client()) as states:
             await until(states, ShowingCode)
         await anyio.sleep(27)

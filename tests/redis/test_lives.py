@@ -21,9 +21,7 @@ from .memory_store import MemoryServer
 pytestmark = pytest.mark.anyio
 
 # The rest is for the journeys.
-SEEDS = [
-    pytest.param(seed, marks=[] if seed < 3 else pytest.mark.journey) for seed in range(50)
-]
+SEEDS = [pytest.param(seed, marks=[] if seed < 3 else pytest.mark.journey) for seed in range(50)]
 EVENTS = ("watch", "watch", "leave", "restart", "close", "kill", "cut", "down", "lossy", "scan")
 
 
@@ -164,8 +162,8 @@ def seed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int
     rng = random.Random(seed)
     monkeypatch.setattr(_follower, "_jittered", lambda seconds: seconds * rng.uniform(1, 1.5))
     # As Hypothesis does it: there is no public way.
-    monkeypatch.setattr(trio._core._run, "_ALLOW_DETERMINISTIC_SCHEDULING", True)  # noqa: SLF001
-    monkeypatch.setattr(trio._core._run, "_r", random.Random(seed))  # noqa: SLF001
+    monkeypatch.setattr(trio._core._run, "_ALLOW_DETERMINISTIC_SCHEDULING", True)
+    monkeypatch.setattr(trio._core._run, "_r", random.Random(seed))
     return seed
 
 

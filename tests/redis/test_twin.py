@@ -195,14 +195,15 @@ def _time_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_time_by_hand")
-@pytest.mark.parametrize(
-    "seed", [0, *(pytest.param(seed, marks=pytest.mark.journey) for seed in (1, 2))]
-)
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.journey) for n in (1, 2))])
 async def test_the_scripts_and_their_twin_agree(shared_redis: RedisServer, seed: int) -> None:
     """After each of a thousand random steps of three processes, about all that there is."""
     player, now = Player(seed), 1_790_000_000_000_000
     servers = Servers(shared_redis, MemoryServer(microseconds=lambda: now), secrets.token_hex(4))
-    real = {each: RedisStore(shared_redis.url, prefix=servers.prefix) for each in PROCESSES}
+    real = {
+        each: RedisStore(shared_redis.url, prefix=servers.prefix, timeout=60.0)
+        for each in PROCESSES
+    }
     twin = {each: MemoryStore(servers.twin, each) for each in PROCESSES}
     heard: list[list[tuple[str, Record]]] = [[], []]
     kinds: set[tuple[str, Verdict]] = set()
