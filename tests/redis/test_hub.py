@@ -670,6 +670,26 @@ async def test_a_grace_that_ends_while_the_store_is_away_ends_the_session_as_lef
     assert codes_requested(sandbox) == 1
 
 
+async def test_a_grace_goes_on_when_the_store_is_back(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """Without watchers, and without a further code."""
+    endings: list[PairingOutcome | None] = []
+    async with processes(server, 1, on_end=lambda _, ending: endings.append(ending.outcome)) as (
+        hub,
+    ):
+        async with hub.watch(sandbox.client()) as states:
+            shown = await until(states, ShowingCode)
+        await anyio.sleep(5)
+        server.is_up = False
+        await anyio.sleep(8)
+        server.is_up = True
+        assert sandbox.scan(shown.qr.payload)
+        await anyio.sleep(10)
+        assert endings == [PairingOutcome.CONNECTED]
+    assert codes_requested(sandbox) == 1
+
+
 async def test_an_ending_is_written_by_nobody_but_the_leader(
     sandbox: Sandbox, server: MemoryServer
 ) -> None:
