@@ -117,10 +117,10 @@ class Connection(ABC):
             failure = _without_secrets(error, url, credentials, but=handled)
         except Exception as error:  # noqa: BLE001 - transports are free to raise anything, and do
             is_late = isinstance(error, TimeoutError | self._library.TimeoutException)
+            self.has_sent = not self._comes_before_sending(error, url)
             cause = credentials.clean(error, but=handled)
             words = _words_of_the_system(cause, but=handled)
             failure = _timed_out(url, timeout) if is_late else _failed(url, error, words)
-            self.has_sent = not self._comes_before_sending(error, url)
             failure.__cause__ = cause
         except BaseException as error:  # a cancellation, or Ctrl-C on trio
             credentials.clean(error, but=handled)
