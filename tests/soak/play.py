@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from plugchat_async import AsyncPlugChat, Pairing, PairingState, QRCode
+    from plugchat_async import AsyncPlugChat, Pairing, PairingEnd, PairingState, QRCode
 
     from .ledger import What
     from .scripts import Pace, Scan, Visitor
@@ -58,7 +58,10 @@ class Soak:
         unit = self.pace.unit
         async with (
             PairingHub(
-                interval=15 * unit, status_interval=4 * unit, linger=Script.linger * unit
+                interval=15 * unit,
+                status_interval=4 * unit,
+                linger=Script.linger * unit,
+                on_end=self._hear,
             ) as hub,
             anyio.create_task_group() as tasks,
         ):
@@ -66,6 +69,12 @@ class Soak:
                 tenant = Tenant(self, number, client, hub)
                 tasks.start_soon(tenant.play)
         return self.ledger
+
+    def _hear(self, client: AsyncPlugChat, end: PairingEnd) -> None:
+        """Write the end of a hub's session down, also of one that nobody watches any more."""
+        session = self.sandbox.sessions.get(client.name or "")
+        if session is not None and not session.is_closed:
+            session.end(outcome=end.outcome and str(end.outcome), error=end.error_code)
 
     async def sleep(self, seconds: float) -> None:
         """Let seconds of a script pass."""
@@ -79,7 +88,7 @@ class Tenant:
         self.soak = soak
         self.number = number
         self.token = f"tenant-{number}"
-        self.client = client.for_token(self.token)
+        self.client = client.for_token(self.token, name=self.token)
         self.hub = hub
         self._is_linked = False
 

@@ -164,8 +164,17 @@ def _agrees_with_its_answers(session: Session) -> Iterator[str]:
             yield "made an attempt after a rate limit without a time"
 
 
+# Seconds that the attempts of a call take at most, and those from a code's request to the last
+# status of a session that nobody watches.
+_RETRIES = 15
+_GRACE = 20 + 10 + _RETRIES
+
+
 def _asks_nothing_after_its_end(session: Session) -> Iterator[str]:
     """Let no call begin after the end: with a hub, after its linger, counted from the last leave.
+
+    Then it requests no code, but for retries, and the status until the code has expired and 10 s
+    more, and a last time.
 
     Over sockets one call may be in flight when a session is left, and arrive after its end.
     """
@@ -189,7 +198,9 @@ def _asks_nothing_after_its_end(session: Session) -> Iterator[str]:
             case "answered" if _says_connected(event) and not session.sockets:
                 is_over = True
             case "asked":
-                lingers = session.sockets or event.at <= left_at + session.script.linger + TOLERANCE
+                more = _RETRIES if event.subject == "/qr-code" else _GRACE
+                until = left_at + session.script.linger + more + TOLERANCE
+                lingers = session.sockets or event.at <= until
                 if (is_over or not lingers) and in_flight == 0:
                     yield f"asked {event.subject} at {event.at}, after its end"
                 elif is_over:
