@@ -13,9 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
-import anyio
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request, Response, params
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from plugchat_async import (
     AsyncPlugChat,
@@ -28,7 +26,8 @@ from plugchat_async import (
 )
 
 from ._app_hub import AppHub
-from ._events import Drawings, PairingEvent, event, is_ending, is_told_already
+from ._event_stream import EventStream, EventStreamResponse
+from ._events import Drawings, PairingEvent, is_told_already
 from ._links import PairingLinks, PairingTicket
 from ._origins import require_same_origin
 from ._page import PairingPage
@@ -53,9 +52,6 @@ ReturnURL: TypeAlias = str | Callable[[Request], str | Awaitable[str | None] | N
 
 # By then some of the windows that fill the limit may have been closed.
 _RETRY_AFTER_SECONDS = 10
-
-# A login may run out while a page is open: each new stream has to pass `dependencies` again.
-_MAX_STREAM_SECONDS = 300
 
 _STREAM_HEADERS = SECURITY_HEADERS | {
     "Cache-Control": f"{SECURITY_HEADERS['Cache-Control']}, no-transform",
@@ -162,10 +158,8 @@ def pairing_router(
 
     async def watch(
         client: Annotated[AsyncPlugChat, Depends(get_client)],
-        response: Response,
         last_event_id: Annotated[str, Header(description="`id` of the last event seen")] = "",
     ) -> AsyncIterator[Watcher]:
-        response.headers.update(_STREAM_HEADERS)
         if links is not None and await app_hub.hub.state(client) is None:
             raise HTTPException(204, headers=SECURITY_HEADERS)
         # A mounted app has no lifespan.
@@ -177,7 +171,7 @@ def pairing_router(
 
     @router.get(
         "/events",
-        response_class=EventSourceResponse,
+        response_class=EventStreamResponse,
         responses={
             200: {"model": list[PairingEvent], "description": "Events; the `data` of each is JSON"},
             204: {
@@ -187,15 +181,9 @@ def pairing_router(
             503: {"description": "Too many watchers: come back after `Retry-After`"},
         },
     )
-    async def events(
-        watcher: Annotated[Watcher, Depends(watch)],
-    ) -> AsyncIterator[ServerSentEvent]:
-        ends_at = anyio.current_time() + _MAX_STREAM_SECONDS
-        while state := await stopping.unless_told(anext(watcher, None), ends_at):
-            interval = app_hub.hub.interval
-            yield await event(state, watcher.version, drawings, interval=interval)
-            if is_ending(state):
-                return
+    async def events(watcher: Annotated[Watcher, Depends(watch)]) -> Response:
+        stream = EventStream(watcher, app_hub.hub, drawings, stopping)
+        return EventStreamResponse(stream, headers=_STREAM_HEADERS)
 
     @router.post(
         "/restart",

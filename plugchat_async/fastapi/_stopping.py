@@ -39,6 +39,11 @@ class Stopping:
         self._is_told = False
         self._waiting: set[anyio.CancelScope] = set()
 
+    @property
+    def is_told(self) -> bool:
+        """Whether the server was told to stop."""
+        return self._is_told
+
     @contextmanager
     def listening(self) -> Generator[None]:
         """Listen for signals until the block ends; the handlers of the server are called as well.
