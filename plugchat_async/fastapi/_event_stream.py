@@ -50,22 +50,24 @@ class EventStream:
         self._drawings = drawings
         self._stopping = stopping
         self._ends_at = anyio.current_time() + _MAX_SECONDS
+        self._is_over = False
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
+        if self._is_over:
+            raise StopAsyncIteration
         keepalive_at = anyio.current_time() + _KEEPALIVE_SECONDS
         told: PairingState | Literal[False] | None = await self._stopping.unless_told(
             anext(self._watcher, False), min(keepalive_at, self._ends_at)
         )
         if told:
-            if is_ending(told):
-                self._ends_at = 0
+            self._is_over = is_ending(told)
             return await encoded_event(
                 told, self._watcher.version, self._drawings, interval=self._interval
             )
-        is_over = told is False or self._stopping.is_told or self._ends_at < keepalive_at
-        if is_over:
+        # False: the hub is closed; None: nothing happened, or this stream is over.
+        if told is False or self._stopping.is_told or self._ends_at <= keepalive_at:
             raise StopAsyncIteration
         return KEEPALIVE_COMMENT

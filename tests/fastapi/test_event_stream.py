@@ -84,3 +84,9 @@ async def test_a_stream_lasts_for_nearly_five_minutes(browser: httpx.AsyncClient
     with anyio.move_on_after(299) as scope:
         await browser.get("/whatsapp/events")
     assert scope.cancelled_caught
+
+
+async def test_a_silent_stream_is_kept_alive(browser: httpx.AsyncClient) -> None:
+    """Every 15 seconds there is a comment, so that no proxy closes it."""
+    stream = await browser.get("/whatsapp/events")
+    assert stream.text.count("\n\n: ping") == 300 / 15 - 1
