@@ -145,11 +145,10 @@ class _Drawing:
         self._svg: str | None = None
 
     async def svg(self, code: QRCode) -> str:
-        if self._svg is None:
-            async with self._turn:
-                if self._svg is None:
-                    self._svg = await run_drawing(code.svg)
-        return self._svg
+        async with self._turn:
+            if self._svg is None:
+                self._svg = await run_drawing(code.svg)
+            return self._svg
 
     async def encoded(self, version: str, encode: Callable[[], Awaitable[bytes]]) -> bytes:
         while not self._is_current(version):
