@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Self
 
 import anyio
 from fastapi.sse import KEEPALIVE_COMMENT
@@ -11,7 +11,7 @@ from starlette.responses import StreamingResponse
 from ._events import encoded_event, is_ending
 
 if TYPE_CHECKING:
-    from plugchat_async import PairingHub, PairingState, Watcher
+    from plugchat_async import PairingHub, Watcher
 
     from ._events import Drawings
     from ._stopping import Stopping
@@ -59,15 +59,16 @@ class EventStream:
         if self._is_over:
             raise StopAsyncIteration
         keepalive_at = anyio.current_time() + _KEEPALIVE_SECONDS
-        told: PairingState | Literal[False] | None = await self._stopping.unless_told(
+        told = await self._stopping.unless_told(
             anext(self._watcher, False), min(keepalive_at, self._ends_at)
         )
-        if told:
+        if isinstance(told, bool):  # the hub is closed
+            raise StopAsyncIteration
+        if told is not None:
             self._is_over = is_ending(told)
             return await encoded_event(
                 told, self._watcher.version, self._drawings, interval=self._interval
             )
-        # False: the hub is closed; None: nothing happened, or this stream is over.
-        if told is False or self._stopping.is_told or self._ends_at <= keepalive_at:
+        if self._stopping.is_told or self._ends_at <= keepalive_at:
             raise StopAsyncIteration
         return KEEPALIVE_COMMENT
