@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -9,8 +10,12 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI, HTTPException
 
-from plugchat_async import AsyncPlugChat
+from plugchat_async import AsyncPlugChat, PairingHub
 from plugchat_async.fastapi import pairing_router
+from plugchat_async.fastapi._event_stream import EventStream
+from plugchat_async.fastapi._events import Drawings
+from plugchat_async.fastapi._stopping import Stopping
+from plugchat_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -90,3 +95,14 @@ async def test_a_silent_stream_is_kept_alive(browser: httpx.AsyncClient) -> None
     """Every 15 seconds there is a comment, so that no proxy closes it."""
     stream = await browser.get("/whatsapp/events")
     assert stream.text.count("\n\n: ping") == 300 / 15 - 1
+
+
+async def test_a_stream_ends_with_its_hub() -> None:
+    """No further state follows."""
+    async with AsyncExitStack() as stack:
+        hub = PairingHub()
+        async with hub:
+            watcher = await stack.enter_async_context(hub.watch(Sandbox().client()))
+            stream = EventStream(watcher, hub, Drawings(), Stopping())
+            assert b"event: starting" in await anext(stream)
+        assert await anext(stream, None) is None
