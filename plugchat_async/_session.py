@@ -183,8 +183,12 @@ class Session:
             case Phase.WATCHED:
                 return self.rounds.next(now)
             case Phase.LINGERING:
-                step, over = self.rounds.next(now), Step(Do.PASS_TIME, self._until)
-                return step if step.at < over.at else over
+                step = self.rounds.next(now)
+                # The last code may be scanned as long as it is valid, and nobody waits for an end.
+                is_last = step.do in {Do.REQUEST_LAST_STATUS, Do.END} and self._can_be_scanned
+                if is_last or step.at >= self._until:
+                    return Step(Do.PASS_TIME, min(step.at, self._until))
+                return step
             case Phase.GRACE:
                 return self.rounds.next_status(now, until=self._until)
             case Phase.REPORTING:

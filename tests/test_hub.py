@@ -239,6 +239,23 @@ async def test_a_scan_after_the_page_was_closed_is_reported(
     assert (ending.outcome, ending.codes) == (PairingOutcome.CONNECTED, 1)
 
 
+@pytest.mark.parametrize("leaves_at", [42.9, 43.5, 44.9])
+async def test_a_scan_of_the_last_code_is_reported_whenever_the_page_was_closed(
+    sandbox: Sandbox, endings: list[PairingEnd], leaves_at: float
+) -> None:
+    """Also in the moment before its interval is over: it is valid for 5 s more."""
+    async with PairingHub(on_end=lambda _, ending: endings.append(ending)) as hub:
+        with anyio.move_on_after(leaves_at):
+            async with hub.watch(sandbox.client()) as states:
+                async for state in states:
+                    shown = state
+        assert isinstance(shown, ShowingCode)
+        await anyio.sleep(47 - leaves_at)
+        assert sandbox.scan(shown.qr.payload)
+        await anyio.sleep(60)
+    assert [ending.outcome for ending in endings] == [PairingOutcome.CONNECTED]
+
+
 @pytest.mark.parametrize("away", [3, 14, 18])
 async def test_a_watcher_who_returns_sees_the_code_while_it_is_valid(
     sandbox: Sandbox, away: float

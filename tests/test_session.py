@@ -71,6 +71,15 @@ def test_a_session_that_is_left_lingers_and_then_requests_the_status_alone() -> 
     assert (session.phase, session.ending) == (Phase.REPORTING, LEFT)
 
 
+def test_a_session_that_is_left_just_before_its_end_has_its_grace_all_the_same() -> None:
+    """Its last code is valid for longer than it is shown."""
+    session = left(14, Schedule(max_rounds=1))
+    session.rounds.status_requested(Step(Do.REQUEST_STATUS, 14))
+    assert session.next(14) == Step(Do.PASS_TIME, 15)
+    session.pass_time(15)
+    assert (session.phase, session.next(15)) == (Phase.GRACE, Step(Do.REQUEST_STATUS, 16, 30))
+
+
 @pytest.mark.parametrize(
     "session",
     [

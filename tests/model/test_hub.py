@@ -216,7 +216,10 @@ class Model:
         if session.left_at is None or session.is_in_grace:
             return NEVER
         kept_for = session.kept_for if session.is_over else -1
-        return session.left_at + (self._linger if kept_for == -1 else kept_for)
+        until = session.left_at + (self._linger if kept_for == -1 else kept_for)
+        if session.round == MAX_ROUNDS and not session.is_over:
+            until = min(until, session.shown_until)
+        return until
 
     def _next_moment(self, session: Session) -> int:
         due = NEVER if session.is_over else min(session.status_at, session.until)
@@ -538,6 +541,7 @@ TestEveryHub = Hubs.TestCase
         ),
         pytest.param([(31, "leave"), (3_700, "join slowly")], id="one comes back after an hour"),
         pytest.param([(31, "leave"), (0, "restart")], id="the last one to leave restarts"),
+        pytest.param([(22, "glance"), (6, "leave"), (6, "scan")], id="all leave before the end"),
         pytest.param([(5, "close"), (0, "glance"), (0, "restart")], id="the hub is closed"),
     ],
 )
