@@ -135,7 +135,9 @@ def pairing_router(
             with stopping.listening():
                 yield
 
-    router = APIRouter(dependencies=dependencies, lifespan=lifespan)
+    # Whatever get_client takes, no route is open to a ticket that is not valid.
+    tickets = [] if links is None else [Depends(links)]
+    router = APIRouter(dependencies=[*dependencies, *tickets], lifespan=lifespan)
 
     async def page(
         request: Request,

@@ -162,6 +162,23 @@ def test_a_refused_link_is_a_page_in_words(
     assert sandbox.calls == ()
 
 
+@pytest.mark.parametrize(
+    ("method", "route"),
+    [("GET", "/events"), ("POST", "/start"), ("POST", "/restart"), ("GET", "/qr.svg")],
+)
+def test_no_route_is_open_to_a_forged_ticket_whatever_the_client_depends_on(
+    sandbox: Sandbox, serve: Serve, method: str, route: str
+) -> None:
+    """An app of one instance may forget that its links stand for a login."""
+    app = FastAPI()
+    links = PairingLinks(SECRET)
+    app.include_router(
+        pairing_router(sandbox.client, dependencies=[], links=links), prefix="/w/{ticket}"
+    )
+    assert httpx.request(method, f"{serve(app)}/w/forged{route}").status_code == 404
+    assert sandbox.calls == ()
+
+
 def test_a_link_is_described_for_other_front_ends(sandbox: Sandbox) -> None:
     """With its button, and with what its events are before that."""
     paths = app_with_links(sandbox).openapi()["paths"]
