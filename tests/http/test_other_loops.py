@@ -32,7 +32,6 @@ TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.journey,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 

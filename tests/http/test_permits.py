@@ -11,6 +11,8 @@ import pytest
 
 from plugchat_async import AsyncPlugChat
 from plugchat_async._client import identity_of, requests_of
+from plugchat_async._http.calls import PermittedConnections
+from plugchat_async._http.pool import Pool
 from tests.scripted_server import TOKEN, ScriptedServer, StaticResponse
 
 pytestmark = pytest.mark.anyio
@@ -70,3 +72,12 @@ async def test_an_instance_is_the_same_in_every_process() -> None:
     assert identity_of(ScriptedServer(httpx).client())[0] == (
         "https://app.plugchat.com.br/api/whatsapp"
     )
+
+
+async def test_connections_with_a_permit_are_the_same_connections() -> None:
+    """Closing the ones closes the others."""
+    connections = Pool(1, uses_proxies=False)
+    permitted = PermittedConnections(connections, anyio.lowlevel.checkpoint)
+    await permitted.aclose()
+    assert permitted.is_closed
+    assert connections.is_closed

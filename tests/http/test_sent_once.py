@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from tests.http_clients import HttpClient, MakeHttpClient
 
-pytestmark = [pytest.mark.anyio, pytest.mark.journey]
+pytestmark = pytest.mark.anyio
 
 TOKEN = "f3a9-the-token-of-a-tenant"
 
