@@ -21,7 +21,7 @@ from .memory_store import MemoryServer
 pytestmark = pytest.mark.anyio
 
 # The rest is for the journeys.
-SEEDS = [pytest.param(seed, marks=[] if seed < 3 else pytest.mark.journey) for seed in range(50)]
+SEEDS = [pytest.param(seed, marks=[] if seed < 3 else pytest.mark.journey) for seed in range(15)]
 EVENTS = ("watch", "watch", "leave", "restart", "close", "kill", "cut", "down", "lossy", "scan")
 
 
