@@ -37,7 +37,7 @@ class BackgroundTasks:
         self._host = _start(self._run)
         try:
             await self._opened.wait()
-        except BaseException:
+        except BaseException:  # a cancellation, too, must leave no task behind
             self._closing.set()
             raise
 

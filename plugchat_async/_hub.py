@@ -17,7 +17,7 @@ from ._poller import Poller
 from ._schedule import DEFAULT_INTERVAL, DEFAULT_MAX_ROUNDS, DEFAULT_STATUS_INTERVAL, Schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
     from types import TracebackType
 
     import anyio
@@ -107,8 +107,9 @@ class PairingHub:
         return self._schedule.interval
 
     def __repr__(self) -> str:
-        watchers = sum(len(poller.clients) for poller in self._pollers.values())
-        return f"<{type(self).__name__}: {len(self._pollers)} sessions, {watchers} watchers>"
+        watched = self._watched()
+        watchers = sum(len(each.clients) for each in watched)
+        return f"<{type(self).__name__}: {len(watched)} sessions, {watchers} watchers>"
 
     def watch(self, client: AsyncPlugChat) -> Watcher:
         """Watch the session of a client's instance, and start it if nobody does yet.
@@ -172,11 +173,17 @@ class PairingHub:
             tasks.start_soon(partial(self._run, key, poller))
             return poller
         if self._max_watchers is not None and len(poller.clients) >= self._max_watchers:
-            raise TooManyWatchers(
-                f"this instance has {self._max_watchers} watchers already, which is the hub's limit"
-            )
+            raise self._too_many_watchers()
         poller.join(client)
         return poller
+
+    def _too_many_watchers(self) -> TooManyWatchers:
+        return TooManyWatchers(
+            f"this instance has {self._max_watchers} watchers already, which is the hub's limit"
+        )
+
+    def _watched(self) -> Collection[Watched]:
+        return self._pollers.values()
 
     async def _run(self, key: bytes, poller: Poller) -> None:
         await poller.run()
@@ -195,6 +202,11 @@ class PairingHub:
 
 class Watched(Protocol):
     """Source of states for watchers."""
+
+    @property
+    def clients(self) -> Collection[AsyncPlugChat]:
+        """The clients of those who watch."""
+        ...
 
     @property
     def state(self) -> PairingState:

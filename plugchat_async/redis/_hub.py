@@ -11,7 +11,7 @@ import anyio
 
 from plugchat_async._background import BackgroundTasks
 from plugchat_async._client import identity_of
-from plugchat_async._hub import PairingHub, TooManyWatchers
+from plugchat_async._hub import PairingHub
 from plugchat_async._pairing_state import Failed, ShowingCode, Starting
 from plugchat_async._schedule import DEFAULT_INTERVAL, DEFAULT_MAX_ROUNDS, DEFAULT_STATUS_INTERVAL
 
@@ -23,12 +23,14 @@ from ._steps import Store, StoreDown
 from ._store import RedisStore
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from types import TracebackType
 
     from pydantic import SecretStr
 
     from plugchat_async import AsyncPlugChat, PairingState
     from plugchat_async._end_hook import OnEnd
+    from plugchat_async._hub import Watched
 
     from ._store import Client
 
@@ -127,10 +129,6 @@ class RedisPairingHub(PairingHub):
         self._served.cancel()
         await self._serving.close(within=_CLOSING_TIME)
 
-    def __repr__(self) -> str:
-        watchers = sum(len(each.clients) for each in self._followers.values())
-        return f"<{type(self).__name__}: {len(self._followers)} sessions, {watchers} watchers>"
-
     async def state(self, client: AsyncPlugChat) -> PairingState | None:
         """Return the current state without watching: it starts nothing, and does not count.
 
@@ -205,9 +203,7 @@ class RedisPairingHub(PairingHub):
             if not is_within:
                 follower.leave(client)
         if not is_within:
-            raise TooManyWatchers(
-                f"this instance has {self._max_watchers} watchers already, which is the hub's limit"
-            )
+            raise self._too_many_watchers()
         return follower
 
     async def _follow(self, key: bytes, follower: Follower) -> None:
@@ -216,6 +212,9 @@ class RedisPairingHub(PairingHub):
             del self._followers[key]
             for name in follower.names:
                 del self._by_name[name]
+
+    def _watched(self) -> Collection[Watched]:
+        return self._followers.values()
 
     def _follower_of(self, client: AsyncPlugChat) -> Follower | None:
         follower = self._followers.get(client.instance_key)
