@@ -214,11 +214,10 @@ class _Clients:
         try:
             if self._uses_proxies:
                 check_proxies()
-            return httpx.AsyncClient(
+            # The connections serve many tenants: a cookie of one must not reach another.
+            return quirks.ClientWithoutCookies(
                 verify=await run_reading(_read_ca_bundle),
                 limits=httpx.Limits(max_connections=1, keepalive_expiry=_MAX_IDLE_SECONDS),
-                # The connections serve many tenants: a cookie of one must not reach another.
-                cookies=quirks.EmptyJar(),
                 event_hooks={"response": [quirks.set_location_aside]},
                 trust_env=self._uses_proxies,
             )
@@ -243,16 +242,16 @@ class _Clients:
                 },
                 extensions=WATCHED if is_watched else UNWATCHED,
             )
-        all_headers = httpx.Headers(template.headers)
-        for name, value in headers.items():
-            all_headers[name] = value
-        return httpx.Request(
+        request = httpx.Request(
             template.method,
             template.url,
-            headers=all_headers,
+            headers=template.headers,
             stream=template.stream,
             extensions=template.extensions,
         )
+        for name, value in headers.items():
+            request.headers[name] = value
+        return request
 
 
 @cache
