@@ -34,7 +34,7 @@ class BackgroundTasks:
     async def open(self) -> None:
         """Begin to accept tasks."""
         # An event loop forgets a task that nobody holds.
-        self._host = _start(self._run)
+        self._host = start_task(self._run)
         try:
             await self._opened.wait()
         except BaseException:  # a cancellation, too, must leave no task behind
@@ -61,7 +61,11 @@ class BackgroundTasks:
             self._closed.set()
 
 
-def _start(run: Callable[[], Coroutine[Any, Any, None]]) -> object:
+def start_task(run: Callable[[], Coroutine[Any, Any, None]]) -> object:
+    """Start a task outside of any task group, and return it: an event loop may forget it.
+
+    An exception that leaves it ends trio's event loop; on asyncio, only those that end any do.
+    """
     # anyio has no task outside of a task group: https://github.com/agronholm/anyio/issues/457
     if sniffio.current_async_library() == "trio":
         import trio

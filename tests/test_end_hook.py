@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 import pytest
 
 from plugchat_async import AsyncPlugChat, PairingEnd, PairingOutcome
@@ -28,6 +30,7 @@ ENDING = PairingEnd(
     ended_at=MOMENT,
 )
 SECRET = "a-secret-of-the-app"  # no secret
+THREAD_MAY_END = threading.Event()
 
 
 @pytest.fixture
@@ -90,6 +93,49 @@ async def test_a_callback_that_hangs_is_cancelled(caplog: pytest.LogCaptureFixtu
     ]
 
 
+async def shield_oneself(*_: object) -> None:
+    """Ignore the cancellation."""
+    with anyio.CancelScope(shield=True):
+        await anyio.sleep(60)
+
+
+async def wait_for_a_thread(*_: object) -> None:
+    """Run what no cancellation reaches."""
+    await anyio.to_thread.run_sync(THREAD_MAY_END.wait)
+
+
+@pytest.mark.parametrize("on_end", [shield_oneself, wait_for_a_thread])
+async def test_a_callback_that_resists_its_cancellation_holds_nobody_up(
+    on_end: Callable[..., object], caplog: pytest.LogCaptureFixture
+) -> None:
+    """After its seconds it is left alone, and the log says so once."""
+    THREAD_MAY_END.clear()
+    began = anyio.current_time()
+    try:
+        await EndHook(on_end, 10).call(CLIENT, ENDING)
+        assert anyio.current_time() - began == 10
+    finally:
+        THREAD_MAY_END.set()
+    await anyio.sleep(60)
+    assert [record.getMessage() for record in caplog.records] == [
+        "on_end took longer than 10 s, and was cancelled"
+    ]
+
+
+@pytest.mark.parametrize("kind", [GeneratorExit, BaseException, BaseExceptionGroup])
+async def test_a_callback_may_raise_what_is_not_an_exception(
+    kind: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged as one is, and nobody else hears of it."""
+
+    def fail_oddly(*_: object) -> None:
+        raise kind(SECRET, [KeyboardInterrupt()]) if kind is BaseExceptionGroup else kind(SECRET)
+
+    await EndHook(fail_oddly, 10).call(CLIENT, ENDING)
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f"on_end raised {kind.__name__} at {__file__}:")
+
+
 async def test_a_callback_has_its_time_when_its_caller_is_cancelled() -> None:
     """What it stores is worth more than a prompt end."""
     heard: list[PairingEnd] = []
@@ -105,8 +151,10 @@ async def test_a_callback_has_its_time_when_its_caller_is_cancelled() -> None:
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_a_callback_that_cancels_its_task_cancels_nothing_else() -> None:
-    """It may use asyncio, which allows that."""
+async def test_a_callback_that_cancels_its_task_cancels_nothing_else(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It may use asyncio, which allows that; the log says so."""
     import asyncio
 
     async def cancel_oneself(*_: object) -> None:
@@ -117,6 +165,7 @@ async def test_a_callback_that_cancels_its_task_cancels_nothing_else() -> None:
 
     await EndHook(cancel_oneself, 10).call(CLIENT, ENDING)
     await anyio.lowlevel.checkpoint()
+    assert "on_end raised CancelledError at " in caplog.text
 
 
 async def test_a_callback_that_cancels_a_scope_of_its_own_is_left_in_peace() -> None:

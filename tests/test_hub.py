@@ -754,7 +754,8 @@ async def test_watchers_are_told_whatever_the_callback_does(
             case 1:
                 raise ValueError("bug")
             case 2:
-                await anyio.sleep_forever()
+                with anyio.CancelScope(shield=True):  # it resists even its cancellation
+                    await anyio.sleep(60)
             case _:
                 await client.aclose()
 
@@ -793,7 +794,8 @@ async def test_a_hub_that_closes_tells_the_app_what_it_gives_up(
     async def remember(client: AsyncPlugChat, ending: PairingEnd) -> None:
         endings.append(ending)
         if client.name in {"two", "three"}:
-            await anyio.sleep_forever()
+            with anyio.CancelScope(shield=client.name == "two"):
+                await anyio.sleep(60)
 
     hub = PairingHub(on_end=remember, on_end_timeout=3)
     async with hub:
