@@ -96,7 +96,11 @@ class PairingHub:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        tasks, self._tasks = self._running_tasks(), None
+        tasks, self._tasks = self._tasks, None
+        if tasks is None:
+            raise RuntimeError(_CLOSED)
+        if not tasks.is_open:  # they have ended with their event loop
+            return
         self._hook.hurry()
         for poller in self._pollers.values():
             poller.close()

@@ -100,12 +100,15 @@ class Poller:
 
     async def run(self) -> None:
         """Run sessions until the last one is forgotten, or until it is closed."""
-        with self._open:
-            while not self.is_over:
-                await self._take_step()
-        if self._session.is_running:
-            self._end(LEFT)
-            await self._report()
+        try:
+            with self._open:
+                while not self.is_over:
+                    await self._take_step()
+        except anyio.get_cancelled_exc_class():  # the event loop ends before the hub is closed
+            self.close()
+            await self._give_up()
+            raise
+        await self._give_up()
 
     def _begin(self) -> None:
         self._session = Session(self._schedule, self._linger)
@@ -157,6 +160,11 @@ class Poller:
             self._show(ShowingCode(qr=fetched.code))
         if self._code_request.cancelled_caught:
             self._end(LEFT)
+
+    async def _give_up(self) -> None:
+        if self._session.is_running:
+            self._end(LEFT)
+            await self._report()
 
     def _end_connected(self) -> None:
         self._end(connected(already=self._session.rounds.fetched is None))

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import anyio
 import httpx
 import pytest
+import trio
 from pydantic import TypeAdapter
 
 from plugchat_async import (
@@ -833,6 +834,36 @@ async def test_a_hub_that_closes_while_the_app_is_told_waits_for_it(
     assert [end.outcome for end in endings] == [PairingOutcome.ALREADY_CONNECTED]
 
 
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_a_callback_may_end_the_event_loop(
+    virtual_time: tuple[str, dict[str, Any]], kind: type[BaseException]
+) -> None:
+    """As other tasks may: nobody waits for ever, and the app is told what is given up."""
+    told: list[str | None] = []
+
+    async def remember(client: AsyncPlugChat, _ending: PairingEnd) -> None:
+        await anyio.sleep(1)
+        told.append(client.name)
+        if client.name == "one":
+            raise kind
+
+    async def run() -> None:
+        sandbox = Sandbox(clock=anyio.current_time)
+        one, other = (sandbox.client().for_token(name, name=name) for name in ("one", "other"))
+        async with PairingHub(on_end=remember) as hub, hub.watch(other) as others:
+            await until(others, ShowingCode)
+            sandbox.answer_next("already_connected", token="one")  # no secret
+            async with hub.watch(one) as states:
+                await until(states, Connected)
+
+    backend, options = virtual_time
+    # A nursery of trio would wrap it, too.
+    ends = kind if backend == "asyncio" else trio.TrioInternalError
+    with pytest.raises(ends):
+        anyio.run(run, backend=backend, backend_options=options)
+    assert told == ["one", "other"]
+
+
 async def test_whoever_comes_while_the_app_hears_of_those_who_left_begins_anew(
     sandbox: Sandbox, endings: list[PairingEnd]
 ) -> None:
@@ -1023,6 +1054,17 @@ def test_one_hub_serves_one_event_loop_after_another(
     backend, options = virtual_time
     for leave in (True, False, True):
         anyio.run(partial(enter_and_watch, leave=leave), backend=backend, backend_options=options)
+
+
+def test_a_hub_whose_event_loop_is_over_can_still_be_left(
+    virtual_time: tuple[str, dict[str, Any]],
+) -> None:
+    """As by a framework that starts up and shuts down in two of them."""
+    hub = PairingHub()
+    backend, options = virtual_time
+    for step in (hub.__aenter__, partial(hub.__aexit__, None, None, None)):
+        anyio.run(step, backend=backend, backend_options=options)
+    assert repr(hub) == f"<{PairingHub.__name__}: 0 sessions, 0 watchers>"
 
 
 async def test_states_have_versions_that_all_watchers_share(sandbox: Sandbox) -> None:

@@ -120,9 +120,9 @@ class RedisPairingHub(PairingHub):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._running_tasks()
-        for follower in self._followers.values():
-            follower.close()
+        if self._is_open:
+            for follower in self._followers.values():
+                follower.close()
         self._followers.clear()
         # The followers hand over by the connections that are closed after that.
         await super().__aexit__(exc_type, exc, traceback)
