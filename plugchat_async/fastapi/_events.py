@@ -20,7 +20,7 @@ from plugchat_async._threads import run_drawing
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from plugchat_async import AsyncPlugChat, PairingHub, PairingState, QRCode
+    from plugchat_async import PairingState, QRCode
 
 # Left to themselves, browsers wait for 3 to 5 s, of the 20 s for which a code is valid.
 _RECONNECT_AFTER_MS = 1000
@@ -209,31 +209,17 @@ async def event(
 
 def event_id(state: PairingState, version: str) -> str:
     """Return the identifier of a state's event, from which an ending can be recognized."""
-    return _ENDING_PREFIX + version if is_ending(state) else version
+    return ending_id(version) if is_ending(state) else version
+
+
+def ending_id(version: str) -> str:
+    """Return the identifier of an ending's event."""
+    return _ENDING_PREFIX + version
 
 
 def is_ending(state: PairingState) -> bool:
     """Return whether a session is over."""
     return not isinstance(state, (Starting, ShowingCode))
-
-
-async def is_told_already(hub: PairingHub, client: AsyncPlugChat, last_event_id: str) -> bool:
-    """Return whether a browser that connects again would be told the ending that it knows.
-
-    Args:
-        hub: The hub.
-        client: A client for the instance.
-        last_event_id: The header `Last-Event-ID`; empty if there was none.
-    """
-    if not last_event_id.startswith(_ENDING_PREFIX):
-        return False
-    state = await hub.state(client)
-    if state is None:  # the ending was forgotten, and nobody has begun again
-        return True
-    if not is_ending(state):
-        return False
-    async with hub.watch(client) as watcher:
-        return event_id(await anext(watcher), watcher.version) == last_event_id
 
 
 async def _describe(

@@ -27,7 +27,8 @@ from plugchat_async import (
 
 from ._app_hub import AppHub
 from ._event_stream import EventStream, EventStreamResponse
-from ._events import Drawings, PairingEvent, is_told_already
+from ._events import Drawings, PairingEvent
+from ._known_endings import KnownEndings
 from ._links import PairingLinks, PairingTicket
 from ._origins import require_same_origin
 from ._page import PairingPage
@@ -125,6 +126,7 @@ def pairing_router(
     app_hub = AppHub(hub, on_end)
     stopping = Stopping()
     drawings = Drawings()
+    known_endings = KnownEndings()
     pairing_page = PairingPage(
         theme=theme, words=words, embed_in=embed_in, begins_with_button=links is not None
     )
@@ -166,10 +168,11 @@ def pairing_router(
             raise HTTPException(204, headers=SECURITY_HEADERS)
         # A mounted app has no lifespan.
         with _refusing_too_many(), stopping.listening():
-            if await is_told_already(app_hub.hub, client, last_event_id):
+            if await known_endings.include(app_hub.hub, client, last_event_id):
                 raise HTTPException(204, headers=SECURITY_HEADERS)
             async with app_hub.hub.watch(client) as watcher:
                 yield watcher
+                known_endings.add(client, watcher.version)
 
     @router.get(
         "/events",

@@ -7,17 +7,14 @@ import re
 import weakref
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import anyio
 import pytest
 
 from plugchat_async import (
-    AsyncPlugChat,
     Connected,
     Expired,
     Failed,
-    PairingHub,
     PairingState,
     QRCode,
     ShowingCode,
@@ -30,14 +27,8 @@ from plugchat_async.fastapi._events import (
     PairingResult,
     encoded_event,
     event,
-    event_id,
-    is_told_already,
 )
-from plugchat_async.sandbox import Sandbox
 from tests.camera import read_symbol
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
 
 pytestmark = pytest.mark.anyio
 
@@ -101,57 +92,6 @@ async def test_a_code_is_told_by_its_symbol_and_what_is_left_of_it() -> None:
     assert before >= told.data.expires_in >= code.expires_in
     assert read_symbol(told.data.svg) == "2@a,b,c"
     assert "2@a" not in told.data.model_dump_json()
-
-
-# Browsers that connect again.
-
-
-@pytest.fixture
-async def hub(anyio_backend: object) -> AsyncGenerator[PairingHub]:
-    """Give a hub whose sessions show one code for an instant."""
-    async with PairingHub(interval=0.01, max_rounds=1, status_interval=None) as hub:
-        yield hub
-
-
-async def watch_until_the_end(hub: PairingHub, client: AsyncPlugChat) -> list[str]:
-    """Watch a session to its end, and return the identifiers of its events."""
-    seen = []
-    async with hub.watch(client) as watcher:
-        async for state in watcher:
-            seen.append(event_id(state, watcher.version))
-            if isinstance(state, (Expired, Failed)):
-                return seen
-    raise AssertionError("the hub was closed")
-
-
-async def test_an_ending_is_told_once(hub: PairingHub) -> None:
-    """A browser that knows the present ending need not connect again; any other must see it."""
-    client = Sandbox().client()
-    first = await watch_until_the_end(hub, client)
-    assert await is_told_already(hub, client, first[-1])
-    assert not await is_told_already(hub, client, first[0])
-    assert not await is_told_already(hub, client, "")
-    await hub.restart(client)
-    second = await watch_until_the_end(hub, client)
-    assert len({*first, *second}) == len(first) + len(second)
-    assert not await is_told_already(hub, client, first[-1])
-    assert await is_told_already(hub, client, second[-1])
-
-
-async def test_a_browser_that_knows_an_ending_starts_no_session(hub: PairingHub) -> None:
-    """Not even when the hub has forgotten it: another process may have told it."""
-    sandbox = Sandbox()
-    assert await is_told_already(hub, sandbox.client(), event_id(Expired(), "elsewhere"))
-    assert not await is_told_already(hub, sandbox.client(), event_id(Starting(), "elsewhere"))
-    assert sandbox.calls == ()
-
-
-async def test_a_running_session_is_never_withheld(hub: PairingHub) -> None:
-    """Whatever the browser has seen before."""
-    client = Sandbox().client()
-    async with hub.watch(client) as watcher:
-        assert await anext(watcher) == Starting()
-        assert not await is_told_already(hub, client, event_id(Expired(), watcher.version))
 
 
 # Drawings.
