@@ -75,10 +75,11 @@ class PairingPage:
         environment.filters["emphasised"] = emphasised
         theme = PairingTheme() if theme is None else theme
         css = _read("page.css").replace("(prefers-color-scheme: dark)", theme.dark_if)
-        # These two are ours, and are code: escaped, they would be none. Hence the S704.
+        # These are the package's own code, which escaping would break. Hence the S704.
         self._everywhere: dict[str, object] = {
             "css": Markup(css),  # noqa: S704
-            "js": Markup(_read("page.js")),  # noqa: S704
+            "frame_js": Markup(_read("frame.js")),  # noqa: S704
+            "page_js": Markup(_read("page.js")),  # noqa: S704
             "theme": theme,
         }
         self._page = environment.get_template("page.html")
@@ -106,17 +107,24 @@ class PairingPage:
     def notice(
         self, name: str, accept_language: str, headers: Mapping[str, str], *, status_code: int
     ) -> HTMLResponse:
-        """Return a page that says why there is nothing to scan, without a script.
+        """Return a page that says why there is nothing to scan, and needs no script for it.
 
         Args:
-            name: The table of its headline and advice among the words.
+            name: The table of its headline and advice among the words, and the code that a page
+                which frames it is told.
             accept_language: The header `Accept-Language`; empty where there was none.
             headers: Further headers of the response.
             status_code: The status of the response.
         """
         language = negotiate(accept_language)
-        notice = self._words[language][name]
-        return self._respond(self._notice, language, headers, status_code, notice=notice)
+        return self._respond(
+            self._notice,
+            language,
+            headers,
+            status_code,
+            notice=self._words[language][name],
+            settings={"code": name, "embed_in": self._origins},
+        )
 
     def _respond(
         self,

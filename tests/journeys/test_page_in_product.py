@@ -6,8 +6,10 @@ import io
 import json
 import re
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -22,14 +24,13 @@ from tests.sandbox_calls import codes_requested
 from .browsing import (
     BLOCKED,
     ONE_CODE,
-    QUICK,
     RECORD,
     REFUSED,
     accessibility_violations,
     read,
     wait_for,
 )
-from .page_site import NEXT_STEP, Site, link_beside
+from .page_site import NEXT_STEP, Site, link_beside, links
 from .served_example import EXAMPLES, served_example
 
 if TYPE_CHECKING:
@@ -62,8 +63,9 @@ def parent_of(framed_url: str) -> Generator[str]:
     """Serve the guide's snippet around a page, from another origin than the page's."""
     guide = GUIDE.read_text("utf-8")
     snippet = guide.partition('```html title="embed.html"\n')[2].partition("```")[0]
-    origin = framed_url.partition("/whatsapp")[0]
-    html = snippet.replace("https://api.acme.example", origin)
+    scheme, host, *_ = urlsplit(framed_url)
+    html = snippet.replace("https://api.acme.example/whatsapp", framed_url)
+    html = html.replace("https://api.acme.example", f"{scheme}://{host}")
     html = f'<!doctype html><title>Acme</title><link rel="icon" href="data:,">{html}'
     app = FastAPI()
 
@@ -148,6 +150,46 @@ def test_a_frame_is_as_high_as_its_content(
             box = frame.locator("h1").bounding_box()
             assert box is not None
             assert box["width"] <= 1
+
+
+def test_a_parent_of_the_pages_own_origin_is_told_as_well(
+    site: ServePage, window: OpenWindow
+) -> None:
+    """It may frame the page in any case; `embed_in` is for others."""
+    url = site()
+    page = window("about:blank")
+    page.add_init_script(LISTEN)
+    with parent_of(url) as parent:
+        own = url.replace("/whatsapp", "/parent")
+        page.route(own, lambda route: route.fulfill(response=page.request.get(parent)))
+        page.goto(own)
+        frame_of(page).locator("main[data-state=code]").wait_for()
+        page.wait_for_function("() => heard.some(({ type }) => type === 'code')")
+
+
+@pytest.mark.parametrize(("state", "code"), [("notice", "invalid_link"), ("refused", "signed_out")])
+def test_a_framed_page_that_gives_up_tells_its_parent(
+    plugchat_url: str, port: int, window: OpenWindow, state: str, code: str
+) -> None:
+    """Be it a refused link or a lost login; the frame has no border either."""
+    path = "whatsapp" if state == "refused" else "link/forged"
+    with parent_of(f"http://127.0.0.1:{port}/{path}") as parent:
+        site = Site(plugchat_url, port, options={"embed_in": [parent]}, **ONE_CODE)
+        with site.running():
+            page = window("about:blank", expected=REFUSED)
+            page.add_init_script(LISTEN)
+            page.goto(parent)
+            frame = frame_of(page)
+            if state == "refused":
+                frame.locator("main[data-state=expired]").wait_for()
+                site.is_locked = True
+                frame.get_by_role("button").click()
+            frame.locator(f"main[data-state={state}]").wait_for()
+            page.wait_for_function("() => heard.some(({ type }) => type === 'failed')")
+            (failed,) = (each for each in page.evaluate("heard") if each["type"] == "failed")
+            assert (failed["code"], failed["retry_at"]) == (code, None)
+            assert frame.locator("main").evaluate("m => getComputedStyle(m).borderWidth") == "0px"
+            assert accessibility_violations(page.frames[1]) == []
 
 
 @pytest.mark.parametrize("embed_in", [[], ["https://app.example"]])
@@ -362,10 +404,6 @@ def test_a_refused_link_says_so(
     site: ServePage, window: OpenWindow, spoilt: str | None, headline: str
 ) -> None:
     """On a page that needs no script."""
-    from datetime import timedelta
-
-    from .page_site import links
-
     ticket = spoilt or links.create("a", lifetime=timedelta(microseconds=1))
     url = site().replace("/whatsapp", f"/link/{ticket}")
     page = window(url, expected=REFUSED, java_script_enabled=False)
@@ -567,7 +605,7 @@ def test_the_card_keeps_its_size_and_place(
     """From before the first code to the button after the last."""
     page = window("about:blank", locale=language)
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    page.goto(link_beside(site(**QUICK)))
+    page.goto(link_beside(site(**ONE_CODE)))
     wait_for(page, "ready")
     seen = [boxes(page)]
     page.get_by_role("button").click()

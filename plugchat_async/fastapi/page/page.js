@@ -1,7 +1,6 @@
 // The server's events say what to show; the connection's own troubles are told beside it.
 
-const { words, return_url: returnUrl, embed_in: embedders, begins_with_button: beginsWithButton } =
-  JSON.parse(document.getElementById("settings").textContent);
+const { words, return_url: returnUrl, begins_with_button: beginsWithButton } = settings;
 const page = document.querySelector("main");
 const [heading, symbol, timer, ring, seconds, status, headline, advice, again, next, error, link] = [
   "h1", "#symbol", "#timer", "#ring", "#seconds", "#status", "#headline", "#advice", "#again",
@@ -28,27 +27,7 @@ function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-// The page that frames this one, if it is one of those that may.
-
-const isFramed = window.parent !== window;
-document.documentElement.classList.toggle("framed", isFramed);
 if (isFramed && next) next.target = "_top";
-
-function tellParent(type, details = {}) {
-  if (!isFramed) return;
-  const parentOrigin =
-    location.ancestorOrigins?.[0] ?? (document.referrer && new URL(document.referrer).origin);
-  // A browser that names no parent hands the message to the origin it is for, and to no other.
-  for (const origin of embedders) {
-    if (!parentOrigin || parentOrigin === origin) {
-      parent.postMessage({ source: "plugchat-pairing", version: 1, type, ...details }, origin);
-    }
-  }
-}
-
-new ResizeObserver(() => {
-  tellParent("resized", { height: Math.ceil(document.body.getBoundingClientRect().height) });
-}).observe(document.body);
 
 // The current state.
 
@@ -124,25 +103,20 @@ function ready() {
   show("ready", words.ready);
 }
 
-function refuse() {
+function giveUp(state, code = state) {
   close();
   tellLink("");
-  show("refused", words.refused);
+  write(error, fill(words.word_of_error, { code }));
+  show(state, words[state]);
+  tellParent("failed", { code, retry_at: null });
 }
 
-function decline() {
-  close();
-  tellLink("");
-  write(error, fill(words.word_of_error, { code: "origin_refused" }));
-  show("declined", words.declined);
-}
+const refuse = () => giveUp("refused", "signed_out");
+const decline = () => giveUp("declined", "origin_refused");
 
 // A policy of the site may let the script run, and keep it from asking anything.
 document.addEventListener("securitypolicyviolation", ({ effectiveDirective }) => {
-  if (effectiveDirective !== "connect-src") return;
-  close();
-  tellLink("");
-  show("blocked", words.blocked);
+  if (effectiveDirective === "connect-src") giveUp("blocked", "blocked_by_policy");
 });
 
 // The time until the next code, and until a failure may be tried again.
