@@ -39,8 +39,11 @@ class RefusedTicket(HTTPException):
     """Raised for a link that was not made with one of the secrets (404), or has expired (410)."""
 
     def __init__(self, status_code: Literal[404, 410]) -> None:
-        detail = "this link is not valid" if status_code == 404 else "this link has expired"
-        super().__init__(status_code, detail, SECURITY_HEADERS)
+        is_expired = status_code == 410
+        detail = "this link has expired" if is_expired else "this link is not valid"
+        self.name = "expired_link" if is_expired else "invalid_link"
+        # A page that is open tells it from the 404 of a proxy, as during a deployment.
+        super().__init__(status_code, detail, {**SECURITY_HEADERS, "Plugchat-Refusal": self.name})
 
 
 class PairingLinks:

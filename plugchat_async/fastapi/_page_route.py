@@ -37,10 +37,9 @@ def page_route(page: PairingPage) -> type[APIRoute]:
                 try:
                     return await handle(request)
                 except RefusedTicket as error:
-                    name = "invalid_link" if error.status_code == 404 else "expired_link"
                     language = request.headers.get("accept-language", "")
                     return page.notice(
-                        name, language, SECURITY_HEADERS, status_code=error.status_code
+                        error.name, language, SECURITY_HEADERS, status_code=error.status_code
                     )
 
             return respond

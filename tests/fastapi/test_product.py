@@ -158,7 +158,10 @@ def test_a_refused_link_is_a_page_in_words(
         ("POST", "/start"),
         ("POST", "/restart"),
     ]:
-        assert httpx.request(method, url + path).status_code == status
+        refused = httpx.request(method, url + path)
+        assert refused.status_code == status
+        code = "invalid_link" if status == 404 else "expired_link"
+        assert refused.headers["plugchat-refusal"] == code
     assert sandbox.calls == ()
 
 

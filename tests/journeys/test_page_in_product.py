@@ -6,9 +6,9 @@ import io
 import json
 import re
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import httpx
@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from PIL import Image
 
-from plugchat_async.fastapi import PairingTheme
+from plugchat_async.fastapi import PairingTheme, _links
 from tests.app_server import serve_app
 from tests.sandbox_calls import codes_requested
 
@@ -35,6 +35,7 @@ from .served_example import EXAMPLES, served_example
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from datetime import tzinfo
 
     from playwright.sync_api import FrameLocator, Page, Route
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -384,6 +385,38 @@ def test_a_link_whose_session_is_gone_shows_its_button_again(
         assert codes_requested(sandbox) == 1
         page.get_by_role("button").click()
         wait_for(page, "code")
+
+
+class Tomorrow(datetime):
+    """Clock that is two days ahead."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        return super().now(tz) + timedelta(days=2)
+
+
+@pytest.mark.parametrize("is_pressed", [False, True], ids=["at a code", "at its button"])
+def test_a_link_that_expires_while_its_page_is_open_says_so(
+    plugchat_url: str,
+    port: int,
+    window: OpenWindow,
+    monkeypatch: pytest.MonkeyPatch,
+    is_pressed: bool,
+) -> None:
+    """Instead of that the connection was lost."""
+    site = Site(plugchat_url, port)
+    with site.running() as url:
+        page = window(link_beside(url), expected=REFUSED)
+        if not is_pressed:
+            page.get_by_role("button").click()
+            wait_for(page, "code")
+    monkeypatch.setattr(_links, "datetime", Tomorrow)
+    with site.running():
+        if is_pressed:
+            page.get_by_role("button").click()
+        page.get_by_text("This link has expired").wait_for()
+        assert page.locator("#link").inner_text() == ""
+        assert page.get_by_role("button").count() == 0
 
 
 def test_a_link_by_keyboard_alone(site: ServePage, window: OpenWindow) -> None:

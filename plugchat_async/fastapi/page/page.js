@@ -234,6 +234,8 @@ async function request(name, method = "GET") {
 
 async function askWhy() {
   const response = await request("events");
+  const refusedLink = response.headers.get("Plugchat-Refusal");
+  if (refusedLink) return giveUp(refusedLink);
   if (isRefusal(response)) return refuse();
   if (response.status === 204 && beginsWithButton) {
     tellLink("");
@@ -260,6 +262,8 @@ again.addEventListener("click", async () => {
   status.focus();
   const name = page.dataset.state === "ready" ? "start" : "restart";
   const response = await request(name, "POST");
+  const refusedLink = response.headers.get("Plugchat-Refusal");
+  if (refusedLink) return giveUp(refusedLink);
   if (isRefusal(response)) {
     // Where the page itself may be seen, it was not the login that refused.
     return response.status === 403 && (await request("")).ok ? decline() : refuse();
