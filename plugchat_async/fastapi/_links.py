@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, SecretStr, ValidationError
 
 from ._return_url import check_return_url
 from ._security_headers import SECURITY_HEADERS
+from ._unicode import check_unicode, has_surrogate
 
 _MIN_SECRET = 32
 _MAX_SUBJECT = 256
@@ -101,6 +102,7 @@ class PairingLinks:
             raise TypeError(f"subject must be a str, not {type(subject).__name__}")
         if not 0 < len(subject) <= _MAX_SUBJECT:
             raise ValueError(f"subject must have 1 to {_MAX_SUBJECT} characters: use an id")
+        check_unicode("subject", subject)
         lifetime = self._lifetime if lifetime is None else _check_lifetime(lifetime)
         ticket = PairingTicket(
             subject=subject,
@@ -145,6 +147,11 @@ def _check_secret(secret: SecretStr) -> None:
         raise ValueError(
             f"secret must have at least {_MIN_SECRET} characters:"
             ' make one with `python -c "import secrets; print(secrets.token_urlsafe(32))"`'
+        )
+    if has_surrogate(secret.get_secret_value()):
+        raise ValueError(
+            "secret has half of a surrogate pair, as of an environment variable that is not UTF-8:"
+            " use one of ASCII characters"
         )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from ._unicode import check_unicode
+
 _MAX_LENGTH = 2048
 
 # Browsers drop tabs and line feeds from an address, and read a backslash as a slash.
@@ -23,6 +25,7 @@ def check_return_url(url: str) -> str:
     """
     if not isinstance(url, str):
         raise TypeError(f"return_url must be a str, not {type(url).__name__}")
+    check_unicode("return_url", url)
     if re.search(_CHANGED_BY_BROWSERS, url) or len(url) > _MAX_LENGTH:
         raise ValueError(
             "return_url has spaces, control characters or backslashes, or more than"

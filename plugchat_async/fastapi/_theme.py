@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from ._logo import read_logo
+from ._unicode import check_unicode
 
 if TYPE_CHECKING:
     import os
@@ -165,6 +166,7 @@ def _check_name(name: str | None) -> str | None:
         return None
     if not isinstance(name, str):
         raise TypeError(f"name must be a str, not {type(name).__name__}")
+    check_unicode("name", name)
     if not name.strip():
         raise ValueError("name is empty: leave it out instead")
     return name.strip()

@@ -11,6 +11,7 @@ from typing import TypeAlias, cast
 from markupsafe import Markup, escape
 
 from ._languages import LANGUAGES
+from ._unicode import check_unicode
 
 # Sentences by their names in page/*.toml, in tables and lists as they stand there.
 Sentences: TypeAlias = "str | list[str] | dict[str, Sentences]"
@@ -34,7 +35,8 @@ def words_with(own: OwnWords | None) -> dict[str, Words]:
 
     Raises:
         TypeError: A value is not of the kind of the page's own.
-        ValueError: A language or a name is unknown, or a sentence has other names in braces.
+        ValueError: A language or a name is unknown, or a sentence is empty or has other names in
+            braces.
     """
     own = {} if own is None else own
     if not isinstance(own, Mapping):
@@ -87,12 +89,17 @@ def _check_table(own: object, place: str) -> Mapping[str, object]:
 def _check_list(own: object, place: str) -> Sequence[object]:
     if not isinstance(own, list | tuple):
         raise TypeError(f"{place} must be a list of str")
+    if not own:
+        raise ValueError(f"{place} is empty: leave it out, and the page has its own")
     return cast("Sequence[object]", own)
 
 
 def _check(sentence: object, known: set[str], place: str) -> str:
     if not isinstance(sentence, str):
         raise TypeError(f"{place} must be a str, not {type(sentence).__name__}")
+    check_unicode(place, sentence)
+    if not sentence.strip():
+        raise ValueError(f"{place} is empty: leave it out, and the page has its own")
     if unknown := _names_in(sentence) - known:
         allowed = ", ".join(f"{{{name}}}" for name in sorted(known)) or "no names"
         raise ValueError(f"{place}: {{{min(unknown)}}} is unknown here; it may have {allowed}")

@@ -152,6 +152,7 @@ def test_secrets_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) 
         ({"secret": ""}, "at least 32"),
         ({"secret": [SECRET, "short"]}, "at least 32"),
         ({"secret": []}, "empty list"),
+        ({"secret": "short" * 7 + "\udcff"}, "secret has half of a surrogate pair"),
         ({"secret": SECRET, "lifetime": timedelta()}, "more than nothing"),
         ({"secret": SECRET, "lifetime": timedelta(days=400)}, "a year at most"),
     ],
@@ -183,8 +184,10 @@ def test_links_of_another_type_are_refused(arguments: dict[str, Any]) -> None:
     [
         ({"subject": ""}, ValueError),
         ({"subject": "a" * 257}, ValueError),
+        ({"subject": "\ud800"}, ValueError),
         ({"subject": 1}, TypeError),
         ({"subject": "a", "return_url": "//elsewhere.example"}, ValueError),
+        ({"subject": "a", "return_url": "/\ud800"}, ValueError),
         ({"subject": "a", "return_url": 1}, TypeError),
         ({"subject": "a", "lifetime": timedelta(seconds=-1)}, ValueError),
         ({"subject": "a", "lifetime": 60}, TypeError),

@@ -59,6 +59,7 @@ def test_a_path_or_a_web_address_is_taken_unchanged(url: str) -> None:
         "https://:443/",
         " https://app.example/",
         "/" + "a" * 2048,
+        "/\ud800",
     ],
 )
 def test_everything_else_is_refused(url: str) -> None:

@@ -79,6 +79,7 @@ def test_an_accent_is_lightened_for_dark_mode(accent: str) -> None:
         ({"radius": -1}, "from 0 to 40"),
         ({"radius": 41}, "from 0 to 40"),
         ({"name": "  "}, "name is empty"),
+        ({"name": "A\udc80"}, "name has half of a surrogate pair"),
         ({"color_scheme": "sepia"}, "must be 'light', 'dark' or None, not 'sepia'"),
     ],
 )

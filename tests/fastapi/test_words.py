@@ -81,10 +81,13 @@ def test_an_app_has_other_steps() -> None:
         ({"en": {"title": "{name}"}}, r"words\['en'\]\['title'\]: \{name\} is unknown .* no names"),
         ({"en": {"code": {"headline": "{code}"}}}, r"it may have \{round\}, \{rounds\}"),
         ({"en": {"steps": {"each": ["{step}"]}}}, r"\{step\} is unknown"),
+        ({"en": {"title": " "}}, r"words\['en'\]\['title'\] is empty: leave it out"),
+        ({"en": {"steps": {"each": []}}}, r"\['each'\] is empty: leave it out"),
+        ({"en": {"title": "\udcff"}}, r"words\['en'\]\['title'\] has half of a surrogate pair"),
     ],
 )
-def test_unknown_names_are_refused(own: dict[str, Any], message: str) -> None:
-    """At the start, with the known ones: a word that nobody sees would go unnoticed."""
+def test_words_that_the_page_cannot_use_are_refused(own: dict[str, Any], message: str) -> None:
+    """At the start: a word that nobody sees would go unnoticed."""
     with pytest.raises(ValueError, match=message):
         words_with(own)
 
