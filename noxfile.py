@@ -136,9 +136,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def docs(session: nox.Session) -> None:
-    """Build the documentation's site into `site/`, follow its links and run its code blocks."""
+    """Build the documentation's two sites into `site/`, follow the links, run the code blocks."""
     install_wheel(session, "tests", "docs")
     session.run("zensical", "build", "--strict", "--clean")
+    session.run("zensical", "build", "--strict", "--config-file=zensical.pt-BR.toml")
     run_pytest(session, "tests/docs", "-m", "docs")
 
 

@@ -328,7 +328,7 @@ def test_every_block_does_what_the_page_says(
     monkeypatch.setenv("PATH", commands)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.delenv("LC_ALL", raising=False)
-    monkeypatch.setenv("LC_MESSAGES", "pt_BR.UTF-8" if ".pt-BR." in page.name else "C.UTF-8")
+    monkeypatch.setenv("LC_MESSAGES", "pt_BR.UTF-8" if "pt-BR" in str(page) else "C.UTF-8")
     monkeypatch.setenv("PYTHONUTF8", "1")
     # Of the plugins that are installed for these tests, a reader has the one that examples need.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")

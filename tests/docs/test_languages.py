@@ -1,12 +1,15 @@
-"""Each page that exists in Portuguese says what the English one beside it says.
+"""Each page that exists in Portuguese says what the English one says.
 
-A pair is found by its names, `X.md` and `X.pt-BR.md`, so that a new one is held to the same.
+`docs/pt-BR/` is the source of the Portuguese site. A page there belongs to the one of the same name
+in `docs/`, so that a new one is held to the same.
 """
 
 from __future__ import annotations
 
 import ast
+import os
 import re
+import tomllib
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,13 +24,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
-PORTUGUESE = sorted([*ROOT.glob("*.pt-BR.md"), *ROOT.glob("docs/**/*.pt-BR.md")])
-NEWCOMERS_READ = {
+DOCS = ROOT / "docs"
+PORTUGUESE = sorted([*ROOT.glob("*.pt-BR.md"), *DOCS.glob("pt-BR/**/*.md")])
+MAKERS_READ = {
     "README.pt-BR.md",
-    "docs/installation.pt-BR.md",
-    "docs/tutorial.pt-BR.md",
-    "docs/troubleshooting.pt-BR.md",
-    "docs/reference/error-codes.pt-BR.md",
+    "docs/pt-BR/index.md",
+    "docs/pt-BR/installation.md",
+    "docs/pt-BR/tutorial.md",
+    "docs/pt-BR/troubleshooting.md",
+    "docs/pt-BR/reference/error-codes.md",
 }
 
 # What one language alone needs: how the command is made to speak it.
@@ -37,9 +42,24 @@ MARKDOWN = MarkdownIt("commonmark").enable("table")
 COMMAND = re.compile(r"^\$ .*", re.MULTILINE)
 WORDS = re.compile(r"[^\W\d_]{2,}")
 
+
+def english_of(page: Path) -> Path:
+    """Return the page that a Portuguese one translates."""
+    if page.is_relative_to(DOCS / "pt-BR"):
+        return DOCS / page.relative_to(DOCS / "pt-BR")
+    return page.with_name(page.name.replace(".pt-BR.", "."))
+
+
+def portuguese_of(file: Path) -> Path:
+    """Return the translation of a page or an image or, if it has none, the file itself."""
+    beside = file.with_suffix(f".pt-BR{file.suffix}")
+    in_the_site = DOCS / "pt-BR" / file.relative_to(DOCS) if file.is_relative_to(DOCS) else file
+    return next((each for each in (beside, in_the_site) if each.exists()), file)
+
+
 both_languages = pytest.mark.parametrize(
     ("english", "portuguese"),
-    [(page.with_name(page.name.replace(".pt-BR.", ".")), page) for page in PORTUGUESE],
+    [(english_of(page), page) for page in PORTUGUESE],
     ids=[str(page.relative_to(ROOT)) for page in PORTUGUESE],
 )
 
@@ -73,20 +93,17 @@ def anchors(page: Path) -> list[str]:
     return [re.sub(r"[^\w -]", "", heading).replace(" ", "-") for heading in headings]
 
 
-def in_portuguese(page: Path, target: str) -> str:
-    """Tell where the Portuguese page has to lead, given a target of the English one."""
+def in_portuguese(english: Path, target: str) -> str:
+    """Return where the Portuguese page has to lead, given a target of the English one."""
     if "://" in target:
         return target
     path, _, anchor = target.partition("#")
-    if ".pt-BR." in path:
-        return path.replace(".pt-BR.", ".")
-    here = path or page.name
-    translated = re.sub(r"\.(?=\w+$)", ".pt-BR.", here)
-    there = translated if (page.parent / translated).exists() else here
-    if anchor:
-        place = anchors(page.parent / here).index(anchor)
-        anchor = f"#{anchors(page.parent / there)[place]}"
-    return (there if path else "") + anchor
+    here = (english.parent / path).resolve() if path else english
+    there = english_of(here) if here in PORTUGUESE else portuguese_of(here)
+    if anchor and there != here:
+        anchor = anchors(there)[anchors(here).index(anchor)]
+    relative = Path(os.path.relpath(there, portuguese_of(english).parent)).as_posix()
+    return (relative if path else "") + (f"#{anchor}" if anchor else "")
 
 
 def program(source: str) -> str:
@@ -107,6 +124,11 @@ def program(source: str) -> str:
 def commands(source: str) -> list[str]:
     """Leave of a console what is typed into it."""
     return COMMAND.findall(source)
+
+
+def order(navigation: list[dict[str, object]]) -> list[str]:
+    """List the pages of a site as its navigation does."""
+    return re.findall(r"'([^']+\.md)'", str(navigation))
 
 
 def output(_: str) -> None:
@@ -136,9 +158,24 @@ def sentences(page: Path) -> set[str]:
     return {block for block in blocks if len(WORDS.findall(block)) > 2}
 
 
-def test_what_a_newcomer_reads_exists_in_portuguese() -> None:
-    """Neither the front page nor a way out of trouble is in English alone."""
-    assert {page.relative_to(ROOT).as_posix() for page in PORTUGUESE} >= NEWCOMERS_READ
+def test_what_the_makers_of_a_product_read_exists_in_portuguese() -> None:
+    """And no page of another language is in that folder."""
+    assert {page.relative_to(ROOT).as_posix() for page in PORTUGUESE} == MAKERS_READ
+
+
+def test_both_sites_know_the_pages_of_the_portuguese_one() -> None:
+    """Its navigation leads to each of them, and the switch of the English one knows them."""
+    pages = {path.relative_to(DOCS / "pt-BR") for path in DOCS.glob("pt-BR/**/*.md")}
+    english, portuguese = (
+        tomllib.loads((ROOT / name).read_text("utf-8"))["project"]
+        for name in ("zensical.toml", "zensical.pt-BR.toml")
+    )
+    translated = [path.with_suffix(".html").as_posix() for path in pages]
+    assert english["extra"]["translated"] == sorted(translated)
+    assert set(map(Path, order(portuguese["nav"]))) == pages
+    assert order(portuguese["nav"]) == [
+        path for path in order(english["nav"]) if Path(path) in pages
+    ]
 
 
 @both_languages
@@ -146,7 +183,8 @@ def test_each_page_leads_to_the_other_one_first(english: Path, portuguese: Path)
     """Before any other page of this repository."""
     for page, other in ((english, portuguese), (portuguese, english)):
         targets = [target for section in sections(page) for target in section.targets]
-        assert next(target for target in targets if "://" not in target) == other.name
+        first = next(target for target in targets if "://" not in target)
+        assert (page.parent / first).resolve() == other
 
 
 @both_languages
@@ -197,10 +235,10 @@ def test_no_sentence_is_left_in_english(english: Path, portuguese: Path) -> None
     assert sentences(english) & sentences(portuguese) == set()
 
 
-@pytest.mark.parametrize("page", ["error-codes.md", "error-codes.pt-BR.md"])
+@pytest.mark.parametrize("page", ["reference/error-codes.md", "pt-BR/reference/error-codes.md"])
 def test_every_error_code_has_its_heading_and_its_row(page: str) -> None:
     """Whatever language it is looked up in."""
-    path = ROOT / "docs" / "reference" / page
+    path = DOCS / page
     kinds = [getattr(plugchat_async, name) for name in plugchat_async.__all__]
     codes = {
         kind.code for kind in kinds if isinstance(kind, type) and issubclass(kind, PlugChatError)

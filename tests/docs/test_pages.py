@@ -21,11 +21,15 @@ BEGINNINGS = [
     *READMES,
     "docs/index.md",
     "docs/tutorial.md",
-    "docs/tutorial.pt-BR.md",
-    *(f"docs/guides/{path.name}" for path in sorted(ROOT.glob("docs/guides/*.md"))),
+    "docs/pt-BR/index.md",
+    "docs/pt-BR/tutorial.md",
+    *(
+        path.relative_to(ROOT).as_posix()
+        for path in sorted([*ROOT.glob("docs/guides/*.md"), *ROOT.glob("docs/pt-BR/guides/*.md")])
+    ),
     *(f"docs/examples/{path.name}" for path in sorted(ROOT.glob("docs/examples/*.py"))),
 ]
-INSTALLATION = ["docs/installation.md", "docs/installation.pt-BR.md"]
+INSTALLATION = ["docs/installation.md", "docs/pt-BR/installation.md"]
 
 # The package is not on PyPI yet: a command that takes it from there finds nothing.
 INSTALLING = re.compile(r"(?:pip3? install|uv add)(?: [^ `]+)*? [\"']?[./]*plugchat-async\b")
@@ -33,7 +37,7 @@ SENTENCES = re.compile(
     r"Install the package(?: with the extras? `?\[([\w,]+)\]`?)? as"
     r" (?:\[Installation\]\([\w./]*installation\.md\)|docs/installation\.md) describes"
     r"|Instale o pacote(?: com os? extras? `\[([\w,]+)\]`)? como descreve a página"
-    r" \[Instalação\]\([\w./]*installation\.pt-BR\.md\)"
+    r" \[Instalação\]\([\w./-]*installation\.md\)"
 )
 USES = {
     "cli": re.compile(r"^\$ plugchat ", re.MULTILINE),

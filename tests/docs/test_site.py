@@ -1,4 +1,4 @@
-"""The documentation's site, built from a copy of the tree: every link leads somewhere."""
+"""The documentation's two sites, built from a copy of the tree: every link leads somewhere."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
@@ -18,6 +19,8 @@ pytestmark = pytest.mark.docs
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(plugchat_async.__file__).parent
+CONFIGURATIONS = ["zensical.toml", "zensical.pt-BR.toml"]
+SITE_URL = tomllib.loads((ROOT / CONFIGURATIONS[0]).read_text("utf-8"))["project"]["site_url"]
 
 # What a browser loads by itself, in contrast to what a reader clicks.
 LOADING = {"audio", "embed", "iframe", "img", "link", "object", "script", "source", "video"}
@@ -35,6 +38,7 @@ class Page(HTMLParser):
         self.anchors: set[str] = set()
         self.links: list[str] = []
         self.loaded: list[str] = []
+        self.switches: list[str] = []
         self.language = ""
         self.text = path.read_text("utf-8")
         self.feed(self.text)
@@ -45,6 +49,8 @@ class Page(HTMLParser):
         self.anchors.update({attributes.get("id", ""), attributes.get("name", "")})
         if tag == "html":
             self.language = attributes["lang"]
+        if tag == "a" and "hreflang" in attributes:
+            self.switches.append(attributes["href"])
         addresses = [attributes[name] for name in ("href", "src", "data") if name in attributes]
         self.links += addresses
         if tag in LOADING and attributes.get("rel") not in SAYING:
@@ -53,13 +59,15 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the site as strictly as the builder can."""
+    """Build both languages as strictly as the builder can."""
     tree = tmp_path_factory.mktemp("tree")
-    shutil.copy(ROOT / "zensical.toml", tree)
     shutil.copytree(ROOT / "docs", tree / "docs")
     shutil.copytree(PACKAGE, tree / "plugchat_async")
     builder = Path(sys.executable).with_name("zensical")
-    subprocess.run([builder, "build", "--strict"], cwd=tree, check=True)
+    for configuration in CONFIGURATIONS:
+        shutil.copy(ROOT / configuration, tree)
+        command = [builder, "build", "--strict", f"--config-file={configuration}"]
+        subprocess.run(command, cwd=tree, check=True)
     return tree / "site"
 
 
@@ -71,17 +79,17 @@ def pages(site: Path) -> dict[Path, Page]:
 
 
 def inside(site: Path, page: Path, link: str) -> tuple[Path, str] | None:
-    """Tell the file and the anchor that a link of a page leads to; None where it leads outside."""
-    here = f"https://site.invalid/{page.relative_to(site).as_posix()}"
-    target = urlsplit(urljoin(here, link))
-    if target.netloc != "site.invalid":
+    """Return the file and the anchor that a link leads to, or None if it leads outside."""
+    target = urljoin(SITE_URL + page.relative_to(site).as_posix(), link)
+    if not target.startswith(SITE_URL):
         return None
-    path = site / unquote(target.path).lstrip("/")
+    target = urlsplit(target.removeprefix(SITE_URL))
+    path = site / unquote(target.path)
     return path / "index.html" if path.is_dir() else path, unquote(target.fragment)
 
 
 def is_there(target: tuple[Path, str], pages: dict[Path, Page]) -> bool:
-    """Tell whether a file is there, and the anchor in it."""
+    """Return whether a file exists, and the anchor in it."""
     path, anchor = target
     return path.exists() and (not anchor or anchor in pages[path].anchors)
 
@@ -104,18 +112,32 @@ def test_every_reference_to_a_name_is_resolved(pages: dict[Path, Page]) -> None:
 
 
 def test_every_page_can_be_reached_by_the_navigation(pages: dict[Path, Page], site: Path) -> None:
-    """And what the navigation names is there."""
-    home = site / "index.html"
-    reached = {target[0] for link in pages[home].links if (target := inside(site, home, link))}
-    assert set(pages) - reached == {site / "404.html"}
+    """From the first page of its language, which the other one leads to."""
+    homes = [site / "index.html", site / "pt-BR" / "index.html"]
+    reached = {
+        target[0]
+        for home in homes
+        for link in pages[home].links
+        if (target := inside(site, home, link))
+    }
+    assert set(pages) - reached == {site / "404.html", site / "pt-BR" / "404.html"}
 
 
-def test_a_page_names_its_language(pages: dict[Path, Page]) -> None:
-    """A screen reader pronounces by it, and the words around the text follow."""
+def test_each_page_has_its_language_and_leads_to_the_other(
+    site: Path, pages: dict[Path, Page]
+) -> None:
+    """A screen reader pronounces by it, and what the theme itself says follows."""
     for path, page in pages.items():
-        is_portuguese = ".pt-BR." in path.name
-        assert page.language == ("pt" if is_portuguese else "en")
+        is_portuguese = path.is_relative_to(site / "pt-BR")
+        assert page.language == ("pt-BR" if is_portuguese else "en")
         assert ("Pular para conteúdo" in page.text) is is_portuguese
+        here, there = site / "pt-BR", site
+        if not is_portuguese:
+            here, there = there, here
+        other = there / path.relative_to(here)
+        if other not in pages or other.name == "404.html":
+            other = there / "index.html"
+        assert [inside(site, path, link) for link in page.switches] == [(other, "")]
 
 
 def test_nothing_is_loaded_from_elsewhere(site: Path, pages: dict[Path, Page]) -> None:
