@@ -63,7 +63,7 @@ def build_wheel(session: nox.Session) -> str:
     """Build the wheel, and give the address to install it from."""
     folder = Path(session.create_tmp()) / "wheel"
     shutil.rmtree(folder, ignore_errors=True)
-    session.install("build", "hatchling")
+    session.install("build", *PROJECT["build-system"]["requires"])
     session.run(
         "python", "-m", "build", "--wheel", "--no-isolation", f"--outdir={folder}", silent=True
     )

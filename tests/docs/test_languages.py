@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+SITES = tuple(
+    tomllib.loads((ROOT / name).read_text("utf-8"))["project"]
+    for name in ("zensical.toml", "zensical.pt-BR.toml")
+)
 PORTUGUESE = sorted([*ROOT.glob("*.pt-BR.md"), *DOCS.glob("pt-BR/**/*.md")])
 MAKERS_READ = {
     "README.pt-BR.md",
@@ -96,7 +100,8 @@ def anchors(page: Path) -> list[str]:
 def in_portuguese(english: Path, target: str) -> str:
     """Return where the Portuguese page has to lead, given a target of the English one."""
     if "://" in target:
-        return target
+        english_site, portuguese_site = (site["site_url"] for site in SITES)
+        return portuguese_site if target == english_site else target
     path, _, anchor = target.partition("#")
     here = (english.parent / path).resolve() if path else english
     there = english_of(here) if here in PORTUGUESE else portuguese_of(here)
@@ -166,10 +171,7 @@ def test_what_the_makers_of_a_product_read_exists_in_portuguese() -> None:
 def test_both_sites_know_the_pages_of_the_portuguese_one() -> None:
     """Its navigation leads to each of them, and the switch of the English one knows them."""
     pages = {path.relative_to(DOCS / "pt-BR") for path in DOCS.glob("pt-BR/**/*.md")}
-    english, portuguese = (
-        tomllib.loads((ROOT / name).read_text("utf-8"))["project"]
-        for name in ("zensical.toml", "zensical.pt-BR.toml")
-    )
+    english, portuguese = SITES
     translated = [path.with_suffix(".html").as_posix() for path in pages]
     assert english["extra"]["translated"] == sorted(translated)
     assert set(map(Path, order(portuguese["nav"]))) == pages

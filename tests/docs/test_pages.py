@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import runpy
 import tomllib
+from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,16 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
     """Pages, pictures and examples are where the text says, for who reads the files themselves."""
     links = LINK.findall(without_code(page.read_text("utf-8")))
     assert [link for link in links if link and not (page.parent / link).exists()] == []
+
+
+@pytest.mark.docs
+def test_on_pypi_the_links_of_the_readme_are_absolute() -> None:
+    """They lead to files of the tag of the version, images to the files themselves."""
+    description = str(metadata("plugchat-async")["Description"])
+    assert re.findall(r"\]\((?!https:)", description) == []
+    tag = f"v{plugchat_async.__version__}"
+    assert f"/blob/{tag}/docs/tutorial.md" in description
+    assert f"raw.githubusercontent.com/plugchat-async/plugchat-async/{tag}/docs/" in description
 
 
 @pytest.mark.parametrize("page", BEGINNINGS)
