@@ -66,7 +66,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     builder = Path(sys.executable).with_name("zensical")
     for configuration in CONFIGURATIONS:
         shutil.copy(ROOT / configuration, tree)
-        command = [builder, "build", "--strict", f"--config-file={configuration}"]
+        command = [str(builder), "build", "--strict", f"--config-file={configuration}"]
         subprocess.run(command, cwd=tree, check=True)
     return tree / "site"
 
