@@ -163,6 +163,8 @@ class Reader:
         (self._folder / name).write_text(source, "utf-8")
         if name.endswith(".py"):
             compile(source, self._place, "exec")
+            # Another page may have imported its own file of that name.
+            sys.modules.pop(name.removesuffix(".py"), None)
 
     def _run_python(self, example: Example) -> None:
         assert can_be_pasted(example.parsed), f"{self._place}: a blank line ends a block in a REPL"
@@ -323,6 +325,7 @@ def test_every_block_does_what_the_page_says(
 ) -> None:
     """From the first one to the last, in one namespace and one folder."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     # The folder may lie below this repository, whose settings are none of the reader's.
     (tmp_path / "pytest.ini").touch()
     monkeypatch.setenv("PATH", commands)

@@ -1,4 +1,4 @@
-"""What the guide "Behind a proxy" promises: which way a call goes, and whom it trusts."""
+"""What the guide to outbound proxies promises: which way a call goes, and whom it trusts."""
 
 from __future__ import annotations
 
