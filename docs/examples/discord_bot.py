@@ -17,6 +17,7 @@ import logging
 import os
 import signal
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import aiohttp
@@ -45,33 +46,83 @@ logger = logging.getLogger(__name__)
 # discord.py hands on what its HTTP library raises.
 DISCORD_FAILED = (discord.DiscordException, aiohttp.ClientError, OSError)
 
-CAPTION = (
-    "Código {qr.round} de {qr.rounds}, vale por {qr.expires_in:.0f} segundos. "
-    "No celular: WhatsApp, Aparelhos conectados, Conectar um aparelho."
+
+@dataclass(frozen=True)
+class Words:
+    """What the bot says, in one language."""
+
+    caption: str
+    fetching: str
+    refused: str
+    interrupted: str
+    cancelled: str
+    cancel: str
+    again: str
+    connected: str
+    already_connected: str
+    expired: str
+    advice: dict[str, str]
+    other_advice: str
+
+    def of(self, ending: Connected | Expired | Failed) -> str:
+        """Return what happened, and what the person can do."""
+        match ending:
+            case Connected(already=already):
+                return self.already_connected if already else self.connected
+            case Expired():
+                return self.expired
+            case Failed(code=code):
+                return f"{self.advice.get(code, self.other_advice)} ({code})"
+
+
+PORTUGUESE = Words(
+    caption="Código {qr.round} de {qr.rounds}, vale por {qr.expires_in:.0f} segundos. "
+    "No celular: WhatsApp, Dispositivos conectados (ou Aparelhos conectados), "
+    "Conectar dispositivo.",
+    fetching="Gerando um QR Code…",
+    refused="Este comando é só para pessoas autorizadas. O seu id é {id}.",
+    interrupted="O QR Code não pôde ser mostrado aqui. Tente novamente.",
+    cancelled="Cancelado. Use /link para recomeçar.",
+    cancel="Cancelar",
+    again="Gerar novo QR Code",
+    connected="WhatsApp conectado! ✅",
+    already_connected="O WhatsApp já estava conectado.",
+    expired="Ninguém escaneou a tempo. Pegue o celular e gere um novo QR Code.",
+    advice={
+        "authentication_error": "O PlugChat recusou o token deste bot. Avise quem cuida dele.",
+        "instance_not_found": "O PlugChat não encontrou a instância. Avise quem cuida deste bot.",
+        "passkey_required": "O WhatsApp pediu uma chave de acesso. Avise quem cuida deste bot.",
+        "rate_limited": "Muitas tentativas em pouco tempo. Espere alguns minutos.",
+        "subscription_required": "Conexão indisponível no momento. Avise quem cuida deste bot.",
+    },
+    other_advice="Não foi possível gerar um QR Code. Espere um pouco e tente novamente.",
 )
-FETCHING = "Buscando um código…"
-REFUSED = "Este comando é só para pessoas autorizadas. O seu id é {id}."
-CANCELLED = "Cancelado. Use /link para recomeçar."
-INTERRUPTED = "O código não pôde ser mostrado aqui. Você pode recomeçar."
-ADVICE = {
-    "authentication_error": "O PlugChat recusou o token deste bot. Avise quem cuida dele.",
-    "instance_not_found": "O PlugChat não conhece esta instância. Avise quem cuida deste bot.",
-    "passkey_required": "O WhatsApp pediu uma chave de acesso. Avise quem cuida deste bot.",
-    "rate_limited": "Foram pedidos códigos demais. Espere alguns minutos antes de recomeçar.",
-    "subscription_required": "A assinatura não está ativa. Renove-a no painel do PlugChat.",
-}
-OTHER_ADVICE = "Não foi possível obter um código. Espere um pouco e recomece."
+ENGLISH = Words(
+    caption="Code {qr.round} of {qr.rounds}, valid for {qr.expires_in:.0f} seconds. "
+    "On the phone: WhatsApp, Linked devices, Link a device.",
+    fetching="Requesting a QR code…",
+    refused="This command is for authorized people only. Your id is {id}.",
+    interrupted="The QR code could not be shown here. Try again.",
+    cancelled="Cancelled. Use /link to start again.",
+    cancel="Cancel",
+    again="New QR code",
+    connected="WhatsApp is linked! ✅",
+    already_connected="WhatsApp was linked already.",
+    expired="No code was scanned. Get your phone, and request a new code.",
+    advice={
+        "authentication_error": "PlugChat refused this bot's token. Tell whoever runs the bot.",
+        "instance_not_found": "PlugChat did not find the instance. Tell whoever runs the bot.",
+        "passkey_required": "WhatsApp asked for a passkey. Tell whoever runs the bot.",
+        "rate_limited": "Too many attempts. Wait for a few minutes.",
+        "subscription_required": "Linking is not available now. Tell whoever runs the bot.",
+    },
+    other_advice="No QR code could be generated. Wait a little, and try again.",
+)
 
 
-def words(ending: Connected | Expired | Failed) -> str:
-    """Say what happened, and what the person can do."""
-    match ending:
-        case Connected(already=already):
-            return "O WhatsApp já estava conectado." if already else "WhatsApp conectado! ✅"
-        case Expired():
-            return "Nenhum código foi lido. Tenha o celular à mão e continue."
-        case Failed(code=code):
-            return f"{ADVICE.get(code, OTHER_ADVICE)} ({code})"
+def words_for(locale: discord.Locale) -> Words:
+    """Return what to say in the language of the person's app."""
+    return PORTUGUESE if locale is discord.Locale.brazil_portuguese else ENGLISH
 
 
 class Conversation(discord.ui.View):
@@ -80,6 +131,8 @@ class Conversation(discord.ui.View):
     def __init__(self, interaction: discord.Interaction[LinkBot]) -> None:
         super().__init__(timeout=None)
         self.interaction = interaction
+        self.words = words_for(interaction.locale)
+        self.cancel.label = self.words.cancel
         self.has_message = True
         self.scope = anyio.CancelScope()
         self.over = anyio.Event()
@@ -95,18 +148,18 @@ class Conversation(discord.ui.View):
             self.over.set()
 
     async def follow(self, states: AsyncIterator[PairingState]) -> None:
-        """Show each code, and tell the end in words."""
+        """Show each code, and how it ended."""
         try:
             async for state in states:
                 if isinstance(state, ShowingCode):
                     await self.show(state.qr)
                 elif isinstance(state, Connected | Expired | Failed):
-                    view = MISSING if isinstance(state, Connected) else Again()
-                    return await self.end(words(state), view)
+                    view = MISSING if isinstance(state, Connected) else Again(self.words)
+                    return await self.end(self.words.of(state), view)
         except DISCORD_FAILED as error:  # the message is gone, Discord is down, …
             logger.warning("no code could be shown to %d: %s", self.interaction.user.id, error)
             with suppress(*DISCORD_FAILED):
-                await self.end(INTERRUPTED, Again())
+                await self.end(self.words.interrupted, Again(self.words))
 
     async def show(self, qr: QRCode) -> None:
         """Turn the one message into the picture of a code."""
@@ -114,11 +167,11 @@ class Conversation(discord.ui.View):
         # discord.py waits for as long as a rate limit lasts, but nobody needs an expired code.
         with anyio.fail_after(qr.expires_in):
             await self.interaction.edit_original_response(
-                content=CAPTION.format(qr=qr), attachments=[picture], view=self
+                content=self.words.caption.format(qr=qr), attachments=[picture], view=self
             )
 
     async def end(self, text: str, view: discord.ui.View) -> None:
-        """Put words in the place of the picture."""
+        """Replace the picture by a text."""
         await self.remove_picture()
         await self.interaction.followup.send(text, view=view, ephemeral=True)
 
@@ -134,22 +187,23 @@ class Conversation(discord.ui.View):
         self.scope.cancel()
         await self.over.wait()
 
-    @discord.ui.button(label="Cancelar")
+    @discord.ui.button()
     async def cancel(
         self, interaction: discord.Interaction[LinkBot], _button: discord.ui.Button[Self]
     ) -> None:
         """Leave; the session ends soon after, unless somebody else is watching."""
-        await interaction.response.send_message(CANCELLED, ephemeral=True)
+        await interaction.response.send_message(self.words.cancelled, ephemeral=True)
         await self.leave()
 
 
 class Again(discord.ui.View):
     """Offer to start again, also after the bot was restarted: hence no time-out and a name."""
 
-    def __init__(self) -> None:
+    def __init__(self, words: Words) -> None:
         super().__init__(timeout=None)
+        self.again.label = words.again
 
-    @discord.ui.button(label="Gerar novos códigos", custom_id="again")
+    @discord.ui.button(custom_id="plugchat:again")
     async def again(
         self, interaction: discord.Interaction[LinkBot], _button: discord.ui.Button[Self]
     ) -> None:
@@ -159,7 +213,7 @@ class Again(discord.ui.View):
 
 @app_commands.command(name="link", description="Conectar um número de WhatsApp")
 async def link(interaction: discord.Interaction[LinkBot]) -> None:
-    """Show the codes to who asked."""
+    """Show the codes to the person."""
     await interaction.client.begin(interaction)
 
 
@@ -179,18 +233,21 @@ class LinkBot(discord.Client):
 
     async def setup_hook(self) -> None:
         """Tell Discord of the command."""
-        self.add_view(Again())
+        self.add_view(Again(PORTUGUESE))
         await self.tree.sync()
 
     async def begin(self, interaction: discord.Interaction[LinkBot]) -> None:
         """Start a conversation, which takes the place of another one with the same person."""
         user_id = interaction.user.id
         if user_id not in self.allowed_users:
-            await interaction.response.send_message(REFUSED.format(id=user_id), ephemeral=True)
+            refused = words_for(interaction.locale).refused.format(id=user_id)
+            await interaction.response.send_message(refused, ephemeral=True)
             return
         former = self.conversations.get(user_id)
         conversation = Conversation(interaction)
-        await interaction.response.send_message(FETCHING, view=conversation, ephemeral=True)
+        await interaction.response.send_message(
+            conversation.words.fetching, view=conversation, ephemeral=True
+        )
         self.conversations[user_id] = conversation
         if former is not None:
             await former.leave()

@@ -15,6 +15,7 @@ import asyncio
 import logging
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
@@ -43,20 +44,85 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CAPTION = (
-    "Código {qr.round} de {qr.rounds}, vale por {qr.expires_in:.0f} segundos. "
-    "No celular: WhatsApp, Aparelhos conectados, Conectar um aparelho."
+# The prefix keeps them apart from the buttons of a bot that this one becomes a part of.
+PREFIX = "plugchat:"
+CANCEL = f"{PREFIX}cancel"
+AGAIN = f"{PREFIX}again"
+
+
+@dataclass(frozen=True)
+class Words:
+    """What the bot says, in one language."""
+
+    caption: str
+    refused: str
+    interrupted: str
+    cancelled: str
+    cancel: str
+    again: str
+    connected: str
+    already_connected: str
+    expired: str
+    advice: dict[str, str]
+    other_advice: str
+
+    def of(self, ending: Connected | Expired | Failed) -> str:
+        """Return what happened, and what the person can do."""
+        match ending:
+            case Connected(already=already):
+                return self.already_connected if already else self.connected
+            case Expired():
+                return self.expired
+            case Failed(code=code):
+                return f"{self.advice.get(code, self.other_advice)} ({code})"
+
+
+PORTUGUESE = Words(
+    caption="Código {qr.round} de {qr.rounds}, vale por {qr.expires_in:.0f} segundos. "
+    "No celular: WhatsApp, Dispositivos conectados (ou Aparelhos conectados), "
+    "Conectar dispositivo.",
+    refused="Só pessoas autorizadas podem fazer isso, e em conversa privada. O seu id é {id}.",
+    interrupted="O QR Code não pôde ser mostrado aqui. Tente novamente.",
+    cancelled="Cancelado. Envie /link para recomeçar.",
+    cancel="Cancelar",
+    again="Gerar novo QR Code",
+    connected="WhatsApp conectado! ✅",
+    already_connected="O WhatsApp já estava conectado.",
+    expired="Ninguém escaneou a tempo. Pegue o celular e gere um novo QR Code.",
+    advice={
+        "authentication_error": "O PlugChat recusou o token deste bot. Avise quem cuida dele.",
+        "instance_not_found": "O PlugChat não encontrou a instância. Avise quem cuida deste bot.",
+        "passkey_required": "O WhatsApp pediu uma chave de acesso. Avise quem cuida deste bot.",
+        "rate_limited": "Muitas tentativas em pouco tempo. Espere alguns minutos.",
+        "subscription_required": "Conexão indisponível no momento. Avise quem cuida deste bot.",
+    },
+    other_advice="Não foi possível gerar um QR Code. Espere um pouco e tente novamente.",
 )
-REFUSED = "Só pessoas autorizadas, e em conversa privada, podem fazer isso. O seu id é {id}."
-INTERRUPTED = "O código não pôde ser mostrado aqui. Você pode recomeçar."
-ADVICE = {
-    "authentication_error": "O PlugChat recusou o token deste bot. Avise quem cuida dele.",
-    "instance_not_found": "O PlugChat não conhece esta instância. Avise quem cuida deste bot.",
-    "passkey_required": "O WhatsApp pediu uma chave de acesso. Avise quem cuida deste bot.",
-    "rate_limited": "Foram pedidos códigos demais. Espere alguns minutos antes de recomeçar.",
-    "subscription_required": "A assinatura não está ativa. Renove-a no painel do PlugChat.",
-}
-OTHER_ADVICE = "Não foi possível obter um código. Espere um pouco e recomece."
+ENGLISH = Words(
+    caption="Code {qr.round} of {qr.rounds}, valid for {qr.expires_in:.0f} seconds. "
+    "On the phone: WhatsApp, Linked devices, Link a device.",
+    refused="Only authorized people can do this, in a private chat. Your id is {id}.",
+    interrupted="The QR code could not be shown here. Try again.",
+    cancelled="Cancelled. Send /link to start again.",
+    cancel="Cancel",
+    again="New QR code",
+    connected="WhatsApp is linked! ✅",
+    already_connected="WhatsApp was linked already.",
+    expired="No code was scanned. Get your phone, and request a new code.",
+    advice={
+        "authentication_error": "PlugChat refused this bot's token. Tell whoever runs the bot.",
+        "instance_not_found": "PlugChat did not find the instance. Tell whoever runs the bot.",
+        "passkey_required": "WhatsApp asked for a passkey. Tell whoever runs the bot.",
+        "rate_limited": "Too many attempts. Wait for a few minutes.",
+        "subscription_required": "Linking is not available now. Tell whoever runs the bot.",
+    },
+    other_advice="No QR code could be generated. Wait a little, and try again.",
+)
+
+
+def words_for(language: str | None) -> Words:
+    """Return Portuguese unless the person's app speaks another language."""
+    return PORTUGUESE if (language or "pt").startswith("pt") else ENGLISH
 
 
 def button(text: str, data: str) -> types.InlineKeyboardMarkup:
@@ -65,27 +131,13 @@ def button(text: str, data: str) -> types.InlineKeyboardMarkup:
     return types.InlineKeyboardMarkup(inline_keyboard=[[key]])
 
 
-CANCEL = button("Cancelar", "cancel")
-AGAIN = button("Gerar novos códigos", "again")
-
-
-def words(ending: Connected | Expired | Failed) -> str:
-    """Say what happened, and what the person can do."""
-    match ending:
-        case Connected(already=already):
-            return "O WhatsApp já estava conectado." if already else "WhatsApp conectado! ✅"
-        case Expired():
-            return "Nenhum código foi lido. Tenha o celular à mão e continue."
-        case Failed(code=code):
-            return f"{ADVICE.get(code, OTHER_ADVICE)} ({code})"
-
-
 class Conversation:
     """Show one person the codes, in one message, until the end or until they leave."""
 
-    def __init__(self, bot: Bot, user_id: int) -> None:
+    def __init__(self, bot: Bot, user: types.User) -> None:
         self.bot = bot
-        self.user_id = user_id
+        self.user_id = user.id
+        self.words = words_for(user.language_code)
         self.picture: types.Message | None = None
         self.scope = anyio.CancelScope()
         self.over = anyio.Event()
@@ -100,37 +152,40 @@ class Conversation:
             self.over.set()
 
     async def follow(self, states: AsyncIterator[PairingState]) -> None:
-        """Show each code, and tell the end in words."""
+        """Show each code, and how it ended."""
         try:
             async for state in states:
                 if isinstance(state, ShowingCode):
                     await self.show(state.qr)
                 elif isinstance(state, Connected | Expired | Failed):
-                    keyboard = None if isinstance(state, Connected) else AGAIN
-                    return await self.end(words(state), keyboard)
+                    return await self.end(
+                        self.words.of(state), with_button=not isinstance(state, Connected)
+                    )
         except AiogramError as error:  # the picture was deleted, the bot blocked, …
             logger.warning("no code could be shown to %d: %s", self.user_id, error)
             with suppress(AiogramError):
-                await self.end(INTERRUPTED, AGAIN)
+                await self.end(self.words.interrupted)
 
     async def show(self, qr: QRCode) -> None:
         """Send the first code's picture; turn it into that of each later one."""
         file = types.BufferedInputFile(qr.png(), "code.png")
-        text = CAPTION.format(qr=qr)
+        text = self.words.caption.format(qr=qr)
+        cancel = button(self.words.cancel, CANCEL)
         if self.picture is not None:
             media = types.InputMediaPhoto(media=file, caption=text)
-            await self.picture.edit_media(media, reply_markup=CANCEL)
+            await self.picture.edit_media(media, reply_markup=cancel)
             return
         # A picture that was sent, but whose id never came back, could not be deleted.
         with anyio.CancelScope(shield=True):
             self.picture = await self.bot.send_photo(
-                self.user_id, file, caption=text, protect_content=True, reply_markup=CANCEL
+                self.user_id, file, caption=text, protect_content=True, reply_markup=cancel
             )
 
-    async def end(self, text: str, keyboard: types.InlineKeyboardMarkup | None) -> None:
-        """Put words in the place of the picture."""
+    async def end(self, text: str, *, with_button: bool = True) -> None:
+        """Replace the picture by a text."""
         await self.remove_picture()
-        await self.bot.send_message(self.user_id, text, reply_markup=keyboard)
+        again = button(self.words.again, AGAIN) if with_button else None
+        await self.bot.send_message(self.user_id, text, reply_markup=again)
 
     async def remove_picture(self) -> None:
         """Delete the picture, since a code is a secret, and an expired one is of no use."""
@@ -154,12 +209,12 @@ async def link(
     hub: PairingHub,
     conversations: dict[int, Conversation],
 ) -> None:
-    """Show the codes to who asked; a second request of theirs takes the place of the first."""
+    """Show the codes to the person; a second request replaces the first."""
     if isinstance(event, types.CallbackQuery):
         await event.answer()
     user_id = event_from_user.id
     former = conversations.get(user_id)
-    conversation = conversations[user_id] = Conversation(bot, user_id)
+    conversation = conversations[user_id] = Conversation(bot, event_from_user)
     if former is not None:
         await former.leave()
     await hub.restart(client)  # a session that has ended; one that runs is joined
@@ -173,12 +228,13 @@ async def cancel(
     """Leave; the session ends soon after, unless somebody else is watching."""
     if conversation := conversations.get(event_from_user.id):
         await conversation.leave()
-    await query.answer("Cancelado. Envie /link para recomeçar.")
+    await query.answer(words_for(event_from_user.language_code).cancelled)
 
 
 async def refuse(event: types.Message | types.CallbackQuery, event_from_user: types.User) -> None:
     """Turn away strangers, and groups, in which everybody would see the code."""
-    await event.answer(REFUSED.format(id=event_from_user.id))
+    words = words_for(event_from_user.language_code)
+    await event.answer(words.refused.format(id=event_from_user.id))
 
 
 async def leave_all(conversations: dict[int, Conversation]) -> None:
@@ -204,14 +260,14 @@ async def obey_flood_limit(
 def make_dispatcher(
     client: AsyncPlugChat, hub: PairingHub, allowed_users: Collection[int]
 ) -> Dispatcher:
-    """Say who may do what."""
+    """Register who may do what."""
     allowed = F.from_user.id.in_(allowed_users)
     dispatcher = Dispatcher(client=client, hub=hub, conversations={})
     dispatcher.message.register(link, Command("link"), F.chat.type == "private", allowed)
     dispatcher.message.register(refuse, Command("link"))
-    dispatcher.callback_query.register(link, F.data == "again", allowed)
-    dispatcher.callback_query.register(cancel, F.data == "cancel", allowed)
-    dispatcher.callback_query.register(refuse)
+    dispatcher.callback_query.register(link, F.data == AGAIN, allowed)
+    dispatcher.callback_query.register(cancel, F.data == CANCEL, allowed)
+    dispatcher.callback_query.register(refuse, F.data.startswith(PREFIX))
     dispatcher.shutdown.register(leave_all)
     return dispatcher
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,11 +31,12 @@ T = TypeVar("T")
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
 ANA, BIA, STRANGER = 11, 22, 33
-AGAIN = "Gerar novos códigos"
+LANGUAGES = {ANA: "pt-BR", BIA: "en-US", STRANGER: "pt-BR"}
+AGAIN = "Gerar novo QR Code"
 FAILURES = [
     ("unauthorized", "O PlugChat recusou o token deste bot"),
     ("passkey", "O WhatsApp pediu uma chave de acesso"),
-    ("bad_request", "Não foi possível obter um código"),
+    ("bad_request", "Não foi possível gerar um QR Code"),
 ]
 """What PlugChat may answer, and how the words begin that a person is told then."""
 
@@ -45,6 +47,8 @@ def load_example(name: str) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    # Dataclasses look annotations up in the module of their name.
+    sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
 

@@ -26,6 +26,7 @@ from .around_a_bot import (
     ANA,
     BIA,
     FAILURES,
+    LANGUAGES,
     STRANGER,
     Service,
     Shown,
@@ -67,7 +68,7 @@ class Interaction:
 class Discord(Service):
     """Stand in for Discord: what of its API and its gateway the bot uses, and its users."""
 
-    announcement: str | None = discord_bot.FETCHING
+    announcement: str | None = discord_bot.PORTUGUESE.fetching
     calls: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     interactions: dict[str, Interaction] = field(default_factory=dict)
@@ -207,6 +208,7 @@ class Discord(Service):
         self.interactions[f"token-{number}"] = Interaction(user)
         about = {"id": number, "token": f"token-{number}", "type": kind, "version": 1}
         place = {"application_id": "4242", "attachment_size_limit": 1, "user": _user(user)}
+        place["locale"] = LANGUAGES[user]
         await self._dispatch("INTERACTION_CREATE", {**about, **place, "data": data, **more})
 
     async def _dispatch(self, event: str, data: dict[str, Any]) -> None:
@@ -321,7 +323,7 @@ async def test_three_codes_in_one_message_then_the_button(running: RunBot) -> No
         for number, picture in enumerate(pictures, 1):
             assert picture.text.startswith(f"Código {number} de 3")
         assert len({picture.code() for picture in pictures}) == 3
-        assert words.text.startswith("Nenhum código foi lido")
+        assert words.text.startswith("Ninguém escaneou a tempo")
         assert world.discord.calls.count("respond") == 1
         assert world.discord.calls.count("edit") == 3
         await world.discord.presses(ANA, AGAIN)
@@ -358,7 +360,7 @@ async def test_a_failure(running: RunBot, answer: str, text: str) -> None:
 async def test_a_button_from_before_a_restart(running: RunBot) -> None:
     """It starts again, though this bot never sent it."""
     async with running() as world:
-        await world.discord.presses(ANA, AGAIN, "again")
+        await world.discord.presses(ANA, AGAIN, "plugchat:again")
         assert world.sandbox.scan((await world.discord.picture_for(ANA)).code())
         await world.discord.words_for(ANA)
 
@@ -370,7 +372,9 @@ async def test_cancelling(running: RunBot) -> None:
         await world.discord.picture_for(ANA)
         await world.discord.presses(ANA, "Cancelar")
         await world.discord.until(lambda: "delete" in world.discord.calls)
-        assert [shown.text for shown in world.discord.messages(ANA)] == [discord_bot.CANCELLED]
+        assert [shown.text for shown in world.discord.messages(ANA)] == [
+            discord_bot.PORTUGUESE.cancelled
+        ]
         await world.until_left()
 
 
@@ -399,7 +403,9 @@ async def test_cancelling_while_the_picture_is_being_deleted(running: RunBot) ->
         await world.discord.until(lambda: world.discord.deletions == 2)
         released.set()
         await world.discord.until(lambda: "delete" in world.discord.calls)
-        assert [shown.text for shown in world.discord.messages(ANA)] == [discord_bot.CANCELLED]
+        assert [shown.text for shown in world.discord.messages(ANA)] == [
+            discord_bot.PORTUGUESE.cancelled
+        ]
 
 
 async def test_cancelling_before_the_first_code(running: RunBot) -> None:
@@ -411,7 +417,7 @@ async def test_cancelling_before_the_first_code(running: RunBot) -> None:
         await world.until_held()
         await world.discord.presses(ANA, "Cancelar")
         words = await world.discord.words_for(ANA)
-        assert words.text == discord_bot.CANCELLED
+        assert words.text == discord_bot.PORTUGUESE.cancelled
         await world.until_left()
         world.sandbox.is_held = False
     assert "edit" not in world.discord.calls
@@ -423,27 +429,27 @@ async def test_strangers_are_refused(running: RunBot) -> None:
         await world.discord.says(STRANGER)
         words = await world.discord.words_for(STRANGER)
         assert words.text.endswith("O seu id é 33.")
-        await world.discord.presses(STRANGER, AGAIN, "again")
+        await world.discord.presses(STRANGER, AGAIN, "plugchat:again")
         words = await world.discord.words_for(STRANGER, after=words.id)
         assert words.text.endswith("O seu id é 33.")
     assert world.sandbox.calls == ()
 
 
 async def test_two_people_see_one_session(running: RunBot) -> None:
-    """Both see the same code, one scan tells both, and one leaving does not end it."""
+    """Both see the same code, each in their language, and one leaving does not end it."""
     async with running() as world:
         await world.discord.says(ANA)
         await world.discord.says(BIA)
         hers = await world.discord.picture_for(ANA)
         assert (await world.discord.picture_for(BIA)).code() == hers.code()
-        await world.discord.presses(BIA, "Cancelar")
+        await world.discord.presses(BIA, "Cancel")
         await world.discord.until(lambda: "delete" in world.discord.calls)
         (cancelled,) = world.discord.messages(BIA)
         await world.discord.says(BIA)
         assert (await world.discord.picture_for(BIA)).code() == hers.code()
         assert world.sandbox.scan(hers.code())
         assert "conectado!" in (await world.discord.words_for(ANA)).text
-        assert "conectado!" in (await world.discord.words_for(BIA, after=cancelled.id)).text
+        assert "linked!" in (await world.discord.words_for(BIA, after=cancelled.id)).text
     assert codes_requested(world.sandbox) == 1
 
 
@@ -466,7 +472,7 @@ async def test_a_message_that_is_gone(running: RunBot) -> None:
         await world.discord.picture_for(ANA)
         world.discord.deletes(ANA)
         words = await world.discord.words_for(ANA)
-        assert words.text == discord_bot.INTERRUPTED
+        assert words.text == discord_bot.PORTUGUESE.interrupted
         assert list(words.buttons) == [AGAIN]
         await world.until_left()
 
@@ -496,7 +502,7 @@ async def test_a_long_rate_limit_ends_it(running: RunBot, monkeypatch: pytest.Mo
     async with running() as world:
         world.discord.refuse_next("edit", 429, message="slow down", retry_after=3600)
         await world.discord.says(ANA)
-        assert (await world.discord.words_for(ANA)).text == discord_bot.INTERRUPTED
+        assert (await world.discord.words_for(ANA)).text == discord_bot.PORTUGUESE.interrupted
         await world.until_left()
 
 

@@ -28,6 +28,7 @@ from .around_a_bot import (
     ANA,
     BIA,
     FAILURES,
+    LANGUAGES,
     STRANGER,
     Service,
     Shown,
@@ -203,7 +204,8 @@ async def _fields(request: web.Request) -> dict[str, bytes]:
 
 
 def _user(user: int) -> dict[str, Any]:
-    return {"id": user, "is_bot": False, "first_name": "Someone"}
+    about = {"id": user, "is_bot": False, "first_name": "Someone"}
+    return {**about, "language_code": LANGUAGES[user].lower()}
 
 
 def _chat(chat: int) -> dict[str, Any]:
@@ -267,7 +269,7 @@ async def test_three_codes_in_one_message_then_the_button() -> None:
         for number, picture in enumerate(pictures, 1):
             assert picture.text.startswith(f"Código {number} de 3")
         assert len({picture.code() for picture in pictures}) == 3
-        assert words.text.startswith("Nenhum código foi lido")
+        assert words.text.startswith("Ninguém escaneou a tempo")
         assert world.telegram.calls.count("sendPhoto") == 1
         assert world.telegram.calls.count("editMessageMedia") == 2
         world.telegram.presses(ANA, AGAIN)
@@ -343,19 +345,20 @@ async def test_cancelling_while_the_picture_is_being_deleted() -> None:
 async def test_cancelling_what_is_over() -> None:
     """A button that was pressed late, or of a bot that has been restarted, does no harm."""
     async with running() as world:
-        world.telegram.presses(ANA, "Cancelar", "cancel")
+        world.telegram.presses(ANA, "Cancelar", telegram_bot.CANCEL)
         await world.telegram.until(lambda: world.telegram.popups)
     assert world.telegram.calls == ["getMe", "answerCallbackQuery"]
 
 
 async def test_strangers_are_refused() -> None:
-    """They start nothing, by the command or by a button, and are told the id to be allowed."""
+    """They start nothing, by the command or a button; another bot's buttons are left to it."""
     async with running() as world:
         world.telegram.says(STRANGER, "/link")
         assert (await world.telegram.words_for(STRANGER)).text.endswith("O seu id é 33.")
-        world.telegram.presses(STRANGER, AGAIN, "again")
+        world.telegram.presses(STRANGER, "A button of another bot", "again")
+        world.telegram.presses(STRANGER, AGAIN, telegram_bot.AGAIN)
         await world.telegram.until(lambda: world.telegram.popups)
-    assert world.telegram.popups == [telegram_bot.REFUSED.format(id=STRANGER)]
+    assert world.telegram.popups == [telegram_bot.PORTUGUESE.refused.format(id=STRANGER)]
     assert world.sandbox.calls == ()
 
 
@@ -368,19 +371,19 @@ async def test_groups_are_refused() -> None:
 
 
 async def test_two_people_see_one_session() -> None:
-    """Both see the same code, one scan tells both, and one leaving does not end it."""
+    """Both see the same code, each in their language, and one leaving does not end it."""
     async with running() as world:
         world.telegram.says(ANA, "/link")
         world.telegram.says(BIA, "/link")
         hers = await world.telegram.picture_for(ANA)
         assert (await world.telegram.picture_for(BIA)).code() == hers.code()
-        world.telegram.presses(BIA, "Cancelar")
+        world.telegram.presses(BIA, "Cancel")
         await world.telegram.until(lambda: world.telegram.popups)
         world.telegram.says(BIA, "/link")
         assert (await world.telegram.picture_for(BIA)).code() == hers.code()
         assert world.sandbox.scan(hers.code())
-        for person in (ANA, BIA):
-            assert "conectado!" in (await world.telegram.words_for(person)).text
+        for person, word in ((ANA, "conectado!"), (BIA, "linked!")):
+            assert word in (await world.telegram.words_for(person)).text
     assert codes_requested(world.sandbox) == 1
 
 
@@ -418,7 +421,7 @@ async def test_a_picture_that_the_person_deleted() -> None:
         await world.telegram.picture_for(ANA)
         world.telegram.deletes(ANA)
         words = await world.telegram.words_for(ANA)
-        assert words.text == telegram_bot.INTERRUPTED
+        assert words.text == telegram_bot.PORTUGUESE.interrupted
         assert list(words.buttons) == [AGAIN]
         await world.until_left()
 
@@ -452,7 +455,7 @@ async def test_a_short_flood_limit_is_waited_for() -> None:
         code = first.code()
         later = await world.telegram.picture_for(ANA, other_than=code)
         assert later.id == first.id
-        assert (await world.telegram.words_for(ANA)).text.startswith("Nenhum código foi lido")
+        assert (await world.telegram.words_for(ANA)).text.startswith("Ninguém escaneou a tempo")
 
 
 async def test_a_long_flood_limit_ends_it() -> None:
@@ -461,7 +464,7 @@ async def test_a_long_flood_limit_ends_it() -> None:
         world.telegram.refuse_next("editMessageMedia", **flood_limit(3600))
         world.telegram.says(ANA, "/link")
         await world.telegram.picture_for(ANA)
-        assert (await world.telegram.words_for(ANA)).text == telegram_bot.INTERRUPTED
+        assert (await world.telegram.words_for(ANA)).text == telegram_bot.PORTUGUESE.interrupted
         await world.until_left()
 
 
