@@ -63,9 +63,12 @@ def link(sandbox: Sandbox, browser: httpx.Client, url: str) -> None:
         assert data_of("connected", told) == {"already": False}
 
 
-def test_two_tenants_of_the_app_with_a_cookie(sandbox: Sandbox, plugchat_url: str) -> None:
+def test_two_tenants_of_the_app_with_a_cookie(
+    sandbox: Sandbox, plugchat_url: str, tmp_path: Path
+) -> None:
     """Each sees their own code, and uvicorn stops in time."""
-    with served_example("multi_tenant_app", plugchat_url, TOKENS) as url:
+    environment = {"DATABASE": str(tmp_path / "tenants.sqlite3"), "SESSION_SECRET": SECRET}
+    with served_example("multi_tenant_app", plugchat_url, TOKENS, **environment) as url:
         # As soon as it has started.
         assert httpx.get(f"{url}/whatsapp", timeout=60).status_code == 401
         assert httpx.post(f"{url}/login/nobody").status_code == 404
