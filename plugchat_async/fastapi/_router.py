@@ -212,10 +212,10 @@ def pairing_router(
             },
         )
         async def start(client: Annotated[AsyncPlugChat, Depends(get_client)]) -> Response:
-            # What begins here lingers until the page's stream joins it.
+            # What begins here lingers until the page's stream joins it, maybe in another process.
             with _refusing_too_many():
-                async with app_hub.hub.watch(client):
-                    if isinstance(await app_hub.hub.state(client), Expired | Failed):
+                async with app_hub.hub.watch(client) as states:
+                    if isinstance(await anext(states, None), Expired | Failed):
                         await app_hub.hub.restart(client)
             return Response(status_code=204, headers=SECURITY_HEADERS)
 
