@@ -43,6 +43,7 @@ MUTATED = {
     "_session": "test_session",
     "_hub": "test_hub",
     "_poller": "test_hub",
+    "_driver": "test_hub",
     "_http/calls": "http/test_calls",
 }
 COSMIC_RAY = """

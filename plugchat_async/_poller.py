@@ -2,47 +2,38 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import anyio
 
 from ._client import requests_of
-from ._errors import AlreadyConnected, PlugChatError, RateLimited, ServerError
-from ._pairing import PairingOutcome
-from ._pairing_state import Connected, Failed, PairingEnd, ShowingCode, Starting
-from ._rounds import Do
-from ._session import LEFT, Ending, Phase, Session
+from ._driver import Driver, log_end
+from ._pairing_state import Failed, PairingEnd, ShowingCode, Starting
+from ._session import LEFT, Phase, Session
 
 if TYPE_CHECKING:
     from ._client import AsyncPlugChat
     from ._end_hook import EndHook
     from ._pairing_state import PairingState
-    from ._rounds import Step
-    from ._schedule import Schedule
-
-logger = logging.getLogger("plugchat_async")
-
-# However far away the time is that a gateway names: nobody's button is locked for longer.
-_MAX_RETRY_AFTER = timedelta(days=1)
-
-BROKE = Ending(
-    None, Failed(code="internal_error", message="the session broke: see the server's log")
-)
+    from ._schedule import Fetched, Schedule
+    from ._session import Ending
 
 
 class Poller:
-    """Driver of the sessions of one instance, one after another.
+    """Host of the sessions of one instance, one after another.
 
     Attributes:
         clients: The clients of the watchers, in the order in which they came.
+        client: The one that requests are made with.
         state: What watchers see.
         version: Identifier of that state, different for each state of each session.
         changed: Set when there is another state, or no further one.
         is_closed: Whether there is no further state.
     """
+
+    client: AsyncPlugChat
 
     def __init__(self, schedule: Schedule, linger: float, hook: EndHook) -> None:
         self.clients: list[AsyncPlugChat] = []
@@ -54,8 +45,7 @@ class Poller:
         self._id = secrets.token_hex(8)
         self._changes = 0
         self._open = anyio.CancelScope()
-        self._poked = anyio.Event()
-        self._code_request: anyio.CancelScope | None = None
+        self._driver = Driver(Session(schedule, linger), self)
         self._begin()
 
     @property
@@ -73,24 +63,24 @@ class Poller:
         if self._is_outdated:
             self._show(Starting())
         self.clients.append(client)
-        self._client = client
+        self.client = client
         self._session.join(anyio.current_time())
-        self._poke()
+        self._driver.poke()
 
     def leave(self, client: AsyncPlugChat) -> None:
         """Let somebody go."""
         self.clients.remove(client)
         if self.clients:
-            self._client = self.clients[-1]
+            self.client = self.clients[-1]
         else:
             self._session.leave(anyio.current_time())
-            self._poke()
+            self._driver.poke()
 
     def restart(self) -> None:
         """Begin another session if this one has ended and somebody watches; else forget it."""
         self._session.restart(anyio.current_time())
         self._begin_again_if_watched()
-        self._poke()
+        self._driver.poke()
 
     def close(self) -> None:
         """Tell watchers that no further state follows, and end what runs."""
@@ -103,15 +93,49 @@ class Poller:
         try:
             with self._open:
                 while not self.is_over:
-                    await self._take_step()
+                    await self._driver.take_step()
         except anyio.get_cancelled_exc_class():  # the event loop ends before the hub is closed
             self.close()
             await self._give_up()
             raise
         await self._give_up()
 
+    async def fetch_code(self, number: int) -> Fetched:
+        """See `Host`."""
+        return await requests_of(self.client).fetch_code(number, self._schedule.max_rounds)
+
+    async def show_code(self, fetched: Fetched) -> None:
+        """See `Host`."""
+        self._show(ShowingCode(qr=fetched.code))
+
+    async def stop_lingering(self) -> None:
+        """See `Host`."""
+        self._session.stop_lingering(anyio.current_time())
+
+    async def report(self, ending: Ending) -> None:
+        """See `Host`."""
+        state = ending.state
+        end = PairingEnd(
+            name=self.client.name,
+            outcome=ending.outcome,
+            error_code=state.code if isinstance(state, Failed) else None,
+            codes=self._session.rounds.spent,
+            started_at=self._started_at,
+            ended_at=datetime.now(UTC),
+        )
+        log_end(end)
+        await self._hook.call(self.client, end)
+        self._session.report(anyio.current_time())
+        self._begin_again_if_watched()
+        if state is not None:
+            self._show(state)
+
+    @property
+    def _session(self) -> Session:
+        return self._driver.session
+
     def _begin(self) -> None:
-        self._session = Session(self._schedule, self._linger)
+        self._driver.session = Session(self._schedule, self._linger)
         self._started_at = datetime.now(UTC)
         self._show(Starting())
 
@@ -119,76 +143,10 @@ class Poller:
         if self._session.phase is Phase.FORGOTTEN and self.clients:
             self._begin()
 
-    async def _take_step(self) -> None:
-        """Wait until the next step is due, unless something happens before that."""
-        self._poked = anyio.Event()
-        now = anyio.current_time()
-        step = self._session.next(now)
-        if step.at > now:
-            with anyio.CancelScope(deadline=step.at):
-                return await self._poked.wait()
-        match step.do:
-            case Do.END:
-                self._session.end_unscanned(anyio.current_time())
-            case Do.PASS_TIME:
-                self._session.pass_time(anyio.current_time())
-            case Do.REPORT:
-                await self._report()
-            case _:
-                await self._request(step)
-        return None
-
-    async def _request(self, step: Step) -> None:
-        try:
-            if step.do is Do.REQUEST_CODE:
-                await self._request_code()
-            elif await requests_of(self._client).sees_scan(step, self._session.rounds):
-                self._end_connected()
-        except AlreadyConnected:
-            self._end_connected()
-        except PlugChatError as error:
-            self._end(failed_by(error))
-        except Exception:  # one tenant's broken client must not end the sessions of all others
-            logger.exception("a pairing session broke")
-            self._end(BROKE)
-
-    async def _request_code(self) -> None:
-        number, of = self._session.rounds.next_round, self._schedule.max_rounds
-        with anyio.CancelScope(deadline=self._session.give_up_at) as self._code_request:
-            fetched = await requests_of(self._client).fetch_code(number, of)
-            self._session.rounds.show(fetched)
-            self._show(ShowingCode(qr=fetched.code))
-        if self._code_request.cancelled_caught:
-            self._end(LEFT)
-
     async def _give_up(self) -> None:
         if self._session.is_running:
-            self._end(LEFT)
-            await self._report()
-
-    def _end_connected(self) -> None:
-        self._end(connected(already=self._session.rounds.fetched is None))
-
-    def _end(self, ending: Ending) -> None:
-        self._session.end(ending, anyio.current_time())
-
-    async def _report(self) -> None:
-        ending = self._session.ending
-        state = ending.state
-        end = PairingEnd(
-            name=self._client.name,
-            outcome=ending.outcome,
-            error_code=state.code if isinstance(state, Failed) else None,
-            codes=self._session.rounds.next_round - 1,
-            started_at=self._started_at,
-            ended_at=datetime.now(UTC),
-        )
-        log_end(end)
-        await self._hook.call(self._client, end)
-        self._session.report(anyio.current_time())
-        self._begin_again_if_watched()
-        if state is not None:
-            self._show(state)
+            self._session.end(LEFT, anyio.current_time())
+            await self.report(LEFT)
 
     @property
     def _is_outdated(self) -> bool:
@@ -205,37 +163,3 @@ class Poller:
         # Each change has an event of its own: a late watcher finds the state, and keeps no queue.
         self.changed.set()
         self.changed = anyio.Event()
-
-    def _poke(self) -> None:
-        """Let what happened count for what is next, and for a code request under way."""
-        if self._code_request is not None:
-            self._code_request.deadline = self._session.give_up_at
-        self._poked.set()
-
-
-def failed_by(error: PlugChatError) -> Ending:
-    """Return how a session ends whose request failed."""
-    failed = Failed(code=error.code, message=str(error))
-    if not isinstance(error, RateLimited | ServerError) or error.retry_after is None:
-        return Ending(None, failed)
-    seconds = min(error.retry_after, _MAX_RETRY_AFTER.total_seconds())
-    retry_at = datetime.now(UTC) + timedelta(seconds=seconds)
-    failed = failed.model_copy(update={"retry_at": retry_at})
-    return Ending(None, failed, restart_at=anyio.current_time() + seconds)
-
-
-def connected(*, already: bool) -> Ending:
-    """Return how a session ends whose phone is linked."""
-    outcome = PairingOutcome.ALREADY_CONNECTED if already else PairingOutcome.CONNECTED
-    return Ending(outcome, Connected(already=already))
-
-
-def log_end(end: PairingEnd) -> None:
-    """Log how a session ended."""
-    logger.info(
-        "pairing%s ended: %s, %d codes, %.1f s",
-        "" if end.name is None else f" of {end.name}",
-        end.outcome or end.error_code,
-        end.codes,
-        (end.ended_at - end.started_at).total_seconds(),
-    )

@@ -22,6 +22,8 @@ class Do(Enum):
     """End without a scan."""
     REPORT = auto()
     """Tell the app how it ended."""
+    STOP_LINGERING = auto()
+    """Request no further code, unless somebody watches in another process."""
     PASS_TIME = auto()
     """Move on from a phase whose time is over."""
 
@@ -41,27 +43,35 @@ class Rounds:
         schedule: When the rounds begin, and how many there are.
 
     Attributes:
-        fetched: The code of the current round; None before the first.
+        fetched: The current code; None before the first.
+        spent: How many rounds have begun.
     """
 
     def __init__(self, schedule: Schedule) -> None:
         self.fetched: Fetched | None = None
+        self.spent = 0
         self._schedule = schedule
         interval = schedule.status_interval
         self._status_interval = math.inf if interval is None else interval
-        self._shown_until = math.inf
+        self._shown_until = -math.inf
         self._status_at = math.inf
         self._status_not_before = 0.0
-        self._is_last_status_known = False
+        self._is_last_status_known = interval is None
 
     @property
     def next_round(self) -> int:
         """The 1-based number of the next round."""
-        return 1 if self.fetched is None else self.fetched.code.round + 1
+        return self.spent + 1
+
+    def resume(self, spent: int, fetched: Fetched | None) -> None:
+        """Go on where another process was, whose last round may never have had a code."""
+        if fetched is not None:
+            self.show(fetched)
+        self.spent = spent
 
     def show(self, fetched: Fetched) -> None:
         """Begin a round with its code."""
-        self.fetched = fetched
+        self.fetched, self.spent = fetched, fetched.code.round
         self._shown_until = self._schedule.shown_until(fetched)
         self._status_at = fetched.began + self._status_interval
         self._is_last_status_known = math.isinf(self._status_interval)
@@ -79,10 +89,10 @@ class Rounds:
 
     def next(self, now: float) -> Step:
         """Return the next step of a session that goes from round to round."""
-        if self.fetched is None:
-            return Step(Do.REQUEST_CODE, now)
         if self.next_round > self._schedule.max_rounds:
             return self.next_status(now, until=self._shown_until)
+        if self.fetched is None:
+            return Step(Do.REQUEST_CODE, now)
         status = self._next_regular_status(now, until=self._shown_until)
         return status or Step(Do.REQUEST_CODE, self._shown_until)
 

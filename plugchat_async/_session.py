@@ -105,6 +105,7 @@ class Session:
     Args:
         schedule: When codes and `/status` are requested.
         linger: Seconds from the last watcher's leaving until no more code is requested.
+        is_shared: Whether somebody may watch in another process.
 
     Attributes:
         phase: The current phase.
@@ -112,12 +113,13 @@ class Session:
         ending: How it ended; while it runs, how it ends if it is given up.
     """
 
-    def __init__(self, schedule: Schedule, linger: float) -> None:
+    def __init__(self, schedule: Schedule, linger: float, *, is_shared: bool = False) -> None:
         self.phase = Phase.WATCHED
         self.rounds = Rounds(schedule)
         self.ending = LEFT
         self._schedule = schedule
         self._linger = linger
+        self._is_shared = is_shared
         self._is_watched = True
         self._until = math.inf
 
@@ -127,9 +129,16 @@ class Session:
         return self.phase in _RUNNING
 
     @property
+    def is_told(self) -> bool:
+        """Whether the app was told how it ended."""
+        return not self.is_running and self.phase is not Phase.REPORTING
+
+    @property
     def give_up_at(self) -> float:
         """Until when to wait for the first code: before it there is nothing to be scanned."""
-        return math.inf if self._can_be_scanned else self._until
+        if not self.is_running:
+            return -math.inf
+        return math.inf if self._can_be_scanned or self._is_shared else self._until
 
     def is_code_expired(self, now: float) -> bool:
         """Return whether the last code has expired, and no other came since."""
@@ -169,13 +178,15 @@ class Session:
         if now >= self.ending.restart_at:
             self._move(Event.RESTARTED, now)
 
-    def pass_time(self, now: float) -> None:
-        """Move on from a phase whose time is over."""
+    def stop_lingering(self, now: float) -> None:
+        """Note that nobody watches anywhere, and that nobody has come back."""
         if self.phase is Phase.LINGERING and not self._can_be_scanned:
             return self.end(LEFT, now)
-        self._move(Event.LINGERED, now)
+        return self._move(Event.LINGERED, now)
+
+    def pass_time(self, now: float) -> None:
+        """Move on from a phase whose time is over."""
         self._move(Event.OUTLIVED, now)
-        return None
 
     def next(self, now: float) -> Step:
         """Return what to do next, and when."""
@@ -187,7 +198,7 @@ class Session:
                 # The last code may be scanned as long as it is valid, and nobody waits for an end.
                 is_last = step.do in {Do.REQUEST_LAST_STATUS, Do.END} and self._can_be_scanned
                 if is_last or step.at >= self._until:
-                    return Step(Do.PASS_TIME, min(step.at, self._until))
+                    return Step(Do.STOP_LINGERING, min(step.at, self._until))
                 return step
             case Phase.GRACE:
                 return self.rounds.next_status(now, until=self._until)

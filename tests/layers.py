@@ -20,7 +20,7 @@ LAYERS = [
     Layer("names", ("__init__",), "what people import"),
     Layer(
         "sessions",
-        ("_hub", "_poller", "_end_hook", "_session", "_pairing_state"),
+        ("_hub", "_poller", "_driver", "_end_hook", "_session", "_pairing_state"),
         "one poller, many watchers",
     ),
     Layer("calls", ("_client",), "an endpoint, a method"),

@@ -106,3 +106,26 @@ def test_a_session_without_further_codes_requests_the_status_until_it_ends() -> 
     assert last == Step(Do.REQUEST_LAST_STATUS, 30, 40)
     rounds.status_requested(last)
     assert rounds.next_status(30, until=30) == Step(Do.END, 30)
+
+
+def test_a_process_that_goes_on_requests_the_next_round() -> None:
+    """At the time of the current code's end, or immediately if there was none."""
+    rounds = Rounds(Schedule(10, 3, None))
+    rounds.resume(2, fetched(1, began=5))
+    assert (rounds.next_round, rounds.next(6)) == (3, Step(Do.REQUEST_CODE, 15))
+    rounds = Rounds(Schedule(10, 3, 4))
+    rounds.resume(1, None)
+    assert (rounds.next_round, rounds.next(6)) == (2, Step(Do.REQUEST_CODE, 6))
+
+
+def test_a_last_round_without_a_code_leaves_a_request_of_the_status() -> None:
+    """The code may have come where the process died, and been scanned."""
+    rounds = Rounds(Schedule(10, 1, 4))
+    rounds.resume(1, None)
+    step = rounds.next(6)
+    assert (step.do, step.until) == (Do.REQUEST_LAST_STATUS, 16)
+    rounds.status_requested(step)
+    assert rounds.next(6).do is Do.END
+    without_status = Rounds(Schedule(10, 1, None))
+    without_status.resume(1, None)
+    assert without_status.next(6).do is Do.END

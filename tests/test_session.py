@@ -37,7 +37,7 @@ def left(at: float = 5, schedule: Schedule | None = None) -> Session:
 def in_grace() -> Session:
     """Make one whose linger is over, after 7 s."""
     session = left()
-    session.pass_time(7)
+    session.stop_lingering(7)
     return session
 
 
@@ -62,8 +62,8 @@ def test_a_session_that_is_left_lingers_and_then_requests_the_status_alone() -> 
     session = left()
     assert (session.phase, session.next(5)) == (Phase.LINGERING, Step(Do.REQUEST_STATUS, 5, 15))
     session.rounds.status_requested(session.next(6))
-    assert session.next(6) == Step(Do.PASS_TIME, 7)
-    session.pass_time(7)
+    assert session.next(6) == Step(Do.STOP_LINGERING, 7)
+    session.stop_lingering(7)
     assert session.phase is Phase.GRACE
     assert session.next(16) == Step(Do.REQUEST_STATUS, 16, 30)
     assert session.next(30) == Step(Do.REQUEST_LAST_STATUS, 30, 45)
@@ -75,8 +75,8 @@ def test_a_session_that_is_left_just_before_its_end_has_its_grace_all_the_same()
     """Its last code is valid for longer than it is shown."""
     session = left(14, Schedule(max_rounds=1))
     session.rounds.status_requested(Step(Do.REQUEST_STATUS, 14))
-    assert session.next(14) == Step(Do.PASS_TIME, 15)
-    session.pass_time(15)
+    assert session.next(14) == Step(Do.STOP_LINGERING, 15)
+    session.stop_lingering(15)
     assert (session.phase, session.next(15)) == (Phase.GRACE, Step(Do.REQUEST_STATUS, 16, 30))
 
 
@@ -90,7 +90,7 @@ def test_a_session_that_is_left_just_before_its_end_has_its_grace_all_the_same()
 def test_a_session_that_can_not_be_scanned_has_no_grace(session: Session) -> None:
     """It ends as left, and is forgotten once the app was told."""
     session.leave(5)
-    session.pass_time(7)
+    session.stop_lingering(7)
     assert (session.phase, session.ending) == (Phase.REPORTING, LEFT)
     session.report(7)
     assert session.phase is Phase.FORGOTTEN
@@ -114,6 +114,16 @@ def test_the_first_code_is_waited_for_until_the_linger_is_over() -> None:
     session.join(6)
     assert session.give_up_at == math.inf
     assert left().give_up_at == math.inf
+
+
+def test_a_code_is_waited_for_as_long_as_somebody_may_watch_in_another_process() -> None:
+    """Whoever finds out that nobody does ends the session, and with it the request."""
+    session = Session(Schedule(), linger=2, is_shared=True)
+    session.leave(5)
+    assert session.give_up_at == math.inf
+    session.stop_lingering(7)
+    assert (session.phase, session.ending) == (Phase.REPORTING, LEFT)
+    assert session.give_up_at == -math.inf
 
 
 @pytest.mark.parametrize("ending", [CONNECTED, EXPIRED, FAILED])

@@ -49,4 +49,5 @@ class MemoryHub(RedisPairingHub):
             on_end_timeout=on_end_timeout,
         )
         # There is no public way to another store, which nobody but a test would need.
-        self.store = self._store = MemoryStore(server or MemoryServer(), f"P{next(_numbers)}")
+        server = server or MemoryServer(keeps_history=False)
+        self.store = self._store = MemoryStore(server, f"P{next(_numbers)}")

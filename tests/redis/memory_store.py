@@ -98,12 +98,14 @@ class MemoryServer:
         *,
         microseconds: Callable[[], int] = _microseconds_in_2026,
         rng: random.Random | None = None,
+        keeps_history: bool = True,
     ) -> None:
         self.is_up = True
         self.latency = 0.0
         self.loss = 0.0
         self.rows: dict[str, Row] = {}
         self.history: list[tuple[int, str, Row]] = []
+        self._keeps_history = keeps_history
         self.rng = rng or random.Random(0)
         self.stores: list[MemoryStore] = []
         self._secret: tuple[str, float] = ("", 0.0)
@@ -146,7 +148,8 @@ class MemoryServer:
     def publish(self, name: str, row: Row) -> None:
         """Count a change, and tell it."""
         row.version += 1
-        self.history.append((self.now, name, deepcopy(row)))
+        if self._keeps_history:
+            self.history.append((self.now, name, deepcopy(row)))
         if not self.is_up:
             return
         for store in self.stores:

@@ -632,6 +632,21 @@ async def test_a_round_that_begins_while_the_store_is_away_waits_for_it(
         await until_round(states, 2)
 
 
+async def test_a_round_that_begins_when_the_store_has_just_lost_its_data_waits_for_it(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """It gets back what this process knows, and then permits the round."""
+    async with (
+        processes(server, 1, interval=14.5, status_interval=None) as (hub,),
+        hub.watch(sandbox.client()) as states,
+    ):
+        await until(states, ShowingCode)
+        await anyio.sleep(14)
+        server.rows.clear()
+        await until(states, Expired)
+    assert codes_requested(sandbox) == 3
+
+
 async def test_a_leader_that_dies_in_the_last_round_leaves_a_look_at_the_status(
     server: MemoryServer,
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from plugchat_async import PairingEnd, PairingState, ShowingCode
-from plugchat_async.redis import _follower
+from plugchat_async.redis import _follower, _local_copy
 from plugchat_async.redis._record import Stage
 from plugchat_async.sandbox import Sandbox
 
@@ -160,7 +160,8 @@ def seed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int
     """Return what a life is drawn from, which also settles what else is left to chance."""
     seed: int = request.param
     rng = random.Random(seed)
-    monkeypatch.setattr(_follower, "_jittered", lambda seconds: seconds * rng.uniform(1, 1.5))
+    for module in (_follower, _local_copy):
+        monkeypatch.setattr(module, "jittered", lambda seconds: seconds * rng.uniform(1, 1.5))
     # As Hypothesis does it: there is no public way.
     monkeypatch.setattr(trio._core._run, "_ALLOW_DETERMINISTIC_SCHEDULING", True)
     monkeypatch.setattr(trio._core._run, "_r", random.Random(seed))
