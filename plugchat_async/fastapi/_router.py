@@ -14,6 +14,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request, Response, params
+from fastapi.routing import APIRoute
 
 from plugchat_async import (
     AsyncPlugChat,
@@ -29,6 +30,7 @@ from ._app_hub import AppHub
 from ._event_stream import EventStream, EventStreamResponse
 from ._events import Drawings, PairingEvent
 from ._known_endings import KnownEndings
+from ._link_routes import check_dependant, require_ticket_in_path, require_ticket_in_prefix
 from ._links import PairingLinks, PairingTicket
 from ._origins import require_same_origin
 from ._page import PairingPage
@@ -53,6 +55,8 @@ ReturnURL: TypeAlias = str | Callable[[Request], str | Awaitable[str | None] | N
 
 # By then some of the windows that fill the limit may have been closed.
 _RETRY_AFTER_SECONDS = 10
+
+_PAGE_OF_LINK = "pairing_page_of_link"
 
 _STREAM_HEADERS = SECURITY_HEADERS | {
     "Cache-Control": f"{SECURITY_HEADERS['Cache-Control']}, no-transform",
@@ -116,10 +120,11 @@ def pairing_router(
 
     Raises:
         TypeError: An argument is of the wrong type; `dependencies` is a sequence of `Depends(...)`.
-        ValueError: Both `hub` and `on_end` are given, or the page can't use a word, an origin or
-            the return URL.
+            Or FastAPI can't resolve an annotation, such as of links that are a local variable.
+        ValueError: Both `hub` and `on_end` are given, the page can't use a word, an origin or the
+            return URL, or a dependency takes a ticket of other links than `links`.
     """
-    _check(dependencies, hub, on_end)
+    _check(get_client, dependencies, hub, on_end)
     _check_return_url(return_url)
     if links is not None and not isinstance(links, PairingLinks):
         raise TypeError(f"links must be a PairingLinks or None, not {type(links).__name__}")
@@ -133,12 +138,14 @@ def pairing_router(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        if links is not None:
+            require_ticket_in_prefix(app, _PAGE_OF_LINK)
         async with app_hub.lifespan(app):
             with stopping.listening():
                 yield
 
     # Whatever get_client takes, no route is open to a ticket that is not valid.
-    tickets = [] if links is None else [Depends(links)]
+    tickets = [] if links is None else [Depends(require_ticket_in_path), Depends(links)]
     router = APIRouter(dependencies=[*dependencies, *tickets], lifespan=lifespan)
 
     async def page(
@@ -155,6 +162,7 @@ def pairing_router(
         router.add_api_route(
             path,
             page,
+            name=None if links is None else _PAGE_OF_LINK,
             include_in_schema=False,
             dependencies=[Depends(get_client)],
             route_class_override=page_route(pairing_page),
@@ -235,6 +243,9 @@ def pairing_router(
             await drawings.svg(state.qr), media_type="image/svg+xml", headers=SECURITY_HEADERS
         )
 
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            check_dependant(route.dependant, links)
     return router
 
 
@@ -272,7 +283,14 @@ def _check_return_url(return_url: object) -> None:
         raise TypeError(f"return_url must be a str or a function of the request, not {kind}")
 
 
-def _check(dependencies: Sequence[object] | None, hub: object, on_end: object) -> None:
+def _check(
+    get_client: object, dependencies: Sequence[object] | None, hub: object, on_end: object
+) -> None:
+    if not callable(get_client):
+        raise TypeError(
+            "get_client must be a function that returns the AsyncPlugChat of the request's tenant,"
+            f" not {type(get_client).__name__}"
+        )
     # FastAPI takes None for no dependencies, and would leave the page open without a word.
     if not isinstance(dependencies, Sequence) or not all(
         isinstance(each, params.Depends) for each in dependencies

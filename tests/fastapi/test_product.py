@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
+import anyio
 import httpx
 import pytest
-from fastapi import Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 
 from plugchat_async import AsyncPlugChat, PairingHub
 from plugchat_async.fastapi import PairingLinks, PairingTicket, pairing_router
@@ -55,6 +56,19 @@ def settings_of(page: httpx.Response) -> dict[str, Any]:
     data = page.text.partition('id="settings">')[2].partition("</script>")[0]
     settings: dict[str, Any] = json.loads(data)
     return settings
+
+
+async def start(app: FastAPI) -> None:
+    """Start an app, and stop it."""
+    async with app.router.lifespan_context(app):
+        pass
+
+
+async def request(app: FastAPI, path: str) -> httpx.Response:
+    """Send a request to an app that does not run."""
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://app") as browser:
+        return await browser.get(path)
 
 
 # Links.
@@ -180,6 +194,56 @@ def test_no_route_is_open_to_a_forged_ticket_whatever_the_client_depends_on(
     )
     assert httpx.request(method, f"{serve(app)}/w/forged{route}").status_code == 404
     assert sandbox.calls == ()
+
+
+def get_tenant(ticket: Annotated[PairingTicket, Depends(links)]) -> str:
+    """Return the tenant of a ticket."""
+    return ticket.subject
+
+
+def get_client_of(tenant: Annotated[str, Depends(get_tenant)]) -> AsyncPlugChat:
+    """Return the client of a tenant."""
+    raise AssertionError(tenant)
+
+
+@pytest.mark.parametrize("given", [{}, {"links": PairingLinks(SECRET)}], ids=["none", "others"])
+def test_a_ticket_of_links_that_the_router_was_not_given_is_refused(given: dict[str, Any]) -> None:
+    """When the router is made: its page would begin without a button, or refuse every ticket."""
+    with pytest.raises(ValueError, match=r"pairing_router\(\.\.\., links=links\)"):
+        pairing_router(get_client_of, dependencies=[], **given)
+
+
+def test_an_annotation_that_fastapi_cannot_resolve_is_refused() -> None:
+    """As of links that are local, since FastAPI looks for their name in the module."""
+    local = PairingLinks(SECRET)
+
+    def get_client(ticket: Annotated[PairingTicket, Depends(local)]) -> AsyncPlugChat:
+        raise AssertionError(ticket)
+
+    with pytest.raises(TypeError, match=r"Depends\(local\).*in the module"):
+        pairing_router(get_client, dependencies=[], links=local)
+
+
+def test_a_prefix_without_a_place_for_the_ticket_is_refused(sandbox: Sandbox) -> None:
+    """When the app starts, however deep the router is included."""
+    outer, app = APIRouter(prefix="/shop"), FastAPI()
+    outer.include_router(
+        pairing_router(sandbox.client, dependencies=[], links=links), prefix="/whatsapp"
+    )
+    app.include_router(outer)
+    with pytest.raises(RuntimeError, match=r'has no \{ticket\}: write .*"/whatsapp/\{ticket\}"'):
+        anyio.run(start, app)
+
+
+def test_a_prefix_without_a_ticket_is_named_by_a_mounted_app(sandbox: Sandbox) -> None:
+    """Its lifespan does not run: the first request tells."""
+    app, outer, hub = FastAPI(), FastAPI(), PairingHub()
+    app.include_router(
+        pairing_router(sandbox.client, dependencies=[], links=links, hub=hub), prefix="/whatsapp"
+    )
+    outer.mount("/shop", app)
+    with pytest.raises(RuntimeError, match=r"has no \{ticket\}"):
+        anyio.run(request, outer, "/shop/whatsapp")
 
 
 def test_a_link_is_described_for_other_front_ends(sandbox: Sandbox) -> None:

@@ -361,6 +361,13 @@ def test_a_router_that_was_told_nonsense_is_refused_at_once(
         pairing_router(sandbox.client, **arguments)  # type: ignore[arg-type]  # on purpose
 
 
+@pytest.mark.parametrize("client", [None, "a token"])
+def test_a_client_that_is_not_a_function_is_refused(client: object) -> None:
+    """With what it has to be."""
+    with pytest.raises(TypeError, match="get_client must be a function that returns"):
+        pairing_router(client, dependencies=[])  # type: ignore[arg-type]  # on purpose
+
+
 def test_a_hub_has_its_own_on_end(sandbox: Sandbox) -> None:
     """It would be unclear which of two is called."""
     with pytest.raises(ValueError, match=r"PairingHub\(on_end="):
