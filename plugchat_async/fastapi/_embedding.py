@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-_ORIGIN = (
-    r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[\w-]+(?:\.[\w-]+)*)(?::(?P<port>\d{1,5}))?"
-)
+_ORIGIN = r"(?P<scheme>https?)://(?P<host>[\w-]+(?:\.[\w-]+)*)(?::(?P<port>\d{1,5}))?"
 _USUAL_PORTS = {"http": "80", "https": "443"}
 _MAX_PORT = 65535
 
@@ -34,6 +32,11 @@ def _check_origin(origin: str) -> str:
         raise ValueError(
             f"embed_in: {origin!r} has a wildcard, and would let sites frame the page that you"
             " don't know: list each origin"
+        )
+    if "[" in origin:
+        raise ValueError(
+            f"embed_in: {origin!r} has an IPv6 address, which browsers do not accept in a"
+            " Content-Security-Policy: use a name, such as http://localhost:3000"
         )
     parts = re.fullmatch(_ORIGIN, origin.lower(), re.ASCII)
     if parts is None or not 0 < int(parts["port"] or 1) <= _MAX_PORT:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import HTTPException, Path
-from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous import BadData, Signer
+from itsdangerous.encoding import base64_decode, base64_encode
 from pydantic import AwareDatetime, BaseModel, SecretStr, ValidationError
 
 from ._return_url import check_return_url
@@ -76,11 +77,14 @@ class PairingLinks:
         for each in secret:
             _check_secret(each)
         self._lifetime = _check_lifetime(lifetime)
-        self._serializer: URLSafeSerializer = URLSafeSerializer(
+        # Not its URLSafeSerializer, which compresses: a ticket that begins with a dot would be a
+        # hidden file to proxies that refuse those.
+        self._signer: Signer = Signer(
             # Of several, itsdangerous signs with the last.
             [each.get_secret_value() for each in reversed(secret)],
             salt=_SALT,
-            signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"},
+            key_derivation="hmac",
+            digest_method=hashlib.sha256,
         )
 
     def create(
@@ -109,7 +113,8 @@ class PairingLinks:
             return_url=None if return_url is None else check_return_url(return_url),
             expires_at=datetime.now(UTC) + lifetime,
         )
-        return self._serializer.dumps(ticket.model_dump(mode="json", exclude_none=True))
+        content = ticket.model_dump_json(exclude_none=True)
+        return self._signer.sign(base64_encode(content)).decode()
 
     def __call__(self, ticket: Annotated[str, Path()]) -> PairingTicket:
         """Return what a ticket says, as a dependency of FastAPI.
@@ -124,7 +129,8 @@ class PairingLinks:
         if len(ticket) > _MAX_TICKET or not ticket.isascii():
             raise RefusedTicket(404)
         try:
-            said = PairingTicket.model_validate(self._serializer.loads(ticket))
+            content = base64_decode(self._signer.unsign(ticket))
+            said = PairingTicket.model_validate_json(content)
         except (BadData, ValidationError):
             raise RefusedTicket(404) from None
         if said.expires_at <= datetime.now(UTC):

@@ -19,7 +19,6 @@ from plugchat_async.fastapi._embedding import check_origins
         ("https://app.example:80", "https://app.example:80"),
         ("https://xn--exmple-cua.example", "https://xn--exmple-cua.example"),
         ("http://127.0.0.1:08000", "http://127.0.0.1:8000"),
-        ("http://[::1]:8000", "http://[::1]:8000"),
     ],
 )
 def test_an_origin_is_written_as_a_browser_writes_it(origin: str, written: str) -> None:
@@ -69,6 +68,12 @@ def test_what_is_not_an_origin_is_refused(origin: str) -> None:
     """With what one looks like; nothing else may get into the policy."""
     with pytest.raises(ValueError, match="is not an origin: write scheme, host and port"):
         check_origins([origin])
+
+
+def test_an_ipv6_address_is_refused() -> None:
+    """The grammar of frame-ancestors has none, so that a browser would drop it."""
+    with pytest.raises(ValueError, match=r"'http://\[::1\]:8000' has an IPv6 address.*use a name"):
+        check_origins(["http://[::1]:8000"])
 
 
 @pytest.mark.parametrize(
