@@ -41,7 +41,7 @@ class PairingCode(BaseModel):
     next_in: float = Field(
         description="Seconds until the next code is due or, after the last one, the session ends."
     )
-    lives_for: float = Field(description="Seconds for which the code is valid in all.")
+    valid_for: float = Field(description="Seconds for which the code is valid in all.")
 
 
 class PairingResult(BaseModel):
@@ -244,13 +244,13 @@ async def _describe(
 
 async def _describe_code(code: QRCode, drawings: Drawings, interval: float) -> PairingCode:
     svg = await drawings.svg(code)
-    lives_for = (code.expires_at - code.fetched_at).total_seconds()
+    valid_for = (code.expires_at - code.fetched_at).total_seconds()
     expires_in = code.expires_in
     return PairingCode(
         svg=svg,
         round=code.round,
         rounds=code.rounds,
         expires_in=expires_in,
-        next_in=max(0.0, expires_in - (lives_for - interval)),
-        lives_for=lives_for,
+        next_in=max(0.0, expires_in - (valid_for - interval)),
+        valid_for=valid_for,
     )

@@ -87,7 +87,7 @@ async def test_a_code_is_told_by_its_symbol_and_what_is_left_of_it() -> None:
     told = await event(ShowingCode(qr=code), "1", Drawings(), interval=15)
     assert told.event == "code"
     assert isinstance(told.data, PairingCode)
-    assert (told.data.round, told.data.rounds, told.data.lives_for) == (2, 3, 20)
+    assert (told.data.round, told.data.rounds, told.data.valid_for) == (2, 3, 20)
     assert told.data.next_in == pytest.approx(told.data.expires_in - 5)
     assert before >= told.data.expires_in >= code.expires_in
     assert read_symbol(told.data.svg) == "2@a,b,c"

@@ -75,7 +75,7 @@ def test_a_phone_is_linked_from_the_page(sandbox: Sandbox, serve: Serve, listen:
     assert httpx.get(f"{url}/whatsapp").status_code == 200
     events = listen(f"{url}/whatsapp/events")
     code = events.until("code")
-    assert (code["round"], code["rounds"], code["lives_for"]) == (1, 3, 20)
+    assert (code["round"], code["rounds"], code["valid_for"]) == (1, 3, 20)
     assert 0 < code["expires_in"] <= 20
     assert sandbox.scan(read_symbol(code["svg"]))
     assert events.until("connected") == {"already": False}

@@ -439,7 +439,7 @@ STATES = [
 MOST_SEEN = {"code", "connected", "expired"}
 SELDOM_SEEN = {"stale", "busy", "blocked"}
 EXPIRED_CODE = """event: code
-data: {"svg": "<svg/>", "round": 1, "rounds": 3, "expires_in": 0, "next_in": 0, "lives_for": 20}
+data: {"svg": "<svg/>", "round": 1, "rounds": 3, "expires_in": 0, "next_in": 0, "valid_for": 20}
 
 """
 # What the server says of a state that takes long to come about.

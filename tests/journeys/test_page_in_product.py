@@ -458,7 +458,7 @@ CODE = {
     "rounds": 3,
     "expires_in": 60.0,
     "next_in": 15.0,
-    "lives_for": 60.0,
+    "valid_for": 60.0,
 }
 
 

@@ -55,7 +55,7 @@ const views = {
     symbol.replaceChildren(drawing);
     symbol.setAttribute("aria-label", fill(words.symbol, code));
     const now = Date.now();
-    const age = code.lives_for - code.expires_in;
+    const age = code.valid_for - code.expires_in;
     const nextIn = code.next_in ?? code.expires_in;
     countdown = {
       ends: now + 1000 * nextIn,
