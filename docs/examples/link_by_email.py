@@ -75,3 +75,9 @@ def invite(tenant: str, email: str) -> None:
     )
     with smtplib.SMTP("127.0.0.1", int(os.environ["SMTP_PORT"])) as server:
         server.send_message(message)
+
+
+@app.get("/welcome")
+def welcome() -> str:
+    """Say what comes next: the page goes here after the scan."""
+    return "Your WhatsApp is linked. Next: your first message."

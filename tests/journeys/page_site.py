@@ -77,7 +77,7 @@ class Site:
                 links=links,
                 **page_options,
             ),
-            prefix="/link/{ticket}",
+            prefix="/whatsapp/{ticket}",
         )
 
         @self.app.get("/own")
@@ -115,4 +115,4 @@ class Site:
 
 def link_beside(url: str, return_url: str | None = None) -> str:
     """Return a link for the tenant of a site's page."""
-    return url.replace("/whatsapp", f"/link/{links.create('tenant-a', return_url)}")
+    return f"{url}/{links.create('tenant-a', return_url)}"

@@ -157,6 +157,9 @@ def test_a_link_by_e_mail(sandbox: Sandbox, plugchat_url: str, mailbox: int) -> 
         for path in ("", "/events", "/qr.svg"):
             browser.get(address + path)
         assert codes_requested(sandbox) == 0
+        page = browser.get(address).text
+        (return_url,) = re.findall(r'"return_url": "([^"]+)"', page)
+        assert "Your WhatsApp is linked" in browser.get(return_url).text
         assert browser.post(f"{address}/start").status_code == 204
         link(sandbox, browser, address)
     assert {call.token for call in sandbox.calls} == {TOKENS["acme"]}

@@ -499,7 +499,7 @@ def test_photograph(
     if state == "ready":
         url = link_beside(url)
     if state == "notice":
-        url = url.replace("/whatsapp", "/link/forged")
+        url += "/forged"
     page = window("about:blank", locale=language, expected=REFUSED)
     if state in EVENTS:
         page.route("**/events", lambda route: route.fulfill(**EVENTS[state]))

@@ -173,7 +173,7 @@ def test_a_framed_page_that_gives_up_tells_its_parent(
     plugchat_url: str, port: int, window: OpenWindow, state: str, code: str
 ) -> None:
     """Be it a refused link or a lost login; the frame has no border either."""
-    path = "whatsapp" if state == "refused" else "link/forged"
+    path = "whatsapp" if state == "refused" else "whatsapp/forged"
     with parent_of(f"http://127.0.0.1:{port}/{path}") as parent:
         site = Site(plugchat_url, port, options={"embed_in": [parent]}, **ONE_CODE)
         with site.running():
@@ -438,8 +438,7 @@ def test_a_refused_link_says_so(
 ) -> None:
     """On a page that needs no script."""
     ticket = spoilt or links.create("a", lifetime=timedelta(microseconds=1))
-    url = site().replace("/whatsapp", f"/link/{ticket}")
-    page = window(url, expected=REFUSED, java_script_enabled=False)
+    page = window(f"{site()}/{ticket}", expected=REFUSED, java_script_enabled=False)
     assert page.get_by_text(headline).is_visible()
 
 

@@ -20,8 +20,8 @@ from tests.sandbox_calls import codes_requested
 from tests.server_sent_events import data_of
 
 from .browsing import REFUSED, read, wait_for
+from .reverse_proxies import free_port, nginx, running
 from .served_example import served_example
-from .test_page_behind_nginx import free_port, nginx
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -164,7 +164,9 @@ def test_windows_behind_nginx_have_one_session(
     """Whichever worker serves them, they go on after the scan of the one code."""
     front = f"http://127.0.0.1:{free_port()}"
     with ExitStack() as stack:
-        stack.enter_context(nginx(tmp_path, NGINX.format(front=urlsplit(front).netloc, app=url)))
+        command = nginx(tmp_path, NGINX.format(front=urlsplit(front).netloc, app=url))
+        # It listens before it writes that file.
+        stack.enter_context(running(tmp_path, command, (tmp_path / "nginx.pid").exists))
         # Chromium asks for an icon, which the app does not have.
         windows = [window(front, expected=REFUSED) for _ in range(WINDOWS)]
         for each in windows:
