@@ -56,6 +56,12 @@ ReturnURL: TypeAlias = str | Callable[[Request], str | Awaitable[str | None] | N
 # By then some of the windows that fill the limit may have been closed.
 _RETRY_AFTER_SECONDS = 10
 
+_Responses: TypeAlias = dict[int | str, dict[str, object]]
+_ANOTHER_ORIGIN: _Responses = {403: {"description": "It came from a page of another origin"}}
+_TOO_MANY: _Responses = {
+    503: {"description": "Too many watchers: come back after `Retry-After`"},
+}
+
 _PAGE_OF_LINK = "pairing_page_of_link"
 
 _STREAM_HEADERS = SECURITY_HEADERS | {
@@ -191,7 +197,7 @@ def pairing_router(
                 "description": "`Last-Event-ID` is that of the present ending, or, with `links`,"
                 " nobody has pressed the button: stop"
             },
-            503: {"description": "Too many watchers: come back after `Retry-After`"},
+            **_TOO_MANY,
         },
     )
     async def events(watcher: Annotated[Watcher, Depends(watch)]) -> Response:
@@ -202,11 +208,23 @@ def pairing_router(
         "/restart",
         status_code=204,
         dependencies=[Depends(require_same_origin)],
-        responses={403: {"description": "It came from a page of another origin"}},
+        responses=_ANOTHER_ORIGIN if links is None else {**_ANOTHER_ORIGIN, **_TOO_MANY},
     )
     async def restart(client: Annotated[AsyncPlugChat, Depends(get_client)]) -> Response:
-        await app_hub.hub.restart(client)
+        if links is None:
+            await app_hub.hub.restart(client)
+        # Before its button was pressed, a link begins nothing.
+        elif await app_hub.hub.state(client) is not None:
+            await begin(client)
         return Response(status_code=204, headers=SECURITY_HEADERS)
+
+    async def begin(client: AsyncPlugChat) -> None:
+        # What begins here lingers until the page's stream joins it, maybe in another process:
+        # restarted with nobody watching, a session is forgotten, and a link's stream begins none.
+        with _refusing_too_many():
+            async with app_hub.hub.watch(client) as states:
+                if isinstance(await anext(states, None), Expired | Failed):
+                    await app_hub.hub.restart(client)
 
     if links is not None:
 
@@ -214,17 +232,10 @@ def pairing_router(
             "/start",
             status_code=204,
             dependencies=[Depends(require_same_origin)],
-            responses={
-                403: {"description": "It came from a page of another origin"},
-                503: {"description": "Too many watchers: come back after `Retry-After`"},
-            },
+            responses={**_ANOTHER_ORIGIN, **_TOO_MANY},
         )
         async def start(client: Annotated[AsyncPlugChat, Depends(get_client)]) -> Response:
-            # What begins here lingers until the page's stream joins it, maybe in another process.
-            with _refusing_too_many():
-                async with app_hub.hub.watch(client) as states:
-                    if isinstance(await anext(states, None), Expired | Failed):
-                        await app_hub.hub.restart(client)
+            await begin(client)
             return Response(status_code=204, headers=SECURITY_HEADERS)
 
     @router.get(

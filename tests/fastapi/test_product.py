@@ -93,15 +93,16 @@ def test_a_link_spends_no_code_before_its_button_is_pressed(
     assert codes_requested(sandbox) == 1
 
 
+@pytest.mark.parametrize("button", ["start", "restart"])
 def test_the_button_of_a_link_begins_again_after_an_ending(
-    sandbox: Sandbox, serve: Serve, listen: Listen
+    sandbox: Sandbox, serve: Serve, listen: Listen, button: str
 ) -> None:
-    """Whoever comes back to the link presses one button, not two."""
+    """It has to be pressed once, not twice."""
     sandbox.answer_next("unauthorized")
     url = f"{serve(app_with_links(sandbox))}/link/{links.create('tenant-a')}"
     httpx.post(f"{url}/start")
     listen(f"{url}/events").until("failed")
-    httpx.post(f"{url}/start")
+    httpx.post(f"{url}/{button}")
     assert listen(f"{url}/events").until("code")["round"] == 1
 
 

@@ -370,6 +370,22 @@ def test_a_scanner_that_opens_a_link_and_runs_its_script_spends_no_code(
     page.wait_for_url("**/next")
 
 
+@pytest.mark.parametrize("state", ["expired", "already_connected"])
+def test_a_link_has_one_button_after_an_ending(
+    sandbox: Sandbox, site: ServePage, window: OpenWindow, state: str
+) -> None:
+    """Pressed once, it shows the next code, also when the ending has been forgotten."""
+    if state == "already_connected":
+        sandbox.answer_next("already_connected")
+    url = site(interval=2.0, max_rounds=1, status_interval=0.1, linger=1.0)
+    page = window(link_beside(url))
+    page.get_by_role("button").click()
+    wait_for(page, state)
+    page.wait_for_timeout(1500)
+    page.get_by_role("button").click()
+    wait_for(page, "code")
+
+
 def test_a_link_whose_session_is_gone_shows_its_button_again(
     plugchat_url: str, sandbox: Sandbox, port: int, window: OpenWindow
 ) -> None:

@@ -260,8 +260,8 @@ function isRefusal(response) {
 again.addEventListener("click", async () => {
   if (page.dataset.state === "refused") return location.reload();
   status.focus();
-  const name = page.dataset.state === "ready" ? "start" : "restart";
-  const response = await request(name, "POST");
+  // Of a link, an ending may have been forgotten, and only this begins anything then.
+  const response = await request(beginsWithButton ? "start" : "restart", "POST");
   const refusedLink = response.headers.get("Plugchat-Refusal");
   if (refusedLink) return giveUp(refusedLink);
   if (isRefusal(response)) {
