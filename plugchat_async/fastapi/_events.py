@@ -5,30 +5,23 @@ The events are public: their names, fields and types change only as the Python n
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, assert_never
 from weakref import WeakKeyDictionary
 
 import anyio
-from fastapi.sse import format_sse_event
 from pydantic import BaseModel, Field
 
 from plugchat_async import Connected, Expired, Failed, ShowingCode, Starting
 from plugchat_async._threads import run_drawing
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from plugchat_async import PairingState, QRCode
 
 # Left to themselves, browsers wait for 3 to 5 s, of the 20 s for which a code is valid.
 _RECONNECT_AFTER_MS = 1000
 
 _ENDING_PREFIX = "ended:"
-
-# Seconds for which all viewers of a code are sent the same bytes, in which time is told.
-_MAX_AGE_OF_ENCODED = 0.1
 
 
 class PairingCode(BaseModel):
@@ -125,22 +118,14 @@ class Drawings:
 
     async def svg(self, code: QRCode) -> str:
         """Return the drawing of a code."""
-        return await self.of(code).svg(code)
-
-    def of(self, code: QRCode) -> _Drawing:
-        """Return what is kept for a code."""
         drawing = self._drawings.get(code)
         if drawing is None:
             drawing = self._drawings[code] = _Drawing()
-        return drawing
+        return await drawing.svg(code)
 
 
 class _Drawing:
     def __init__(self) -> None:
-        self._encoded = b""
-        self._encoded_for = ""
-        self._encoded_at = -math.inf
-        self._is_encoded: anyio.Event | None = None
         self._turn = anyio.Lock()
         self._svg: str | None = None
 
@@ -149,48 +134,6 @@ class _Drawing:
             if self._svg is None:
                 self._svg = await run_drawing(code.svg)
             return self._svg
-
-    async def encoded(self, version: str, encode: Callable[[], Awaitable[bytes]]) -> bytes:
-        while not self._is_current(version):
-            # An event wakes all viewers together; a lock, one in each turn of the event loop.
-            if self._is_encoded is not None:
-                await self._is_encoded.wait()
-                continue
-            self._is_encoded = anyio.Event()
-            try:
-                self._encoded, self._encoded_for = await encode(), version
-                self._encoded_at = anyio.current_time()
-            finally:
-                self._is_encoded.set()
-                self._is_encoded = None
-        return self._encoded
-
-    def _is_current(self, version: str) -> bool:
-        age = anyio.current_time() - self._encoded_at
-        return self._encoded_for == version and age < _MAX_AGE_OF_ENCODED
-
-
-async def encoded_event(
-    state: PairingState, version: str, drawings: Drawings, *, interval: float
-) -> bytes:
-    """Return the event that tells a state, as it is sent to all who watch at that moment.
-
-    Args:
-        state: The state.
-        version: Identifier of the state, as `Watcher.version`.
-        drawings: The drawings to take that of a code from.
-        interval: Seconds from one code to the next, as `PairingHub.interval`.
-    """
-
-    async def encode() -> bytes:
-        told = await event(state, version, drawings, interval=interval)
-        return format_sse_event(
-            data_str=told.data.model_dump_json(), event=told.event, id=told.id, retry=told.retry
-        )
-
-    if isinstance(state, ShowingCode):
-        return await drawings.of(state.qr).encoded(version, encode)
-    return await encode()
 
 
 async def event(

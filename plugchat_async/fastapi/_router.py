@@ -27,6 +27,7 @@ from plugchat_async import (
 )
 
 from ._app_hub import AppHub
+from ._encoded_events import EncodedEvents
 from ._event_stream import EventStream, EventStreamResponse
 from ._events import Drawings, PairingEvent
 from ._known_endings import KnownEndings
@@ -137,6 +138,7 @@ def pairing_router(
     app_hub = AppHub(hub, on_end)
     stopping = Stopping()
     drawings = Drawings()
+    encoded_events = EncodedEvents(drawings)
     known_endings = KnownEndings()
     pairing_page = PairingPage(
         theme=theme, words=words, embed_in=embed_in, begins_with_button=links is not None
@@ -201,7 +203,7 @@ def pairing_router(
         },
     )
     async def events(watcher: Annotated[Watcher, Depends(watch)]) -> Response:
-        stream = EventStream(watcher, app_hub.hub, drawings, stopping)
+        stream = EventStream(watcher, app_hub.hub, encoded_events, stopping)
         return EventStreamResponse(stream, headers=_STREAM_HEADERS)
 
     @router.post(

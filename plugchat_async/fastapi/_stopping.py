@@ -10,19 +10,17 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import anyio
 from anyio import from_thread
 from anyio.lowlevel import current_token
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator
+    from collections.abc import Callable, Generator
     from types import FrameType
 
     from anyio.lowlevel import EventLoopToken
-
-T = TypeVar("T")
 
 # SIGBREAK is that of Windows.
 _NAMES: Final = ("SIGINT", "SIGTERM", "SIGBREAK")
@@ -66,22 +64,16 @@ class Stopping:
                 del _listeners[self]
                 _restore_handlers()
 
-    async def unless_told(self, result: Awaitable[T], deadline: float) -> T | None:
-        """Return a result, or None as soon as the server is told to stop.
-
-        Args:
-            result: What to wait for.
-            deadline: Time on the event loop's clock at which to return None in any case.
-        """
-        with anyio.CancelScope(deadline=deadline) as scope:
-            if self._is_told:
-                scope.cancel()
-            self._waiting.add(scope)
-            try:
-                return await result
-            finally:
-                self._waiting.discard(scope)
-        return None
+    @contextmanager
+    def cancelling(self, scope: anyio.CancelScope) -> Generator[None]:
+        """Cancel a scope if the server is told to stop before the block ends, or was already."""
+        if self._is_told:
+            scope.cancel()
+        self._waiting.add(scope)
+        try:
+            yield
+        finally:
+            self._waiting.discard(scope)
 
     def tell(self) -> None:
         """Let go of all that waits, in its event loop."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -10,8 +9,9 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI, HTTPException
 
-from plugchat_async import AsyncPlugChat, PairingHub
+from plugchat_async import AsyncPlugChat, PairingHub, QRCode
 from plugchat_async.fastapi import pairing_router
+from plugchat_async.fastapi._encoded_events import EncodedEvents
 from plugchat_async.fastapi._event_stream import EventStream
 from plugchat_async.fastapi._events import Drawings
 from plugchat_async.fastapi._stopping import Stopping
@@ -97,12 +97,63 @@ async def test_a_silent_stream_is_kept_alive(browser: httpx.AsyncClient) -> None
     assert stream.text.count("\n\n: ping") == 300 / 15 - 1
 
 
+class PromptDrawings(Drawings):
+    """Drawings without a thread, for which virtual time does not wait."""
+
+    async def svg(self, code: QRCode) -> str:
+        """Draw a code."""
+        return code.svg()
+
+
+class Stream:
+    """A stream of a session that shows three codes, and the reader of it.
+
+    Attributes:
+        sent: What was sent, and when.
+        reads: Set while the reader takes what is sent.
+    """
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[float, str]] = []
+        self.reads = anyio.Event()
+        self.reads.set()
+        self._events = EncodedEvents(PromptDrawings())
+
+    async def run(self, hub: PairingHub) -> None:
+        """Send to the reader until the stream is over."""
+        async with hub.watch(Sandbox(clock=anyio.current_time).client()) as watcher:
+            await EventStream(watcher, hub, self._events, Stopping()).run(self._send)
+
+    async def _send(self, part: bytes) -> None:
+        await self.reads.wait()
+        self.sent.append((anyio.current_time(), part.decode().split("\n")[0]))
+
+
 async def test_a_stream_ends_with_its_hub() -> None:
     """No further state follows."""
-    async with AsyncExitStack() as stack:
-        hub = PairingHub()
-        async with hub:
-            watcher = await stack.enter_async_context(hub.watch(Sandbox().client()))
-            stream = EventStream(watcher, hub, Drawings(), Stopping())
-            assert b"event: starting" in await anext(stream)
-        assert await anext(stream, None) is None
+    stream = Stream()
+    async with anyio.create_task_group() as tasks, PairingHub() as hub:
+        tasks.start_soon(stream.run, hub)
+        await anyio.sleep(1)
+    assert [what for _, what in stream.sent] == ["event: starting", "event: code"]
+
+
+async def test_silence_begins_with_the_last_event() -> None:
+    """A stream that is not silent sends no comment."""
+    stream = Stream()
+    async with PairingHub(interval=14) as hub:
+        await stream.run(hub)
+    codes = [(at, "event: code") for at in (0, 14, 28)]
+    assert stream.sent == [(0, "event: starting"), *codes, (42, "event: expired")]
+
+
+async def test_an_event_that_a_slow_reader_kept_waiting_is_sent_when_it_reads_again() -> None:
+    """Or a later one: nobody misses an ending, and nothing is queued meanwhile."""
+    stream = Stream()
+    async with PairingHub(interval=14) as hub, anyio.create_task_group() as tasks:
+        tasks.start_soon(stream.run, hub)
+        await anyio.sleep(1)
+        stream.reads = anyio.Event()
+        await anyio.sleep(59)
+        stream.reads.set()
+    assert stream.sent[2:] == [(60, ": ping"), (60, "event: expired")]

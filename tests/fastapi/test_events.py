@@ -25,7 +25,6 @@ from plugchat_async.fastapi._events import (
     PairingCode,
     PairingFailure,
     PairingResult,
-    encoded_event,
     event,
 )
 from tests.camera import read_symbol
@@ -139,32 +138,6 @@ async def test_a_viewer_that_leaves_does_not_take_the_drawing_along() -> None:
         await drawings.svg(code)
     assert scope.cancelled_caught
     assert await drawings.svg(code) == code.svg()
-
-
-async def test_all_viewers_of_a_code_are_sent_the_same_bytes() -> None:
-    """One who leaves while they are made does not take them along."""
-    drawings, code = Drawings(), QRCode(payload="2@a,b,c")
-    sent = []
-
-    async def ask() -> None:
-        sent.append(await encoded_event(ShowingCode(qr=code), "1", drawings, interval=15))
-
-    async with anyio.create_task_group() as viewers:
-        for _ in range(3):
-            viewers.start_soon(ask)
-        with anyio.CancelScope() as scope:
-            scope.cancel()
-            await ask()
-    assert len(set(sent)) == 1
-    assert len(sent) == 3
-
-
-async def test_a_code_of_another_moment_is_encoded_again() -> None:
-    """A late viewer is told what is left of it."""
-    drawings = Drawings()
-    state = ShowingCode(qr=QRCode(payload="2@a,b,c"))
-    first = await encoded_event(state, "1", drawings, interval=15)
-    assert await encoded_event(state, "2", drawings, interval=15) != first
 
 
 async def test_drawings_go_with_their_codes() -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import signal
 import threading
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.lowlevel
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -48,14 +46,11 @@ def server() -> Generator[Server]:
         signal.signal(number, handler)
 
 
-async def _heard(stopping: Stopping) -> str | None:
+async def _is_told(stopping: Stopping) -> bool:
     """Wait for a minute of the clock at most: a signal's news takes a thread."""
-    return await stopping.unless_told(_in_a_minute(), math.inf)
-
-
-async def _in_a_minute() -> str:
-    await anyio.sleep(60)
-    return "nothing was heard"
+    with anyio.CancelScope() as scope, stopping.cancelling(scope):
+        await anyio.sleep(60)
+    return scope.cancelled_caught
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -64,23 +59,18 @@ async def test_a_signal_ends_the_wait_and_reaches_the_server(server: Server, num
     stopping = Stopping()
     with stopping.listening():
         async with anyio.create_task_group() as tasks:
-            heard: list[str | None] = []
+            told: list[bool] = []
 
             async def wait() -> None:
-                heard.append(await _heard(stopping))
+                told.append(await _is_told(stopping))
 
             for _ in range(3):
                 tasks.start_soon(wait)
             await anyio.wait_all_tasks_blocked()
             signal.raise_signal(number)
-        assert heard == [None, None, None]
+        assert told == [True, True, True]
         assert server.heard == [number]
     assert {signal.getsignal(each) for each in SIGNALS} == {server.handle}
-
-
-async def _later() -> str:
-    await anyio.lowlevel.checkpoint()
-    return "a result"
 
 
 async def test_nothing_waits_after_the_signal_until_the_app_runs_again(server: Server) -> None:
@@ -88,17 +78,10 @@ async def test_nothing_waits_after_the_signal_until_the_app_runs_again(server: S
     stopping = Stopping()
     with stopping.listening():
         signal.raise_signal(signal.SIGTERM)
-        assert await _heard(stopping) is None
-        assert await stopping.unless_told(_later(), math.inf) is None
-    with stopping.listening():
-        assert await stopping.unless_told(_later(), math.inf) == "a result"
-
-
-async def test_a_result_is_passed_on_until_the_deadline() -> None:
-    """None stands for the deadline, as it does for the stop."""
-    stopping = Stopping()
-    assert await stopping.unless_told(_later(), math.inf) == "a result"
-    assert await stopping.unless_told(_in_a_minute(), anyio.current_time()) is None
+        assert await _is_told(stopping)
+        assert await _is_told(stopping)
+    with stopping.listening(), stopping.cancelling(anyio.CancelScope()):
+        assert not stopping.is_told
 
 
 async def test_routers_of_one_process_listen_side_by_side(server: Server) -> None:
@@ -109,7 +92,7 @@ async def test_routers_of_one_process_listen_side_by_side(server: Server) -> Non
     second_listens.__enter__()
     first_listens.__exit__(None, None, None)
     signal.raise_signal(signal.SIGTERM)
-    assert await _heard(second) is None
+    assert await _is_told(second)
     assert server.heard == [signal.SIGTERM]
     second_listens.__exit__(None, None, None)
     assert signal.getsignal(signal.SIGTERM) == server.handle
@@ -122,7 +105,7 @@ async def test_a_router_listens_until_its_last_user_is_gone(server: Server) -> N
         with stopping.listening():
             pass
         signal.raise_signal(signal.SIGTERM)
-        assert await _heard(stopping) is None
+        assert await _is_told(stopping)
 
 
 async def test_a_handler_that_is_installed_later_stays(server: Server) -> None:
@@ -138,7 +121,7 @@ async def test_a_handler_that_is_installed_later_stays(server: Server) -> None:
         signal.signal(signal.SIGTERM, later)
         with stopping.listening():  # as for the next stream
             signal.raise_signal(signal.SIGTERM)
-            assert await _heard(stopping) is None
+            assert await _is_told(stopping)
         assert server.heard == [signal.SIGTERM]
     assert signal.getsignal(signal.SIGTERM) is later
     signal.raise_signal(signal.SIGTERM)

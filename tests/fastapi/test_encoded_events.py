@@ -1,0 +1,69 @@
+"""Encoding an event once for all who watch."""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from plugchat_async import QRCode, ShowingCode
+from plugchat_async.fastapi._encoded_events import EncodedEvents
+from plugchat_async.fastapi._events import Drawings
+
+if TYPE_CHECKING:
+    from plugchat_async.fastapi._encoded_events import EncodedEvent
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend(virtual_time: tuple[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:
+    """Let moments pass when the test says so."""
+    return virtual_time
+
+
+def of(events: EncodedEvents, version: str = "1") -> EncodedEvent:
+    """Return the event of a code."""
+    return events.of(ShowingCode(qr=QRCode(payload="2@a,b,c")), version, interval=15)
+
+
+async def test_all_viewers_of_a_code_are_sent_the_same_bytes() -> None:
+    """One who leaves while they are made does not take them along."""
+    events, sent = EncodedEvents(Drawings()), list[bytes]()
+
+    async def ask() -> None:
+        sent.append(await of(events).encoded())
+
+    event = of(events)
+    async with anyio.create_task_group() as viewers:
+        for _ in range(3):
+            viewers.start_soon(ask)
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await ask()
+    assert len(sent) == 3
+    assert {id(each) for each in sent} == {id(await event.encoded())}
+
+
+async def test_a_late_viewer_is_told_what_is_left_of_the_code() -> None:
+    """The event is encoded again."""
+    event = of(EncodedEvents(Drawings()))
+    first = await event.encoded()
+    await anyio.sleep(0.2)
+    later = await event.encoded()
+    assert later != first
+    assert len(later) >= len(first) / 2
+
+
+async def test_an_event_is_kept_for_as_long_as_a_stream_refers_to_it() -> None:
+    """Another state has another one, and no image of an expired code is kept."""
+    events = EncodedEvents(Drawings())
+    first = of(events)
+    assert of(events) is first
+    assert of(events, "2") is not first
+    identity = id(await first.encoded())
+    del first
+    gc.collect()
+    assert id(await of(events).encoded()) != identity
