@@ -89,8 +89,10 @@ class EventStreamResponse(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, stream: EventStream, headers: Mapping[str, str]) -> None:
-        super().__init__((), headers=headers)
+    def __init__(
+        self, stream: EventStream, status_code: int = 200, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__((), status_code, headers)
         self._stream = stream
 
     async def stream_response(self, send: Send) -> None:
