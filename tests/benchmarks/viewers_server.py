@@ -16,6 +16,7 @@ import time
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import IO, TYPE_CHECKING
+from unittest.mock import patch
 
 import httpx
 import uvicorn
@@ -27,6 +28,7 @@ from starlette.routing import Route
 
 from plugchat_async import AsyncPlugChat, PairingHub, QRCode, ShowingCode
 from plugchat_async.fastapi import pairing_router
+from plugchat_async.fastapi._events import Drawings
 
 from .broadcast import Bare
 from .cores import pin_server
@@ -115,6 +117,9 @@ def serving(kind: str) -> Iterator[ViewersServer]:
 class Router:
     """The router, over a hub whose sessions wait for their first code for ever."""
 
+    def __init__(self) -> None:
+        self._drawings = Drawings()
+
     @asynccontextmanager
     async def app(self) -> AsyncGenerator[ASGIApp]:
         """Give the app while the hub is open."""
@@ -130,15 +135,16 @@ class Router:
         ):
             self._client = AsyncPlugChat("token", http_client=http_client, timeout=3600)
             app = FastAPI()
-            router = pairing_router(self._client_of, dependencies=[], hub=self._hub)
+            with patch("plugchat_async.fastapi._router.Drawings", return_value=self._drawings):
+                router = pairing_router(self._client_of, dependencies=[], hub=self._hub)
             app.include_router(router, prefix="/{instance}")
             yield app
 
-    def changes(self, order: Order) -> Iterator[Callable[[], None]]:
+    async def changes(self, order: Order) -> AsyncGenerator[Callable[[], None]]:
         """Give what changes each instance."""
         codes = [QRCode(payload=_payload(number)) for number in range(INSTANCES)]
         for code in codes if order.draws_before else ():
-            code.svg()
+            await self._drawings.svg(code)
         for instance, code in enumerate(codes):
             # The private poller shows codes by itself: polling PlugChat is not measured.
             poller = self._hub._pollers[self._client_of(instance).instance_key]
@@ -160,7 +166,7 @@ class Streams:
         """Give the app."""
         yield Starlette(routes=[Route("/{instance:int}/events", self._respond)])
 
-    def changes(self, order: Order) -> Iterator[Callable[[], None]]:
+    async def changes(self, order: Order) -> AsyncGenerator[Callable[[], None]]:
         """Give what changes each instance."""
         for instance, event in enumerate(order.events):
             yield partial(self._change, instance, event)
@@ -202,7 +208,7 @@ async def _serve(kind: Router | Streams) -> None:
 
 
 async def _change(kind: Router | Streams, order: Order) -> Changes:
-    changes = list(kind.changes(order))
+    changes = [change async for change in kind.changes(order)]
     moments = []
     gc.collect()
     began = time.process_time()
