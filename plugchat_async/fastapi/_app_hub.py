@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from plugchat_async import PairingHub
+
+from ._workers import has_several_workers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -14,6 +18,14 @@ if TYPE_CHECKING:
 
     from plugchat_async._end_hook import OnEnd
 
+logger = logging.getLogger("plugchat_async")
+
+_SEVERAL_WORKERS = (
+    "the server runs several workers, each with a separate PairingHub: pages of one instance would"
+    " request codes that invalidate each other's. Pass hub=RedisPairingHub(...) to"
+    " pairing_router(), as the guide 'Many workers' shows:"
+    " https://github.com/plugchat-async/plugchat-async/blob/main/docs/guides/workers.md"
+)
 # A page on which one phone is linked has a few viewers; more than this is a loop or an attack.
 _MAX_WATCHERS = 100
 
@@ -25,6 +37,7 @@ class AppHub:
         self._hub = given
         self._app: FastAPI | None = None
         self._on_end = on_end
+        self._is_checked = False
 
     @property
     def hub(self) -> PairingHub:
@@ -41,6 +54,17 @@ class AppHub:
             )
         return self._hub
 
+    def warn_of_several_workers(self) -> None:
+        """Log once that other workers do not share the sessions of a hub in memory."""
+        if self._is_checked:
+            return
+        self._is_checked = True
+        # Whoever has a hub over Redis has imported it, and nobody else should have to.
+        redis = sys.modules.get("plugchat_async.redis")
+        is_shared = redis is not None and isinstance(self._hub, redis.RedisPairingHub)
+        if not is_shared and has_several_workers():
+            logger.warning(_SEVERAL_WORKERS)
+
     @asynccontextmanager
     async def lifespan(self, app: FastAPI) -> AsyncGenerator[None]:
         """Open a hub for as long as the app runs, unless there is one.
@@ -54,6 +78,7 @@ class AppHub:
                 " hub would end with that app: make a router for each app, by calling"
                 " pairing_router() twice"
             )
+        self.warn_of_several_workers()
         if self._hub is not None:
             yield
             return

@@ -183,6 +183,7 @@ def pairing_router(
         if links is not None and await app_hub.hub.state(client) is None:
             raise HTTPException(204, headers=SECURITY_HEADERS)
         # A mounted app has no lifespan.
+        app_hub.warn_of_several_workers()
         with _refusing_too_many(), stopping.listening():
             if await known_endings.include(app_hub.hub, client, last_event_id):
                 raise HTTPException(204, headers=SECURITY_HEADERS)

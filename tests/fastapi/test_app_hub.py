@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
+from typing import TYPE_CHECKING
 
 import pytest
 from fastapi import FastAPI
@@ -10,6 +11,10 @@ from fastapi import FastAPI
 from plugchat_async import PairingHub, TooManyWatchers
 from plugchat_async.fastapi._app_hub import AppHub
 from plugchat_async.sandbox import Sandbox
+from tests.redis.memory_hub import MemoryHub
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = pytest.mark.anyio
 
@@ -78,3 +83,24 @@ async def test_a_hub_that_was_given_is_used_and_left_open(sandbox: Sandbox) -> N
         async with app_hub.lifespan(FastAPI()):
             assert app_hub.hub is hub
         assert await app_hub.hub.state(sandbox.client()) is None
+
+
+@pytest.mark.parametrize(
+    ("make_hub", "warnings"),
+    [(nullcontext, 1), (PairingHub, 1), (MemoryHub, 0)],
+    ids=["its own", "in memory", "over Redis"],
+)
+async def test_several_workers_without_a_shared_hub_are_warned_of(
+    make_hub: Callable[[], PairingHub | nullcontext[None]],
+    warnings: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Once, with the guide that says what to do."""
+    monkeypatch.setenv("WEB_CONCURRENCY", "2")
+    async with make_hub() as hub:
+        app_hub = AppHub(hub)
+        for _ in range(2):
+            async with app_hub.lifespan(FastAPI()):
+                app_hub.warn_of_several_workers()
+    assert caplog.text.count("docs/guides/workers.md") == warnings

@@ -33,6 +33,11 @@ PAGES = 3
 PATIENCE = 120.0
 
 RECYCLING = [command for command in COMMANDS if command.startswith("gunicorn")]
+SEVERAL_WORKERS = [
+    "gunicorn app:app --bind 127.0.0.1:8026 --worker-class asgi --workers 2",
+    "hypercorn app:app --bind 127.0.0.1:8026 --workers 2",
+    "granian app:app --interface asgi --port 8026 --workers 2",
+]
 RELOADING = [command for command in COMMANDS if "--reload" in command or " dev " in command]
 
 
@@ -154,10 +159,17 @@ def test_a_server_stops_with_pages_open(
     for page in pages:
         list(page)  # httpx raises an error if a response was cut off
     assert "Traceback" not in server.log
+    assert ("guides/workers.md" in server.log) == ("--workers" in command)
     # Ctrl-C makes gunicorn's own worker skip the lifespan. So does a second signal at uvicorn, and
     # one in a terminal reaches its reloader as well, which sends it on.
     if number == signal.SIGTERM:
         assert server.lifespans("closed") == server.lifespans("opened")
+
+
+@pytest.mark.parametrize("command", SEVERAL_WORKERS)
+def test_several_workers_are_warned_of(serve: Callable[[str], Server], command: str) -> None:
+    """In the log, with the guide that says what to do."""
+    assert "guides/workers.md" in serve(command).log
 
 
 @pytest.mark.parametrize("command", RELOADING)
