@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
-from aiogram import Bot, Dispatcher, F, types
+from aiogram import Bot, Dispatcher, F, Router, types
 from aiogram.exceptions import AiogramError, TelegramRetryAfter
 from aiogram.filters import Command
 
@@ -257,18 +257,25 @@ async def obey_flood_limit(
         return await make_request(bot, method)
 
 
+def make_router(allowed_users: Collection[int]) -> Router:
+    """Register who may do what."""
+    allowed = F.from_user.id.in_(allowed_users)
+    router = Router()
+    router.message.register(link, Command("link"), F.chat.type == "private", allowed)
+    router.message.register(refuse, Command("link"))
+    router.callback_query.register(link, F.data == AGAIN, allowed)
+    router.callback_query.register(cancel, F.data == CANCEL, allowed)
+    router.callback_query.register(refuse, F.data.startswith(PREFIX))
+    router.shutdown.register(leave_all)
+    return router
+
+
 def make_dispatcher(
     client: AsyncPlugChat, hub: PairingHub, allowed_users: Collection[int]
 ) -> Dispatcher:
-    """Register who may do what."""
-    allowed = F.from_user.id.in_(allowed_users)
+    """Return the dispatcher of a bot that does nothing else."""
     dispatcher = Dispatcher(client=client, hub=hub, conversations={})
-    dispatcher.message.register(link, Command("link"), F.chat.type == "private", allowed)
-    dispatcher.message.register(refuse, Command("link"))
-    dispatcher.callback_query.register(link, F.data == AGAIN, allowed)
-    dispatcher.callback_query.register(cancel, F.data == CANCEL, allowed)
-    dispatcher.callback_query.register(refuse, F.data.startswith(PREFIX))
-    dispatcher.shutdown.register(leave_all)
+    dispatcher.include_router(make_router(allowed_users))
     return dispatcher
 
 
