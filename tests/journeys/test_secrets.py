@@ -137,7 +137,8 @@ def blank_png() -> bytes:
     return drawn.getvalue() + sentence().encode()
 
 
-# SECURITY.md: httpcore logs the head of an answer, and lines that break HTTP, as they came (DEBUG);
+# docs/explanation/security.md: httpcore logs the head of a response, and lines that break HTTP,
+# as they came (DEBUG);
 # httpx logs the reason phrase (INFO).
 IN_THE_HEAD = frozenset({"log of httpcore.http11"})
 IN_THE_REASON = IN_THE_HEAD | {"log of httpx"}
