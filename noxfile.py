@@ -46,6 +46,24 @@ MUTATED = {
     "_driver": "test_hub",
     "_http/calls": "http/test_calls",
 }
+# What is spelled by codespell, and what is searched for phrases that .wording/ lists, per language.
+SPELLED = {
+    "english": (
+        *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
+        *("docs", "noxfile.py", "plugchat_async", "tests"),
+    ),
+    "portuguese": (
+        *("README.pt-BR.md", "docs/pt-BR"),
+        *("plugchat_async/cli/_texts/pt-BR.toml", "plugchat_async/fastapi/page/pt-BR.toml"),
+    ),
+}
+WORDED = {
+    "english": (
+        *("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/*.md", "docs/examples"),
+        *(":!docs/pt-BR", ":!docs/reference/benchmarks.md", ":!docs/reference/mutation.md"),
+    ),
+    "portuguese": SPELLED["portuguese"],
+}
 COSMIC_RAY = """
 [cosmic-ray]
 module-path = "plugchat_async/{module}.py"
@@ -128,11 +146,17 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def lint(session: nox.Session) -> None:
-    """Check style and format."""
+    """Check style and format, of code, workflows and prose."""
     session.install(*nox.project.dependency_groups(PROJECT, "lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("zizmor", "--offline", "--no-progress", "--persona=pedantic", ".github")
+    for language, paths in SPELLED.items():
+        session.run("codespell", f"--config=.wording/{language}.cfg", *paths)
+    for language, paths in WORDED.items():
+        search = ("git", "grep", "-inP", "-f", f".wording/{language}.txt", "--", *paths)
+        # Nothing may be found.
+        session.run(*search, external=True, success_codes=[1])
 
 
 @nox.session(python=PYTHONS[0])

@@ -138,12 +138,12 @@ class Conversation(discord.ui.View):
         self.over = anyio.Event()
 
     async def run(self, states: AsyncIterator[PairingState]) -> None:
-        """Follow the session, whatever becomes of the picture."""
+        """Follow the session, whatever becomes of the image."""
         try:
             with self.scope:
                 await self.follow(states)
         finally:
-            await self.remove_picture()
+            await self.remove_image()
             self.stop()
             self.over.set()
 
@@ -162,28 +162,28 @@ class Conversation(discord.ui.View):
                 await self.end(self.words.interrupted, Again(self.words))
 
     async def show(self, qr: QRCode) -> None:
-        """Turn the one message into the picture of a code."""
-        picture = discord.File(io.BytesIO(qr.png()), "code.png")
+        """Turn the one message into the image of a code."""
+        image = discord.File(io.BytesIO(qr.png()), "code.png")
         # discord.py waits for as long as a rate limit lasts, but nobody needs an expired code.
         with anyio.fail_after(qr.expires_in):
             await self.interaction.edit_original_response(
-                content=self.words.caption.format(qr=qr), attachments=[picture], view=self
+                content=self.words.caption.format(qr=qr), attachments=[image], view=self
             )
 
     async def end(self, text: str, view: discord.ui.View) -> None:
-        """Replace the picture by a text."""
-        await self.remove_picture()
+        """Replace the image by a text."""
+        await self.remove_image()
         await self.interaction.followup.send(text, view=view, ephemeral=True)
 
-    async def remove_picture(self) -> None:
-        """Delete the picture, since a code is a secret, and an expired one is of no use."""
+    async def remove_image(self) -> None:
+        """Delete the image, since a code is a secret, and an expired one is useless."""
         if self.has_message:
             with anyio.move_on_after(20), suppress(*DISCORD_FAILED):
                 await self.interaction.delete_original_response()
             self.has_message = False
 
     async def leave(self) -> None:
-        """End it now, and wait until the picture is gone."""
+        """End it now, and wait until the image is gone."""
         self.scope.cancel()
         await self.over.wait()
 
@@ -237,7 +237,7 @@ class LinkBot(discord.Client):
         await self.tree.sync()
 
     async def begin(self, interaction: discord.Interaction[LinkBot]) -> None:
-        """Start a conversation, which takes the place of another one with the same person."""
+        """Start a conversation, which replaces another one with the same person."""
         user_id = interaction.user.id
         if user_id not in self.allowed_users:
             refused = words_for(interaction.locale).refused.format(id=user_id)
@@ -256,7 +256,7 @@ class LinkBot(discord.Client):
             await conversation.run(states)
 
     async def close(self) -> None:
-        """Leave no picture behind when the bot stops."""
+        """Leave no image behind when the bot stops."""
         await asyncio.gather(
             *(conversation.leave() for conversation in self.conversations.values())
         )

@@ -138,17 +138,17 @@ class Conversation:
         self.bot = bot
         self.user_id = user.id
         self.words = words_for(user.language_code)
-        self.picture: types.Message | None = None
+        self.image: types.Message | None = None
         self.scope = anyio.CancelScope()
         self.over = anyio.Event()
 
     async def run(self, states: AsyncIterator[PairingState]) -> None:
-        """Follow the session, whatever becomes of the picture."""
+        """Follow the session, whatever becomes of the image."""
         try:
             with self.scope:
                 await self.follow(states)
         finally:
-            await self.remove_picture()
+            await self.remove_image()
             self.over.set()
 
     async def follow(self, states: AsyncIterator[PairingState]) -> None:
@@ -161,41 +161,41 @@ class Conversation:
                     return await self.end(
                         self.words.of(state), with_button=not isinstance(state, Connected)
                     )
-        except AiogramError as error:  # the picture was deleted, the bot blocked, …
+        except AiogramError as error:  # the image was deleted, the bot blocked, …
             logger.warning("no code could be shown to %d: %s", self.user_id, error)
             with suppress(AiogramError):
                 await self.end(self.words.interrupted)
 
     async def show(self, qr: QRCode) -> None:
-        """Send the first code's picture; turn it into that of each later one."""
+        """Send the first code's image; turn it into that of each later one."""
         file = types.BufferedInputFile(qr.png(), "code.png")
         text = self.words.caption.format(qr=qr)
         cancel = button(self.words.cancel, CANCEL)
-        if self.picture is not None:
+        if self.image is not None:
             media = types.InputMediaPhoto(media=file, caption=text)
-            await self.picture.edit_media(media, reply_markup=cancel)
+            await self.image.edit_media(media, reply_markup=cancel)
             return
-        # A picture that was sent, but whose id never came back, could not be deleted.
+        # A image that was sent, but whose id never came back, could not be deleted.
         with anyio.CancelScope(shield=True):
-            self.picture = await self.bot.send_photo(
+            self.image = await self.bot.send_photo(
                 self.user_id, file, caption=text, protect_content=True, reply_markup=cancel
             )
 
     async def end(self, text: str, *, with_button: bool = True) -> None:
-        """Replace the picture by a text."""
-        await self.remove_picture()
+        """Replace the image by a text."""
+        await self.remove_image()
         again = button(self.words.again, AGAIN) if with_button else None
         await self.bot.send_message(self.user_id, text, reply_markup=again)
 
-    async def remove_picture(self) -> None:
-        """Delete the picture, since a code is a secret, and an expired one is of no use."""
-        if self.picture is not None:
+    async def remove_image(self) -> None:
+        """Delete the image, since a code is a secret, and an expired one is useless."""
+        if self.image is not None:
             with anyio.move_on_after(20), suppress(AiogramError):
-                await self.picture.delete()
-            self.picture = None
+                await self.image.delete()
+            self.image = None
 
     async def leave(self) -> None:
-        """End it now, and wait until the picture is gone."""
+        """End it now, and wait until the image is gone."""
         self.scope.cancel()
         await self.over.wait()
 
@@ -238,7 +238,7 @@ async def refuse(event: types.Message | types.CallbackQuery, event_from_user: ty
 
 
 async def leave_all(conversations: dict[int, Conversation]) -> None:
-    """Leave no picture behind when the bot stops."""
+    """Leave no image behind when the bot stops."""
     await asyncio.gather(*(conversation.leave() for conversation in conversations.values()))
 
 
