@@ -190,7 +190,7 @@ class _PooledConnection(Connection):
     async def _send(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
         if self._client is None:
             self.has_sent = False
-            self._client = await self._clients.open()
+            self._client = await self._clients.open(url)
             self.has_sent = True
         request = self._clients.build_request(url, headers)
         response = await self._client.send(request, stream=True)
@@ -205,8 +205,8 @@ class _Clients:
         self._uses_proxies = uses_proxies
         self._templates: dict[str, httpx.Request] = {}
 
-    async def open(self) -> httpx.AsyncClient:
-        """Make a client with one connection; it is opened by the first request.
+    async def open(self, url: str) -> httpx.AsyncClient:
+        """Make a client with one connection, for all URLs of the same scheme.
 
         Raises:
             NetworkError: The environment allows none.
@@ -214,9 +214,10 @@ class _Clients:
         try:
             if self._uses_proxies:
                 check_proxies()
+            is_encrypted = url.startswith("https:")
             # The connections serve many tenants: a cookie of one must not reach another.
             return quirks.ClientWithoutCookies(
-                verify=await run_reading(_read_ca_bundle),
+                verify=await run_reading(_read_ca_bundle) if is_encrypted else _trust_nobody(),
                 limits=httpx.Limits(max_connections=1, keepalive_expiry=_MAX_IDLE_SECONDS),
                 event_hooks={"response": [quirks.set_location_aside]},
                 trust_env=self._uses_proxies,
@@ -259,6 +260,13 @@ def _read_ca_bundle() -> ssl.SSLContext:
     """Read the CA bundle, once a process: it takes tens of milliseconds and 800 KiB."""
     check_certificates()
     return httpx.create_ssl_context()
+
+
+def _trust_nobody() -> ssl.SSLContext:
+    """Return what stands in for the CA bundle if nothing is encrypted."""
+    import ssl
+
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _this_loop() -> tuple[int, object]:

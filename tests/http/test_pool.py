@@ -18,7 +18,7 @@ import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from plugchat_async import AsyncPlugChat, RequestTimeout, UnexpectedResponse
+from plugchat_async import AsyncPlugChat, NetworkError, RequestTimeout, UnexpectedResponse
 from plugchat_async._http import pool
 from tests.eventually import eventually
 from tests.journeys.clock import jump, jumping
@@ -311,13 +311,17 @@ async def test_a_call_during_a_failure_takes_no_connection_that_was_idle_for_lon
     assert server.requests[6] not in server.requests[:6]
 
 
-async def fail(client: AsyncPlugChat) -> None:
+async def fail(client: AsyncPlugChat, error: type[NetworkError] = RequestTimeout) -> None:
     """Make a call that has no response."""
-    with pytest.raises(RequestTimeout):
+    with pytest.raises(error):
         await client.qr_code()
 
 
 # The CA bundle
+
+
+# Nothing listens there.
+ENCRYPTED = "https://127.0.0.1:1/api/whatsapp"
 
 
 @pytest.fixture
@@ -330,20 +334,33 @@ def _ca_bundle_unread() -> Generator[None]:
 @pytest.mark.anyio
 @pytest.mark.usefixtures("_ca_bundle_unread")
 async def test_the_ca_bundle_is_read_once_for_all_first_calls(
-    server: ThreadedServer, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Not by each of them, side by side."""
     reads: list[ssl.SSLContext] = []
     monkeypatch.setattr(httpx, "create_ssl_context", slowly(httpx.create_ssl_context, reads))
-    async with AsyncPlugChat("token", base_url=server.base_url) as client:
-        await call_all(*[client] * 10)
+    async with AsyncPlugChat("token", base_url=ENCRYPTED, retries=0) as client:
+        async with anyio.create_task_group() as calls:
+            for _ in range(10):
+                calls.start_soon(fail, client, NetworkError)
     assert len(reads) == 1
 
 
 @pytest.mark.anyio
 @pytest.mark.usefixtures("_ca_bundle_unread")
-async def test_reading_the_ca_bundle_is_within_the_timeout(
+async def test_the_ca_bundle_is_not_read_for_http(
     server: ThreadedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes longer than a call of a sandbox."""
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
+    async with AsyncPlugChat("token", base_url=server.base_url) as client:
+        assert (await client.qr_code()).payload == "2@token"
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("_ca_bundle_unread")
+async def test_reading_the_ca_bundle_is_within_the_timeout(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A file system that stalls holds no call up, and the next one is made when it works again."""
     works, create = threading.Event(), httpx.create_ssl_context
@@ -353,36 +370,36 @@ async def test_reading_the_ca_bundle_is_within_the_timeout(
         return create()
 
     monkeypatch.setattr(httpx, "create_ssl_context", read)
-    async with AsyncPlugChat("token", base_url=server.base_url, timeout=0.05, retries=0) as client:
+    async with AsyncPlugChat("token", base_url=ENCRYPTED, timeout=0.05, retries=0) as client:
         with pytest.raises(RequestTimeout, match="from /qr-code at 127"):
             await client.qr_code()
         works.set()
         await eventually(lambda: pool._read_ca_bundle.cache_info().currsize)
-    assert server.requests == []
 
 
 @pytest.mark.usefixtures("_ca_bundle_unread")
 @pytest.mark.parametrize("other", ["asyncio", "trio"])
 @pytest.mark.parametrize("one", ["asyncio", "trio"])
 def test_two_threads_make_their_first_calls_at_the_same_moment(
-    server: ThreadedServer, monkeypatch: pytest.MonkeyPatch, one: str, other: str
+    monkeypatch: pytest.MonkeyPatch, one: str, other: str
 ) -> None:
     """Each over the connections of its own event loop, however slow the CA bundle is read."""
     monkeypatch.setattr(httpx, "create_ssl_context", slowly(httpx.create_ssl_context, []))
-    client = AsyncPlugChat("token", base_url=server.base_url)
+    client = AsyncPlugChat("token", base_url=ENCRYPTED, retries=0)
     together = threading.Barrier(2)
-    payloads: list[str] = []
+    ended: list[str] = []
 
     def call(backend: str) -> None:
         together.wait()
-        payloads.append(anyio.run(client.qr_code, backend=backend).payload)
+        anyio.run(fail, client, NetworkError, backend=backend)
+        ended.append(backend)
 
     threads = [threading.Thread(target=call, args=[each]) for each in (one, other)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert payloads == ["2@token"] * 2
+    assert sorted(ended) == sorted([one, other])
     assert loops_of(client) == []
 
 
