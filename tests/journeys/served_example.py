@@ -43,6 +43,8 @@ def served_example(
             [
                 *(sys.executable, "-m", "uvicorn", f"{name}:app"),
                 *(f"--fd={descriptor}", f"--workers={workers}"),
+                # By default a worker that is slow for 5 s is killed, which a busy machine is.
+                "--timeout-worker-healthcheck=60",
             ],
             cwd=EXAMPLES,
             env={
