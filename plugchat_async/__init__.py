@@ -1,10 +1,9 @@
 """Link a WhatsApp number through PlugChat, from asyncio or trio."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
 from ._version import __version__
 
+# From `typing` it would take longer than all the rest here, and Ctrl-C shows a traceback meanwhile.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._client import AsyncPlugChat
     from ._errors import (
@@ -79,6 +78,8 @@ def __getattr__(name: str) -> object:
     """Import a public name when it is first used: the command's help needs none."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     modules = (import_module(f".{module}", __name__) for module in _MODULES)
     value: object = next(vars(module)[name] for module in modules if name in vars(module))
     globals()[name] = value

@@ -44,7 +44,10 @@ LAYERS = [
 ]
 
 # The command's subpackages, from the top: what to do, how to get there, how to say it.
-ROOMS = ("_application", "_commands", "_web", "_access", "_terminal", "_output", "_texts")
+ROOMS = (
+    *("_process", "_application", "_commands", "_web", "_access", "_terminal"),
+    *("_output", "_texts", "_signals"),
+)
 
 # Doors: who may import from a subpackage, and what a subpackage may import.
 ENTERED_BY = {"_http": {"_client"}, "sandbox": {"cli", "testing"}}

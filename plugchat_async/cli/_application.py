@@ -4,6 +4,7 @@ What `--help` says is in the texts, by the names of the commands and of their pa
 """
 
 import inspect
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,12 +29,15 @@ from ._access.options import (
     Timeout,
     TokenFile,
 )
+from ._signals import unwind_on_signals
 from ._texts import has_text, text, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ._access.client import Access
+
+    Start = Callable[[], None]
 
 
 class _Command(TyperCommand):
@@ -109,13 +113,14 @@ def _reach(
     allow_insecure_http: AllowInsecureHTTP = False,
     timeout: Timeout = 10.0,
 ) -> "Access":
-    from ._access.client import Access
+    from ._access.client import Access, import_for_calls
 
+    import_for_calls()
     return Access(token_file, base_url, allow_insecure_http, timeout)
 
 
-def _command(function: "Callable[..., None]") -> "Callable[..., None]":
-    """Make a function a command, whose failures are reported.
+def _command(function: "Callable[..., Start]") -> "Callable[..., None]":
+    """Make a command of a function that imports what it takes, and returns how to start.
 
     One that takes `access` gets the options that say how to reach PlugChat; all get `--debug`.
     """
@@ -136,7 +141,9 @@ def _command(function: "Callable[..., None]") -> "Callable[..., None]":
         logging.getLogger().addHandler(logging.NullHandler())
         with reported(debug=debug, as_json=options.get("as_json", False)):
             access = {name: options.pop(name) for name in shared}
-            function(**({"access": _reach(**access)} if access else {}), **options)
+            start = function(**({"access": _reach(**access)} if access else {}), **options)
+            unwind_on_signals()
+            start()
 
     parameters = [*own.values(), *shared.values(), debugging]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -155,17 +162,17 @@ def pair(
     ascii_only: AsciiOnly = False,
     compact: Compact = False,
     as_json: AsJSON = False,
-) -> None:
-    from ._commands.pair import PairOptions, run, run_web
+) -> "Start":
+    from ._commands.pair import PairOptions, on_web, run
 
     if web and (output is not None or ascii_only or compact or as_json):
         raise typer.BadParameter(text("usage.web_only"))
     if port and not web:
         raise typer.BadParameter(text("usage.port_without_web"))
     if web:
-        run_web(access, interval=interval, port=port, on_desktop=on_desktop)
-    else:
-        run(access, PairOptions(interval, output, on_desktop, ascii_only, compact, as_json))
+        return on_web(access, interval=interval, port=port, on_desktop=on_desktop)
+    options = PairOptions(interval, output, on_desktop, ascii_only, compact, as_json)
+    return partial(run, access, options)
 
 
 @_command
@@ -176,31 +183,31 @@ def qr(
     ascii_only: AsciiOnly = False,
     compact: Compact = False,
     as_json: AsJSON = False,
-) -> None:
+) -> "Start":
     from ._commands.qr import run
 
-    run(access, output, as_json=as_json, ascii_only=ascii_only, compact=compact)
+    return partial(run, access, output, as_json=as_json, ascii_only=ascii_only, compact=compact)
 
 
 @_command
-def image(*, access: "Access", output: Output = None, as_json: AsJSON = False) -> None:
+def image(*, access: "Access", output: Output = None, as_json: AsJSON = False) -> "Start":
     from ._commands.image import run
 
-    run(access, output, as_json=as_json)
+    return partial(run, access, output, as_json=as_json)
 
 
 @_command
-def status(*, access: "Access", as_json: AsJSON = False) -> None:
+def status(*, access: "Access", as_json: AsJSON = False) -> "Start":
     from ._commands.status import run
 
-    run(access, as_json=as_json)
+    return partial(run, access, as_json=as_json)
 
 
 @_command
-def device(*, access: "Access", as_json: AsJSON = False) -> None:
+def device(*, access: "Access", as_json: AsJSON = False) -> "Start":
     from ._commands.device import run
 
-    run(access, as_json=as_json)
+    return partial(run, access, as_json=as_json)
 
 
 @_command
@@ -209,10 +216,10 @@ def disconnect(
     access: "Access",
     yes: Annotated[bool, typer.Option("--yes", "-y")] = False,
     as_json: AsJSON = False,
-) -> None:
+) -> "Start":
     from ._commands.disconnect import run
 
-    run(access, as_json=as_json, yes=yes)
+    return partial(run, access, as_json=as_json, yes=yes)
 
 
 @_command
@@ -222,14 +229,14 @@ def sandbox(
     port: Port = 0,
     token: Annotated[str | None, typer.Option(metavar="TOKEN")] = None,
     scan_after: ScanAfter = None,
-) -> None:
+) -> "Start":
     from ._commands.sandbox import run
 
-    run(host, port, token, scan_after)
+    return partial(run, host, port, token, scan_after)
 
 
 @_command
-def demo(*, fast: Annotated[bool, typer.Option("--fast")] = False) -> None:
+def demo(*, fast: Annotated[bool, typer.Option("--fast")] = False) -> "Start":
     from ._commands.demo import FAST, USUAL, run
 
-    run(FAST if fast else USUAL)
+    return partial(run, FAST if fast else USUAL)

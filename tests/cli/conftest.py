@@ -41,8 +41,8 @@ def _a_plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _plain_signals() -> Iterator[None]:
-    # The command catches them; and to the tests they may have come ignored, as with nohup.
+def _plain_process() -> Iterator[None]:
+    # The command catches signals; and to the tests they may have come ignored, as with nohup.
     numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
     before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
     yield

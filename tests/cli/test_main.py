@@ -61,9 +61,7 @@ def test_the_size_of_a_terminal_is_its_own(run: Run, monkeypatch: pytest.MonkeyP
     assert {"COLUMNS", "LINES"}.isdisjoint(run("--version").variables)
 
 
-def test_ctrl_c_while_the_command_is_still_loading(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ctrl_c_before_signals_are_handled(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 130, and not a word.
 
     Its own module is replaced: nothing public is called between the start and Typer's handling.
@@ -72,9 +70,48 @@ def test_ctrl_c_while_the_command_is_still_loading(
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("plugchat_async.cli._application.main", interrupt)
+    monkeypatch.setattr("plugchat_async.cli._process.run", interrupt)
     ran = run("demo")
     assert (ran.exit_code, ran.out, ran.err) == (130, "", "")
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"])
+def test_a_signal_while_the_command_starts(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Nothing is unwound: the process ends immediately, with exit code 130."""
+
+    class Left(BaseException):
+        """Raised at the end of the process."""
+
+    def leave(code: int) -> None:
+        raise Left(code)
+
+    def start() -> int:
+        signal.raise_signal(getattr(signal, name))
+        raise AssertionError
+
+    monkeypatch.setattr(os, "_exit", leave)
+    monkeypatch.setattr("plugchat_async.cli._application.main", start)
+    with pytest.raises(Left, match=r"^130$"):
+        cli.main()
+
+
+@pytest.mark.parametrize("module", ["plugchat_async.cli._process", "typer", "httpcore._api"])
+def test_ctrl_c_in_the_middle_of_an_import(sandbox: Sandbox, module: str) -> None:
+    """No traceback, and no request."""
+    program = (
+        "import signal, sys\n"
+        "def interrupt(event, arguments):\n"
+        f"    if event == 'import' and arguments[0] == {module!r}:\n"
+        "        signal.raise_signal(signal.SIGINT)\n"
+        "sys.addaudithook(interrupt)\n"
+        "from plugchat_async.cli import main\n"
+        "main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program, "qr"], capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+    assert sandbox.calls == ()
 
 
 def test_standard_output_need_not_be_a_text_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,15 +289,12 @@ def test_other_ends_come_as_ctrl_c_does(
 
 
 def test_a_signal_that_is_ignored_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`nohup plugchat pair` goes on when its terminal is closed; Windows has no such signal."""
+    """`nohup plugchat pair` goes on when its terminal is closed."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     monkeypatch.setattr(sys, "argv", ["plugchat", "--version"])
     with pytest.raises(SystemExit):
         cli.main()
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    monkeypatch.delattr(signal, "SIGHUP")
-    with pytest.raises(SystemExit):
-        cli.main()
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def import_for_calls() -> None:
+    """Import what calls need, as the first client does; otherwise the token is asked for first."""
+    AsyncPlugChat("any", base_url="http://localhost")
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """Options that say how to reach PlugChat."""

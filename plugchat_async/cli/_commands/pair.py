@@ -25,6 +25,7 @@ from plugchat_async.cli._terminal.window import standard_output
 from plugchat_async.cli._texts import text
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
@@ -48,17 +49,21 @@ class PairOptions:
     as_json: bool
 
 
-def run_web(access: Access, *, interval: float, port: int, on_desktop: bool) -> None:
-    """Link a phone on a page in a browser.
+def on_web(access: Access, *, interval: float, port: int, on_desktop: bool) -> Callable[[], None]:
+    """Import what the page takes, and return how to link a phone on it.
 
     Raises:
-        Failure: The page can't be served, or the phone was linked already.
+        Failure: The extra for it is not installed.
     """
     try:
         from plugchat_async.cli._web import server
     except ImportError as error:
         raise Failure("web_missing", command=install_command("fastapi")) from error
     link = partial(server.link, interval=interval, port=port, on_desktop=on_desktop)
+    return partial(_run_web, access, link)
+
+
+def _run_web(access: Access, link: Callable[[AsyncPlugChat], Awaitable[PairingOutcome]]) -> None:
     try:
         _end(anyio.run(link, access.client()))
     except KeyboardInterrupt:

@@ -1,0 +1,96 @@
+"""The process that the command runs in: its streams, its window, its packages."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from contextlib import suppress
+
+from ._signals import leave_on_signals
+
+_PACKAGES_OF_THE_EXTRA = ("rich", "starlette", "typer", "uvicorn")
+
+
+def run() -> int:
+    """Run the command with the arguments of this process.
+
+    Returns:
+        The exit code.
+    """
+    _prepare_streams()
+    _follow_the_window()
+    _spare_imports()
+    atexit.register(leave_on_signals)
+    try:
+        return _explain_missing_packages() or _run()
+    finally:
+        _drop_what_cannot_be_written()
+
+
+def _run() -> int:
+    try:
+        from ._application import main
+
+        return main()
+    except OSError as error:  # standard output is full, even for --help
+        from ._output.failures import report
+
+        return report(error)
+
+
+def _explain_missing_packages() -> int:
+    """Return the exit code if the extra is not installed, else 0."""
+    from importlib.util import find_spec
+
+    missing = [name for name in _PACKAGES_OF_THE_EXTRA if find_spec(name) is None]
+    if missing:
+        from plugchat_async._extras import install_command
+
+        from ._texts import text
+
+        packages = ", ".join(missing)
+        sys.stderr.write(text("needs_extra", packages=packages, command=install_command("cli")))
+        sys.stderr.write("\n")
+    return 1 if missing else 0
+
+
+def _spare_imports() -> None:
+    """Keep packages from importing what the command has no use for."""
+    # httpx imports its own command, with Click, Rich and Pygments, which takes longer than httpx
+    # itself: https://github.com/encode/httpx/pull/3547. None forbids the import.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+
+
+def _prepare_streams() -> None:
+    """Open the standard streams that the process lacks, and keep odd letters from failing."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # Open for as long as the process lives, as any other would be.
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+    for stream in (sys.stdout, sys.stderr):
+        # An old code page lacks some letters of the texts; codes are checked separately.
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="replace")
+
+
+def _drop_what_cannot_be_written() -> None:
+    """Keep Python from flushing standard output again at exit, which would fail again.
+
+    https://docs.python.org/3/library/signal.html#note-on-sigpipe
+    """
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _follow_the_window() -> None:
+    """Forget the size that the window had when some program exported it: it may have changed.
+
+    A terminal that knows no size, such as that of `script`, leaves what was exported.
+    """
+    with suppress(OSError):  # standard output is not a terminal, and has no size
+        if all(os.get_terminal_size(sys.stdout.fileno())):
+            for variable in ("COLUMNS", "LINES"):
+                os.environ.pop(variable, None)
