@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -45,7 +46,9 @@ def _plain_process() -> Iterator[None]:
     # The command catches signals; and to the tests they may have come ignored, as with nohup.
     numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
     before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
+    collections = gc.get_threshold()
     yield
+    gc.set_threshold(*collections)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, handler in zip(numbers, before, strict=True):
         signal.signal(number, handler)

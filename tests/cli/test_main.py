@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import getpass
 import importlib
 import io
@@ -12,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import pytest
 
@@ -223,12 +226,13 @@ def test_help_version_and_completion_are_quick(
     assert done.stderr == ""
 
 
-def test_httpx_comes_without_its_own_command() -> None:
-    """It would import Click and Rich, and take longer than all the rest."""
+def test_packages_are_spared_what_the_command_has_no_use_for() -> None:
+    """Click and Rich for httpx, plugins for pydantic; each would take longer than all the rest."""
     program = (
-        "import sys\nfrom plugchat_async.cli import main\n"
+        "import os, sys\nfrom plugchat_async.cli import main\n"
         "try:\n    main()\n"
-        "except SystemExit:\n    import httpx; print('click' in sys.modules)"
+        "except SystemExit:\n    import httpx\n"
+        "    print('click' in sys.modules, os.environ['PYDANTIC_DISABLE_PLUGINS'])"
     )
     done = subprocess.run(
         [sys.executable, "-P", "-c", program, "--version"],
@@ -236,7 +240,27 @@ def test_httpx_comes_without_its_own_command() -> None:
         check=True,
         text=True,
     )
-    assert done.stdout.endswith("False\n")
+    assert done.stdout.endswith("False __all__\n")
+
+
+@pytest.mark.parametrize("is_decoder_there", [False, True])
+def test_memory_is_not_searched_for_garbage_at_exit(
+    monkeypatch: pytest.MonkeyPatch, *, is_decoder_there: bool
+) -> None:
+    """That takes a quarter of a short process. The decoder would report what is left as leaks."""
+    at_exit: list[Callable[[], object]] = []
+    frozen: list[bool] = []
+    monkeypatch.setattr(atexit, "register", at_exit.append)
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(True))
+    monkeypatch.setattr(sys, "argv", ["plugchat", "--version"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    modules = {"zxingcpp": sys} if is_decoder_there else {}
+    with patch.object(sys, "modules", modules):
+        for function in at_exit:
+            function()
+    assert frozen == [True] * (not is_decoder_there)
+    assert gc.get_threshold()[0] > 700
 
 
 @pytest.mark.parametrize("arguments", [[], *([command] for command in COMMANDS)])

@@ -12,7 +12,7 @@ import segno
 from plugchat_async.cli._output.failures import Failure
 from plugchat_async.cli._texts import text
 
-from .window import Size, draws_sextants, lacks_sextants
+from .window import UNLIMITED, Size, draws_sextants, lacks_sextants
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -141,6 +141,8 @@ def check_room(window: Window, forms: tuple[Form, ...], *, rows_around: int, way
     Raises:
         Failure: It has none. The size that it takes and the other ways are named.
     """
+    if window.size == UNLIMITED:
+        return
     needed = [size.plus(rows=rows_around) for size in drawn_sizes(USUAL_PAYLOAD_SIZE, forms)]
     if not any(map(window.size.has_room_for, needed)):
         columns, rows = needed[-1]
