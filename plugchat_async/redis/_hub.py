@@ -38,6 +38,8 @@ logger = logging.getLogger("plugchat_async")
 
 # A third of the time for which a fingerprint is kept.
 _CLAIM_EVERY = 40.0
+# While the store can't be reached, which may be so from the start.
+_CLAIM_AGAIN_AFTER = 1.0
 _CLOSING_TIME = 2.0
 
 _REFUSED = (
@@ -109,7 +111,7 @@ class RedisPairingHub(PairingHub):
         is_ready = anyio.Event()
         self._serving.start_soon(partial(self._serve, is_ready))
         await is_ready.wait()
-        if not await self._claim():
+        if await self._claim() is False:
             await self.__aexit__(None, None, None)
             raise ValueError(_REFUSED)
         return self
@@ -237,16 +239,19 @@ class RedisPairingHub(PairingHub):
             async with anyio.create_task_group() as tasks:
                 await tasks.start(self._store.run, self._hear, self._catch_up)
                 is_ready.set()
+                is_agreed: bool | None = None
                 while True:
-                    await anyio.sleep(_CLAIM_EVERY)
-                    if not await self._claim():
+                    await anyio.sleep(_CLAIM_AGAIN_AFTER if is_agreed is None else _CLAIM_EVERY)
+                    is_agreed = await self._claim()
+                    if is_agreed is False:
                         logger.error(_REFUSED)
 
-    async def _claim(self) -> bool:
+    async def _claim(self) -> bool | None:
+        """Return whether the processes use one secret; None if the store can't be reached."""
         try:
             return await self._store.claim(self._keyring.fingerprints)
         except StoreDown:
-            return True  # it is compared as soon as it can be
+            return None
 
     def _hear(self, name: str, record: Record) -> None:
         if (follower := self._by_name.get(name)) is not None:

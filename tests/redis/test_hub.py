@@ -441,6 +441,20 @@ async def test_a_process_with_another_secret_is_refused(server: MemoryServer) ->
                 pass  # pragma: no cover
 
 
+async def test_a_process_whose_secret_is_compared_later_says_so(
+    server: MemoryServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It began while the store was away, and logs the difference as soon as that is back."""
+    async with MemoryHub(server):
+        server.is_up = False
+        async with MemoryHub(server, secret=OTHER):
+            await anyio.sleep(3)
+            assert "another secret is in use" not in caplog.text
+            server.is_up = True
+            await anyio.sleep(1.5)
+            assert "another secret is in use" in caplog.text
+
+
 async def test_a_secret_is_replaced_without_a_second_session(
     sandbox: Sandbox, server: MemoryServer
 ) -> None:
