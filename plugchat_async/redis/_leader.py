@@ -92,6 +92,7 @@ class Leader:
         self._epoch = 0
         self._led_session = ""
         self._reserved = Record()
+        self._told: Report | None = None
         self._driver = Driver(self._new_session(), self)
 
     @property
@@ -263,10 +264,12 @@ class Leader:
 
     async def _tell(self, report: Report) -> None:
         """Tell the app, and write the ending that watchers see."""
-        log_end(report.end)
         copy, state = self._copy, report.state
         with anyio.CancelScope(shield=True):
-            await self._hook.call(self.client, report.end)
+            if report != self._told:  # or the store was away when the ending was to be written
+                self._told = report
+                log_end(report.end)
+                await self._hook.call(self.client, report.end)
             is_linked = state is None or isinstance(state, Connected)
             wanted = replace(
                 copy.record,

@@ -318,6 +318,27 @@ async def test_an_ending_that_was_reported_by_a_process_that_died_is_reported_ag
     assert endings[0] == endings[1]
 
 
+async def test_an_ending_is_reported_once_though_the_store_is_away_meanwhile(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """For longer than a lease; watchers see it when the store is back."""
+    endings: list[PairingOutcome | None] = []
+
+    def take_the_store_away(_: AsyncPlugChat, ending: PairingEnd) -> None:
+        endings.append(ending.outcome)
+        server.is_up = False
+
+    async with (
+        processes(server, 1, on_end=take_the_store_away) as (hub,),
+        hub.watch(sandbox.client()) as states,
+    ):
+        assert sandbox.scan((await until(states, ShowingCode)).qr.payload)
+        await anyio.sleep(9)
+        server.is_up = True
+        await until(states, Connected)
+    assert endings == [PairingOutcome.CONNECTED]
+
+
 async def test_an_ending_is_reported_once_though_everybody_leaves_meanwhile(
     sandbox: Sandbox, server: MemoryServer
 ) -> None:
