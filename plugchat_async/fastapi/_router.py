@@ -218,16 +218,8 @@ def pairing_router(
             await app_hub.hub.restart(client)
         # Before its button was pressed, a link begins nothing.
         elif await app_hub.hub.state(client) is not None:
-            await begin(client)
+            await _begin(app_hub.hub, client)
         return Response(status_code=204, headers=SECURITY_HEADERS)
-
-    async def begin(client: AsyncPlugChat) -> None:
-        # What begins here lingers until the page's stream joins it, maybe in another process:
-        # restarted with nobody watching, a session is forgotten, and a link's stream begins none.
-        with _refusing_too_many():
-            async with app_hub.hub.watch(client) as states:
-                if isinstance(await anext(states, None), Expired | Failed):
-                    await app_hub.hub.restart(client)
 
     if links is not None:
 
@@ -238,7 +230,7 @@ def pairing_router(
             responses={**_ANOTHER_ORIGIN, **_TOO_MANY},
         )
         async def start(client: Annotated[AsyncPlugChat, Depends(get_client)]) -> Response:
-            await begin(client)
+            await _begin(app_hub.hub, client)
             return Response(status_code=204, headers=SECURITY_HEADERS)
 
     @router.get(
@@ -261,6 +253,15 @@ def pairing_router(
         if isinstance(route, APIRoute):
             check_dependant(route.dependant, links)
     return router
+
+
+async def _begin(hub: PairingHub, client: AsyncPlugChat) -> None:
+    # What begins here lingers until the page's stream joins it, maybe in another process:
+    # restarted with nobody watching, a session is forgotten, and a link's stream begins none.
+    with _refusing_too_many():
+        async with hub.watch(client) as states:
+            if isinstance(await anext(states, None), Expired | Failed):
+                await hub.restart(client)
 
 
 @contextmanager
