@@ -3,6 +3,9 @@
 Servers wait for open responses before they send the lifespan message of ASGI, so that only the
 signal comes in time. uvicorn once passed it on to open streams, and took that back:
 https://github.com/Kludex/uvicorn/pull/2913
+
+When uvicorn stops by itself, as after `limit_max_requests`, there is no signal either. Then its
+`Server.shutdown()` is the only one to know: nothing calls the app before it waits.
 """
 
 from __future__ import annotations
@@ -10,17 +13,21 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import anyio
 from anyio import from_thread
 from anyio.lowlevel import current_token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Awaitable, Callable, Generator
     from types import FrameType
 
     from anyio.lowlevel import EventLoopToken
+
+    class _Server(Protocol):
+        shutdown: Callable[..., Awaitable[None]]
+
 
 # SIGBREAK is that of Windows.
 _NAMES: Final = ("SIGINT", "SIGTERM", "SIGBREAK")
@@ -56,12 +63,14 @@ class Stopping:
             _listeners[self] = current_token()
         self._users += 1
         _chain_handlers()
+        _chain_shutdown()
         try:
             yield
         finally:
             self._users -= 1
             if self._users == 0:
                 del _listeners[self]
+                _restore_shutdown()
                 _restore_handlers()
 
     @contextmanager
@@ -121,3 +130,35 @@ def _restore_handlers() -> None:
         # A handler installed later may call this one, which does nothing by itself any more.
         if isinstance(current, _Handler) and not _listeners:
             signal.signal(number, current.previous)
+
+
+class _Shutdown:
+    """Shutdown of uvicorn's server that lets go of its streams first."""
+
+    def __init__(self, previous: Callable[..., Awaitable[None]]) -> None:
+        self.previous = previous
+
+    async def __call__(self, *arguments: object, **options: object) -> None:
+        for stopping, event_loop in _listeners.items():
+            if event_loop == current_token():
+                stopping.tell()
+        await self.previous(*arguments, **options)
+
+
+def _chain_shutdown() -> None:
+    server = _uvicorn_server()
+    if server is not None and not isinstance(server.shutdown, _Shutdown):
+        server.shutdown = _Shutdown(server.shutdown)
+
+
+def _restore_shutdown() -> None:
+    server = _uvicorn_server()
+    if server is not None and isinstance(server.shutdown, _Shutdown) and not _listeners:
+        server.shutdown = server.shutdown.previous
+
+
+def _uvicorn_server() -> _Server | None:
+    """Return the server whose handler hears the signals, if it is uvicorn's."""
+    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    kinds = {each.__module__ for each in type(server).__mro__}
+    return cast("_Server", server) if "uvicorn.server" in kinds else None

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import signal
 import threading
+from types import MethodType
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.to_thread
 import httpx
 import pytest
+import uvicorn
+from anyio.lowlevel import EventLoopToken, current_token
 from fastapi import FastAPI
 
 from plugchat_async import PairingHub
 from plugchat_async.fastapi import pairing_router
-from plugchat_async.fastapi._stopping import SIGNALS, Stopping
+from plugchat_async.fastapi._stopping import SIGNALS, Stopping, _listeners
 from tests.eventually import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from socket import socket
     from types import FrameType
 
     from plugchat_async.sandbox import Sandbox
@@ -82,6 +87,38 @@ async def test_nothing_waits_after_the_signal_until_the_app_runs_again(server: S
         assert await _is_told(stopping)
     with stopping.listening(), stopping.cancelling(anyio.CancelScope()):
         assert not stopping.is_told
+
+
+class Uvicorn(uvicorn.Server):
+    """Server of uvicorn that only counts its shutdowns."""
+
+    def __init__(self) -> None:
+        super().__init__(uvicorn.Config(FastAPI()))
+        self.shutdowns = 0
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Count a shutdown."""
+        assert sockets == []
+        self.shutdowns += 1
+
+
+async def _token() -> EventLoopToken:
+    return current_token()
+
+
+@pytest.mark.usefixtures("server")
+async def test_uvicorn_that_stops_without_a_signal_is_heard() -> None:
+    """As after a number of requests: its streams end before it waits for them."""
+    server, stopping, elsewhere = Uvicorn(), Stopping(), Stopping()
+    signal.signal(signal.SIGTERM, server.handle_exit)
+    _listeners[elsewhere] = await anyio.to_thread.run_sync(anyio.run, _token)
+    with stopping.listening(), stopping.listening():
+        await server.shutdown(sockets=[])
+        assert await _is_told(stopping)
+        del _listeners[elsewhere]
+    assert not elsewhere.is_told
+    assert server.shutdown == MethodType(Uvicorn.shutdown, server)
+    assert server.shutdowns == 1
 
 
 async def test_routers_of_one_process_listen_side_by_side(server: Server) -> None:
