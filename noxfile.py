@@ -309,4 +309,4 @@ def build_offline(
 def soak(session: nox.Session) -> None:
     """Play 2,000 sessions on each loop, and check all: `nox -s soak -- --seed 7 --ledger FILE`."""
     install_wheel(session, "tests")
-    run_pytest(session, "tests/soak", "-m", "soak", "-rP")
+    run_pytest(session, "tests/soak", "tests/redis", "-m", "soak", "-rP")

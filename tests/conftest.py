@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["plugchat_async.testing"]
 
-_NEED_REDIS = ["redis/test_store.py", "redis/test_twin.py"]
+_NEED_REDIS = ["redis/test_processes.py", "redis/test_store.py", "redis/test_twin.py"]
 collect_ignore = [] if shutil.which(PROGRAM) else _NEED_REDIS
 
 

@@ -23,12 +23,27 @@ PROGRAM = os.environ.get("PLUGCHAT_TEST_REDIS_SERVER", "redis-server")
 
 
 class RedisServer:
-    """Redis or Valkey on a Unix socket, without persistence."""
+    """Redis or Valkey on a Unix socket.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Where its socket and its data are.
+        keeps_data: Whether what was written is there again after it was killed.
+        port: A port of TCP, by which a replica finds it; 0 for none.
+    """
+
+    def __init__(self, folder: Path, *, keeps_data: bool = False, port: int = 0) -> None:
         self._socket = folder / "redis.sock"
+        self._options = (
+            *("--port", str(port), "--dir", str(folder), "--save", ""),
+            *("--appendonly", "yes" if keeps_data else "no", "--appendfsync", "always"),
+        )
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: socket.socket | None = None
+
+    @property
+    def path(self) -> Path:
+        """Its socket."""
+        return self._socket
 
     @property
     def url(self) -> str:
@@ -36,8 +51,8 @@ class RedisServer:
         return f"unix://{self._socket}"
 
     def start(self) -> None:
-        """Start it, empty."""
-        options = ("--port", "0", "--unixsocket", str(self._socket), "--save", "")
+        """Start it."""
+        options = ("--unixsocket", str(self._socket), *self._options)
         self._process = subprocess.Popen([PROGRAM, *options], stdout=subprocess.DEVNULL)
         while not self._accepts():
             assert self._process.poll() is None, "the server does not start"
@@ -48,7 +63,7 @@ class RedisServer:
             return connection.connect_ex(str(self._socket)) == 0
 
     def stop(self) -> None:
-        """Kill it; its data is lost."""
+        """Kill it."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -91,11 +106,11 @@ def _read(replies: BinaryIO) -> Reply:
 
 
 @contextmanager
-def serve_redis() -> Generator[RedisServer]:
+def serve_redis(*, keeps_data: bool = False, port: int = 0) -> Generator[RedisServer]:
     """Start a server, and stop it at the end."""
     # The path of a Unix socket has 107 characters at most, so that pytest's folders do not do.
     folder = Path(tempfile.mkdtemp())
-    server = RedisServer(folder)
+    server = RedisServer(folder, keeps_data=keeps_data, port=port)
     try:
         server.start()
         yield server

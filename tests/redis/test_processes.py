@@ -1,0 +1,251 @@
+"""Whole processes over a real Redis: whatever fails, each session has one poller and one ending.
+
+All faults are played side by side, since they mostly wait. In each scenario three processes watch
+two instances; of the first one, a phone scans a code at a random moment.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import anyio
+import pytest
+
+from tests.eventually import eventually
+
+from .processes import processes
+from .redis_server import serve_redis
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from .processes import Scenario
+    from .redis_server import RedisServer
+
+    Fault: TypeAlias = Callable[[Scenario], Awaitable[None]]
+
+pytestmark = pytest.mark.anyio
+
+SETTINGS: dict[str, Any] = {"interval": 3.0, "max_rounds": 3, "status_interval": 0.5, "linger": 1.0}
+# Between a process's lease and the time after which watchers are told that the store is away.
+LONGER_THAN_A_LEASE = 7.0
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Run on one event loop: those of the processes are asyncio's and trio's in turn."""
+    return "trio"
+
+
+async def dies(scenario: Scenario, *, moment: str) -> None:
+    """Let whoever comes to that moment first die, by SIGKILL."""
+    await scenario.watch(*await scenario.begin(3, dies=moment))
+    await eventually(lambda: len(scenario.alive) == 2, f"nobody dies {moment}")
+
+
+async def dies_with_a_request_under_way(scenario: Scenario, *, endpoint: str = "qr-code") -> None:
+    """Kill the leader while the API has its request."""
+    scenario.sandbox.delay[scenario.tokens[1], endpoint] = 1.0
+    await scenario.watch(*await scenario.begin(3))
+    (await scenario.asking(scenario.tokens[1], endpoint)).kill()
+
+
+async def dies_with_a_code(scenario: Scenario, *, number: int) -> None:
+    """Kill the leader while a code is shown."""
+    await scenario.watch(*await scenario.begin(3))
+    (await scenario.shown(scenario.tokens[1], number)).kill()
+
+
+async def stops_and_goes_on(scenario: Scenario) -> None:
+    """Stop the leader for longer than its lease, with a request under way."""
+    scenario.sandbox.delay[scenario.tokens[1], "qr-code"] = 1.0
+    await scenario.watch(*await scenario.begin(3))
+    with (await scenario.asking(scenario.tokens[1])).stopped():
+        await anyio.sleep(LONGER_THAN_A_LEASE)
+
+
+async def closes_in_a_round(scenario: Scenario) -> None:
+    """Close the leader while it requests a code."""
+    scenario.sandbox.delay[scenario.tokens[1], "qr-code"] = 1.0
+    await scenario.watch(*await scenario.begin(3))
+    await (await scenario.asking(scenario.tokens[1])).order("close")
+
+
+async def is_cut_off(scenario: Scenario) -> None:
+    """Cut the leader off, and nobody else, for longer than its lease."""
+    await scenario.watch(*await scenario.begin(3))
+    leader = await scenario.shown(scenario.tokens[1])
+    leader.wire.is_cut = leader.has_failed = True
+    await anyio.sleep(LONGER_THAN_A_LEASE)
+    leader.wire.is_cut = False
+    await leader.wire.lead_to(scenario.server.path)
+
+
+async def loses_its_watchers(scenario: Scenario) -> None:
+    """Let all watchers of the leader leave while others watch."""
+    await scenario.watch(*await scenario.begin(3))
+    leader = await scenario.shown(scenario.tokens[1])
+    leader.watches = False
+    for token in scenario.tokens:
+        await leader.order("leave", token)
+    await scenario.shown(scenario.tokens[1], 3)
+
+
+async def has_another_clock(scenario: Scenario) -> None:
+    """Let one process be an hour ahead, and one an hour behind."""
+    for ahead in (3600.0, -3600.0, 0.0):
+        await scenario.watch(*await scenario.begin(1, ahead=ahead))
+
+
+async def has_another_secret(scenario: Scenario) -> None:
+    """Let a process come with another secret: it is refused."""
+    await scenario.watch(*await scenario.begin(2))
+    (other,) = await scenario.begin(1, secret="o" * 32)
+    assert scenario.has(other.name, "refused")
+
+
+async def is_pressed_everywhere(scenario: Scenario) -> None:
+    """Press the button in all processes, when all is over."""
+    await scenario.watch(*await scenario.begin(3))
+    await scenario.ended()
+    for member in scenario.alive:
+        for token in scenario.tokens:
+            await member.order("restart", token)
+    await eventually(
+        lambda: all(len(scenario.sessions(token)) == 2 for token in scenario.tokens),
+        "the button does nothing",
+    )
+
+
+async def server_restarts(scenario: Scenario, *, after: float) -> None:
+    """Kill the server while a code is shown, and start it again."""
+    await scenario.watch(*await scenario.begin(3))
+    await scenario.shown(scenario.tokens[1])
+    scenario.server.stop()
+    await anyio.sleep(after)
+    scenario.server.start()
+
+
+async def server_comes_late(scenario: Scenario) -> None:
+    """Begin before there is a server."""
+    scenario.server.stop()
+    await scenario.watch(*await scenario.begin(3))
+    await anyio.sleep(1)
+    scenario.server.start()
+
+
+async def server_freezes(scenario: Scenario) -> None:
+    """Freeze the server while a code is shown."""
+    await scenario.watch(*await scenario.begin(3))
+    await scenario.shown(scenario.tokens[1])
+    with scenario.server.frozen():
+        await anyio.sleep(LONGER_THAN_A_LEASE)
+
+
+async def server_refuses(scenario: Scenario, *, begins: str, ends: str) -> None:
+    """Let the server refuse each write while a code is shown, from one command to another."""
+    await scenario.watch(*await scenario.begin(3))
+    await scenario.shown(scenario.tokens[1])
+    scenario.server.ask(*begins.split())
+    await anyio.sleep(LONGER_THAN_A_LEASE)
+    scenario.server.ask(*ends.split())
+
+
+async def server_fails_over(scenario: Scenario, *, replica: RedisServer, port: int) -> None:
+    """Go on with a replica that has not heard of the latest code."""
+    replica.ask("REPLICAOF", "127.0.0.1", str(port))
+    await scenario.watch(*await scenario.begin(3))
+    await scenario.shown(scenario.tokens[1])
+    await eventually(lambda: "master_link_status:up" in str(replica.ask("INFO", "replication")))
+    await eventually(lambda: replica.ask("DBSIZE") == scenario.server.ask("DBSIZE"))
+    replica.ask("REPLICAOF", "NO", "ONE")
+    await scenario.shown(scenario.tokens[1], 2)
+    primary, scenario.server = scenario.server, replica
+    primary.stop()
+    for member in scenario.alive:
+        await member.wire.lead_to(replica.path)
+
+
+read_only = partial(server_refuses, begins="REPLICAOF 127.0.0.1 1", ends="REPLICAOF NO ONE")
+full = partial(server_refuses, begins="CONFIG SET maxmemory 1", ends="CONFIG SET maxmemory 0")
+STEPS = ("reserve", "write 0", "write 1", "write 2")
+MOMENTS = [f"{when} {step}" for step in STEPS for when in ("before", "after")]
+
+ONE_OF_EACH: dict[str, Fault] = {
+    "dies after reserve": partial(dies, moment="after reserve"),
+    "dies on end": partial(dies, moment="on_end"),
+    "dies in a call": dies_with_a_request_under_way,
+    "dies with a code": partial(dies_with_a_code, number=2),
+    "stops": stops_and_goes_on,
+    "closes": closes_in_a_round,
+    "cut off": is_cut_off,
+    "loses watchers": loses_its_watchers,
+    "clocks": has_another_clock,
+    "secrets": has_another_secret,
+    "pressed": is_pressed_everywhere,
+    "restarts": partial(server_restarts, after=1.0),
+    "late": server_comes_late,
+    "freezes": server_freezes,
+    "read-only": read_only,
+    "full": full,
+}
+ALL: dict[str, Fault] = {
+    **ONE_OF_EACH,
+    **{f"dies {moment}": partial(dies, moment=moment) for moment in MOMENTS},
+    **{f"dies with code {n}": partial(dies_with_a_code, number=n) for n in (1, 3)},
+    "dies in a status": partial(dies_with_a_request_under_way, endpoint="status"),
+    "restarts late": partial(server_restarts, after=12.0),
+}
+
+
+async def play(faults: dict[str, Fault], *, seed: int = 0) -> list[str]:
+    """Play faults side by side, and return in words what must not have been."""
+    rng, violations = random.Random(seed), list[str]()
+
+    async def play_one(scenario: Scenario, fault: Fault, *, scanned_after: float) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(scenario.scan_after, scanned_after)
+            await fault(scenario)
+        await scenario.ended()
+        await scenario.close()
+        violations.extend(scenario.violations())
+
+    with ExitStack() as servers, socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.close()
+        async with processes() as make, anyio.create_task_group() as playing:
+            for name, fault in faults.items():
+                server = servers.enter_context(serve_redis())
+                scenario = make(name.replace(" ", "-"), server, **SETTINGS)
+                playing.start_soon(
+                    partial(play_one, scenario, fault, scanned_after=rng.uniform(0, 8))
+                )
+            persistent = servers.enter_context(serve_redis(keeps_data=True))
+            scenario = make("keeps-data", persistent, **SETTINGS)
+            playing.start_soon(
+                partial(play_one, scenario, partial(server_restarts, after=1.0), scanned_after=4)
+            )
+            primary = servers.enter_context(serve_redis(port=port))
+            replica = servers.enter_context(serve_redis())
+            scenario = make("fail-over", primary, **SETTINGS)
+            fail_over = partial(server_fails_over, replica=replica, port=port)
+            playing.start_soon(partial(play_one, scenario, fail_over, scanned_after=9))
+    return violations
+
+
+@pytest.mark.journey
+async def test_whatever_fails_each_session_has_one_poller_and_one_ending() -> None:
+    """One fault of each kind: no code too many, nothing older, nothing of another tenant."""
+    assert await play(ONE_OF_EACH) == []
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(3))
+async def test_whenever_it_fails_each_session_has_one_poller_and_one_ending(seed: int) -> None:
+    """Every fault at every step, with scans at other moments."""
+    assert await play(ALL, seed=seed) == []
