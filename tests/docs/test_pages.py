@@ -68,6 +68,16 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
     assert [link for link in links if link and not (page.parent / link).exists()] == []
 
 
+def test_each_page_of_docstrings_says_where_to_read_it() -> None:
+    """On GitHub it holds little but names."""
+    site = tomllib.loads(read("zensical.toml"))["project"]["site_url"]
+    pages = [page for page in ROOT.glob("docs/**/*.md") if "\n::: " in page.read_text("utf-8")]
+    assert pages
+    for page in pages:
+        built = page.relative_to(ROOT / "docs").with_suffix(".html").as_posix()
+        assert f"({site}{built})" in page.read_text("utf-8")
+
+
 @pytest.mark.docs
 def test_on_pypi_the_links_of_the_readme_are_absolute() -> None:
     """They lead to files of the tag of the version, images to the files themselves."""
