@@ -119,7 +119,7 @@ def check_headers(headers: Secret[Mapping[str, str]]) -> dict[str, SecretStr]:
 def check_base_url(
     base_url: str | Secret[str | None] | None, *, allow_insecure_http: bool
 ) -> str | None:
-    """Refuse what is not a base URL, sealed or not; None stands for the documented hosts."""
+    """Refuse what is not a base URL, sealed or not; None means the documented hosts."""
     # A wrong one may have a secret in it: no refusal has it among its locals.
     sealed = base_url if isinstance(base_url, Secret) else Secret(base_url)
     del base_url

@@ -146,12 +146,12 @@ class AsyncPlugChat:
         Source: `GET https://www.plugchat.com.br/api/whatsapp/qr-code/image`
         """
         result = await self._ask_for_code(_wire.QR_CODE_IMAGE)
-        if isinstance(result.value, _wire.Picture):
-            picture = result.value
+        if isinstance(result.value, _wire.ImageFile):
+            image = result.value
         else:
             code = QRCode(payload=result.value.payload)
-            picture = _wire.Picture(await run_drawing(code.png), "image/png")
-        return QRImage(data=picture.data, media_type=picture.media_type, fetched_at=result.asked_at)
+            image = _wire.ImageFile(await run_drawing(code.png), "image/png")
+        return QRImage(data=image.data, media_type=image.media_type, fetched_at=result.asked_at)
 
     def qr_stream(
         self, *, interval: float = DEFAULT_INTERVAL, max_rounds: int = DEFAULT_MAX_ROUNDS
@@ -351,7 +351,7 @@ class AsyncPlugChat:
         if isinstance(result.value, _wire.Text):
             payload = result.value.payload
         else:
-            payload = await _read_picture(result.value)
+            payload = await _read_image(result.value)
         code = QRCode(payload=payload, fetched_at=result.asked_at, round=number, rounds=rounds)
         return Fetched(code, result.began, result.ended)
 
@@ -404,10 +404,10 @@ def identity_of(client: AsyncPlugChat) -> tuple[str, SecretStr]:
     return base_url or _wire.QR_CODE.documented_base_url, token
 
 
-async def _read_picture(picture: _wire.Picture) -> str:
-    image = QRImage(data=picture.data, media_type=picture.media_type)
+async def _read_image(image: _wire.ImageFile) -> str:
+    read = QRImage(data=image.data, media_type=image.media_type).decode
     try:
-        code = await run_decoding(image.decode)
+        code = await run_decoding(read)
     except ImportError as error:
         raise UnexpectedResponse(
             "the API returned an image instead of text: call qr_code_image(), or install the"

@@ -33,16 +33,16 @@ _CLOSED = "this hub is closed, or was never entered: use it as `async with Pairi
 
 
 class TooManyWatchers(RuntimeError):
-    """Say that an instance has as many watchers as the hub allows."""
+    """Raised when an instance has as many watchers as the hub allows."""
 
 
 class PairingHub:
-    """Run one session for each instance, for any number of watchers. Use it in an app's lifespan.
+    """One session for each instance, for any number of watchers, in an app's lifespan.
 
     Args:
         interval: Seconds from one code to the next, more than 0 and at most 20.
-        max_rounds: How many codes a session asks for at most, at least 1.
-        status_interval: Seconds from one look at `/status` to the next; None never looks.
+        max_rounds: The most codes that a session requests, at least 1.
+        status_interval: Seconds from one request of `/status` to the next; None for none.
         linger: Seconds from the last watcher's leaving until no more code is requested, 0 or
             more, so that a reload requests no new code. `/status` is still requested until 10 s
             after the current code has expired, unless `status_interval` is None.

@@ -97,7 +97,7 @@ class _Frozen(BaseModel, frozen=True, hide_input_in_errors=True):
 
 
 class _Expiring(_Frozen, frozen=True, val_json_bytes="base64"):
-    # In a slot it is no part of what is compared, copied, pickled or dumped.
+    # In a slot it is not part of what is compared, copied, pickled or dumped.
     __slots__ = ("_deadline",)
 
     fetched_at: _UTC = Field(default_factory=_now)
@@ -305,7 +305,7 @@ class Device(_Frozen, frozen=True):
     Attributes:
         phone: The number, digits with the country code. Personal, so kept out of `repr()`.
         name: The name of the WhatsApp account.
-        image_url: The URL of the account's profile picture.
+        image_url: The URL of the account's profile image.
         platform: The kind of phone as the API spells it, such as `android`, `iphone` or `smba`.
         model: The model of the phone, such as `SM-N975F`.
     """

@@ -58,14 +58,14 @@ class Pairing:
 
     @property
     def qr(self) -> QRCode | None:
-        """The code on show; None before the first one and after the end."""
+        """The current code; None before the first one and after the end."""
         fetched = self._rounds.fetched
         return None if self._is_over or fetched is None else fetched.code
 
     async def check(self) -> bool:
         """Ask now whether the phone is linked, for a button "I have scanned it".
 
-        It may be called from another task than the one that iterates, which then ends at once.
+        It may be called from another task than the one that iterates, which then ends immediately.
 
         Returns:
             Whether it is; False as well where `/status` did not tell.

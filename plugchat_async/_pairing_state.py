@@ -15,16 +15,16 @@ class _State(BaseModel, frozen=True, hide_input_in_errors=True):
 
 
 class Starting(_State, frozen=True):
-    """Say that the first code is on its way."""
+    """State before the first code."""
 
     kind: Literal["starting"] = "starting"
 
 
 class ShowingCode(_State, frozen=True):
-    """Show a code.
+    """State with a code to scan.
 
     Attributes:
-        qr: The code; its `expires_in` is what is left of its life.
+        qr: The code; its `expires_in` says for how long it is still valid.
     """
 
     kind: Literal["showing_code"] = "showing_code"
@@ -32,10 +32,10 @@ class ShowingCode(_State, frozen=True):
 
 
 class Connected(_State, frozen=True):
-    """Say that the phone is linked; the session is over.
+    """Final state of a session: a phone is linked.
 
     Attributes:
-        already: True when it was linked before the first code.
+        already: Whether it was linked before the first code.
     """
 
     kind: Literal["connected"] = "connected"
@@ -43,16 +43,16 @@ class Connected(_State, frozen=True):
 
 
 class Expired(_State, frozen=True):
-    """Say that all rounds went by unscanned; the session is over."""
+    """Final state of a session: no code was scanned."""
 
     kind: Literal["expired"] = "expired"
 
 
 class Failed(_State, frozen=True):
-    """Say that the session ended by an error.
+    """Final state of a session: an error ended it.
 
     Attributes:
-        code: The stable word of the error, as `PlugChatError.code`.
+        code: The stable error code, as `PlugChatError.code`.
         message: What happened and what to do, in English.
         retry_at: From when on the API accepts the next request, in UTC; None if it did not say.
     """

@@ -89,14 +89,14 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ImageFile:
     """Image file of a code."""
 
     data: bytes = field(repr=False)
     media_type: MediaType
 
 
-Code: TypeAlias = Text | Picture
+Code: TypeAlias = Text | ImageFile
 
 
 def read_code(response: Response, redact: Redact) -> Code | ResponseError:
@@ -107,7 +107,7 @@ def read_code(response: Response, redact: Redact) -> Code | ResponseError:
         or reply.refused_as_connected()
         or reply.refused()
         or reply.unreadable()
-        or reply.picture_file()
+        or reply.image_file()
         or reply.page()
         or reply.code()
         or reply.connected_already()
@@ -200,7 +200,7 @@ _SENTENCE_KEYS = ("error", "errors", "message", "msg", "reason", "detail", "stat
 _WORD = r"[^\W\d]+[.!…]*"
 
 # What base64 makes of the first bytes of PNG, JPEG, GIF and WebP, and of SVG, which is refused.
-_BASE64_OF_A_PICTURE = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "PHN2Z", "PD94bW")
+_BASE64_OF_AN_IMAGE = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "PHN2Z", "PD94bW")
 
 _AFTER_REFUSAL = {
     DISCONNECT: "ask status() whether a phone is linked",
@@ -320,8 +320,8 @@ class _Reply:
             return None
         return self._error(UnexpectedResponse, f"the API's response {self._response.unreadable}")
 
-    def picture_file(self) -> Picture | ResponseError | None:
-        return self._picture(self._response.content) if media_type(self._response.content) else None
+    def image_file(self) -> ImageFile | ResponseError | None:
+        return self._image(self._response.content) if media_type(self._response.content) else None
 
     def page(self) -> ResponseError | None:
         return self._down() if self._is_page() else None
@@ -332,8 +332,8 @@ class _Reply:
             text = self._body
         if not text or self._declares_failure():
             return None
-        if _is_encoded_picture(text):
-            return self._picture(_decode_picture(text))
+        if _is_encoded_image(text):
+            return self._image(_decode_image(text))
         return Text(text) if _could_be_a_code(text) else None
 
     def connected_already(self) -> ResponseError | None:
@@ -427,7 +427,7 @@ class _Reply:
         )
         return bool(failure) and not self._says(_NOT_CONNECTED)
 
-    def _picture(self, data: bytes | None) -> Picture | ResponseError:
+    def _image(self, data: bytes | None) -> ImageFile | ResponseError:
         kind = media_type(data) if data else None
         if data is None or kind is None or not is_whole(data):
             return self._error(
@@ -435,7 +435,7 @@ class _Reply:
                 "the API sent an image that is broken, truncated, or neither PNG, JPEG, GIF nor"
                 " WebP: ask again",
             )
-        return Picture(data, kind)
+        return ImageFile(data, kind)
 
     def _already_connected(self) -> ResponseError:
         return self._error(
@@ -558,11 +558,11 @@ def _could_be_a_code(text: str) -> bool:
     )
 
 
-def _is_encoded_picture(text: str) -> bool:
-    return text[:5].lower() == "data:" or text.startswith(_BASE64_OF_A_PICTURE)
+def _is_encoded_image(text: str) -> bool:
+    return text[:5].lower() == "data:" or text.startswith(_BASE64_OF_AN_IMAGE)
 
 
-def _decode_picture(text: str) -> bytes | None:
+def _decode_image(text: str) -> bytes | None:
     """Undo base64, with or without the prefix of a data URI, also with two of them."""
     encoded = "".join(text.split())
     for _ in range(2):

@@ -39,7 +39,7 @@ from plugchat_async._wire import (
     RESTORE_SESSION,
     STATUS,
     Code,
-    Picture,
+    ImageFile,
     Response,
     Text,
     read_code,
@@ -191,13 +191,13 @@ def test_a_code_is_as_long_as_a_symbol_can_hold(longest: str) -> None:
 )
 def test_an_image_in_base64_is_an_image(text: str, body: Callable[[str], Body]) -> None:
     """Either endpoint may answer one, under a key or alone."""
-    assert read(200, body(text)) == Picture(PNG, "image/png")
+    assert read(200, body(text)) == ImageFile(PNG, "image/png")
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP"])
 def test_a_binary_body_is_an_image_of_the_type_its_bytes_have(kind: str) -> None:
     """The four types that every browser shows are taken, whatever they are labelled."""
-    assert read(200, picture(kind)) == Picture(picture(kind), f"image/{kind.lower()}")  # type: ignore[arg-type]  # one of the four
+    assert read(200, picture(kind)) == ImageFile(picture(kind), f"image/{kind.lower()}")  # type: ignore[arg-type]  # one of the four
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP"])
@@ -684,7 +684,7 @@ def test_an_answer_shows_nothing_that_the_api_chose() -> None:
     assert "secret" not in repr(came)
 
 
-@pytest.mark.parametrize("code", [Text("secret"), Picture(b"secret", "image/png")])
+@pytest.mark.parametrize("code", [Text("secret"), ImageFile(b"secret", "image/png")])
 def test_a_code_shows_nothing_of_itself(code: Code) -> None:
     """Whoever sees it can link a phone."""
     assert "secret" not in repr(code)
@@ -695,7 +695,7 @@ def test_a_code_shows_nothing_of_itself(code: Code) -> None:
     [
         (answer(200, LINK), "content"),
         (Text(LINK), "payload"),
-        (Picture(PNG, "image/png"), "data"),
+        (ImageFile(PNG, "image/png"), "data"),
     ],
     ids=["answer", "text", "picture"],
 )

@@ -41,7 +41,7 @@ class BorrowedClient:
     def __init__(self, client: AsyncHTTPClient) -> None:
         self.is_closed = False
         self._library = _library_of(client)
-        # httpx2 kept httpx's interface, so that one name stands for both.
+        # httpx2 kept httpx's interface, so that one name fits both.
         self._client = cast("httpx.AsyncClient", client)
         self._urls: dict[str, httpx.URL] = {}
         self._user = _users.setdefault(self._client, _User())

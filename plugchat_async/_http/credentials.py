@@ -92,7 +92,7 @@ class Credentials:
     def _pieces(self) -> set[str]:
         words = self.token.get_secret_value().split()
         for value in self._extra_headers.values():
-            # A short header, such as a language, is no secret, and would hide honest words.
+            # A short header, such as a language, is not a secret, and would hide honest words.
             words += [w for w in value.get_secret_value().split() if len(w) >= _MIN_PIECE]
         return {
             spelling[start : start + _MIN_PIECE].casefold()
@@ -107,7 +107,7 @@ def _spellings(word: str) -> Iterator[str]:
     yield word
     yield quote(word, safe="")
     if len(word) < _MIN_PIECE:
-        return  # encoded, so little is no secret, and would hide honest words
+        return  # encoded, so little is not a secret, and would hide honest words
     yield escape(word)
     yield json.dumps(word)[1:-1]
     yield word.encode().hex()

@@ -60,8 +60,8 @@ class RedisPairingHub(PairingHub):
             is for new sessions, so that it can be replaced.
         prefix: What all keys and the channel begin with.
         interval: Seconds from one code to the next, more than 0 and at most 20.
-        max_rounds: How many codes a session asks for at most, at least 1, in all processes.
-        status_interval: Seconds from one look at `/status` to the next; None never looks.
+        max_rounds: The most codes that a session requests, at least 1, in all processes.
+        status_interval: Seconds from one request of `/status` to the next; None for none.
         linger: Seconds for which a process stays with a session after its last watcher has left.
         max_watchers: How many watchers one instance may have in all processes, at least 1; None
             for no limit.

@@ -16,7 +16,7 @@ from plugchat_async._http.credentials import Credentials
 from plugchat_async._image_formats import is_whole, media_type
 from plugchat_async._wire import (
     RESTART,
-    Picture,
+    ImageFile,
     Response,
     Text,
     read_code,
@@ -65,12 +65,12 @@ def _answer(data: bytes) -> Response:
     )
 
 
-def _check_code(code: Text | Picture | ResponseError) -> None:
+def _check_code(code: Text | ImageFile | ResponseError) -> None:
     match code:
         case Text(payload):
             assert 0 < len(payload.encode()) <= _MOST_BYTES_OF_A_SYMBOL
             assert QRCode(payload=payload).payload == payload
-        case Picture(data, kind):
+        case ImageFile(data, kind):
             assert is_whole(data)
             assert media_type(data) == kind
             assert QRImage(data=data, media_type=kind).data == data
