@@ -32,6 +32,7 @@ SITES = tuple(
 PORTUGUESE = sorted([*ROOT.glob("*.pt-BR.md"), *DOCS.glob("pt-BR/**/*.md")])
 MAKERS_READ = {
     "README.pt-BR.md",
+    "docs/pt-BR/glossary.md",
     "docs/pt-BR/index.md",
     "docs/pt-BR/installation.md",
     "docs/pt-BR/tutorial.md",
