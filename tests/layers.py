@@ -14,7 +14,7 @@ class Layer(NamedTuple):
 
 
 LAYERS = [
-    Layer("faces", ("__main__", "cli", "fastapi", "testing"), "how people meet it"),
+    Layer("interfaces", ("__main__", "cli", "fastapi", "testing"), "how people meet it"),
     Layer("processes", ("redis",), "one session, whichever process shows it"),
     Layer("simulator", ("sandbox",), "a PlugChat without an account"),
     Layer("names", ("__init__",), "what people import"),
