@@ -66,7 +66,8 @@ class RedisPairingHub(PairingHub):
         max_watchers: How many watchers one instance may have in all processes, at least 1; None
             for no limit.
         on_end: Called with the client and a `PairingEnd`, before a watcher is told: once for each
-            session, by the process that leads; once more if that process dies meanwhile.
+            session, by the process that leads; once more if that process dies meanwhile, or can't
+            reach Redis for longer than 5 s.
         on_end_timeout: Seconds for one call of `on_end`, more than 0.
 
     Raises:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -26,6 +27,7 @@ from tests.eventually import eventually
 
 from . import one_process
 from .one_process import Orders
+from .redis_server import RedisServer, serve_redis
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Iterator
@@ -33,8 +35,7 @@ if TYPE_CHECKING:
     from anyio.abc import SocketStream, TaskGroup, UNIXSocketStream
     from starlette.types import Receive, Scope, Send
 
-    from .redis_server import RedisServer
-
+LONGER_THAN_A_LEASE = 7.0
 ENDINGS = {"connected", "expired", "failed"}
 
 
@@ -130,7 +131,14 @@ class Wire:
 
 @dataclass
 class Member:
-    """A process, as its parent knows it."""
+    """A process, as its parent knows it.
+
+    Attributes:
+        is_alive: Whether it has neither died nor been closed.
+        has_failed: Whether it was dead, stopped or cut off: what it told may be told by another.
+        watches: Whether it has watchers.
+        last: The latest state by token.
+    """
 
     name: str
     wire: Wire
@@ -216,26 +224,38 @@ class Scenario:
     Attributes:
         name: Its name, with which each token and each process begins.
         server: The Redis.
+        servers: All that were started.
         sandbox: The API.
+        instances: How many instances there are.
+        members: The processes by their names.
         ledger: The events, in the order in which they came.
     """
 
     name: str
-    server: RedisServer
+    servers: ExitStack
     sandbox: ObservedSandbox
     base_url: str
     zygote: Zygote
     folder: Path
     tasks: TaskGroup
     settings: dict[str, Any]
+    instances: int = 2
     members: dict[str, Member] = field(default_factory=dict)
     ledger: list[dict[str, Any]] = field(default_factory=list)
-    payloads: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def __post_init__(self) -> None:
+        self.serve()
+
+    def serve(self, *, keeps_data: bool = False, port: int = 0) -> RedisServer:
+        """Start a server, which is the one of processes that begin later."""
+        server = serve_redis(keeps_data=keeps_data, port=port)
+        self.server = self.servers.enter_context(server)
+        return self.server
 
     @property
     def tokens(self) -> list[str]:
         """The instances: a phone scans a code of the first one."""
-        return [f"{self.name}-scanned", f"{self.name}-unscanned"]
+        return [f"{self.name}-{number}" for number in range(self.instances)]
 
     @property
     def alive(self) -> list[Member]:
@@ -285,14 +305,18 @@ class Scenario:
         self.ledger.append(event)
         if event["what"] == "saw":
             self.members[event["process"]].last[event["token"]] = event["kind"]
-            if payload := event["payload"]:
-                self.payloads[event["token"]].add(payload)
 
     def lose(self, process: str) -> None:
         """Note that a process is gone."""
         member = self.members[process]
         member.is_alive = False
         member.has_failed |= not self.has(process, "closed")
+
+    async def pass_an_outage(self) -> None:
+        """Wait for longer than a lease, while no process reaches the server."""
+        for member in self.alive:
+            member.has_failed = True
+        await anyio.sleep(LONGER_THAN_A_LEASE)
 
     async def asking(self, token: str, endpoint: str = "qr-code") -> Member:
         """Wait for a request, and return the process that makes it."""
@@ -328,10 +352,10 @@ class Scenario:
 
         def agree() -> bool:
             return all(
-                member.last.get(token) == kind
+                member.last.get(token) == ("expired" if number else "connected")
                 for member in self.alive
                 if member.watches
-                for token, kind in zip(self.tokens, ("connected", "expired"), strict=True)
+                for number, token in enumerate(self.tokens)
             )
 
         await eventually(agree, f"{self.name} does not end")
@@ -387,6 +411,7 @@ class Scenario:
 
     def _broken_by_screens(self) -> Iterator[str]:
         before: dict[tuple[str, str], tuple[str, int]] = {}
+        owners: dict[str, str] = {}
         for event in self.ledger:
             if event["what"] != "saw" or event["kind"] == "hub_unreachable":
                 continue
@@ -397,28 +422,27 @@ class Scenario:
             before[process, token] = max(moment, before.get((process, token), moment))
             if event["is_expired"]:
                 yield f"{process}: {event} has expired"
-            for other in self.tokens:
-                if other != token and event["payload"] in self.payloads[other] - {""}:
-                    yield f"{process}: {event} is of {other}"
+            if event["payload"] and owners.setdefault(event["payload"], token) != token:
+                yield f"{process}: {event} is of another instance"
 
 
 @asynccontextmanager
 async def processes() -> AsyncGenerator[Callable[..., Scenario]]:
     """Give a function that makes scenarios, all with the same API."""
-    sandbox = ObservedSandbox()
-    folder = Path(tempfile.mkdtemp())
+    sandbox, folder = ObservedSandbox(), Path(tempfile.mkdtemp())
     zygote = Zygote(folder)
-    with serve_plugchat(sandbox) as base_url:
+    with serve_plugchat(sandbox) as base_url, ExitStack() as servers:
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(zygote.run)
 
-                def make(name: str, server: RedisServer, **settings: Any) -> Scenario:
+                def make(name: str, **settings: Any) -> Scenario:
                     return Scenario(
-                        name, server, sandbox, base_url, zygote, folder, tasks, settings
+                        name, servers, sandbox, base_url, zygote, folder, tasks, settings
                     )
 
                 yield make
                 tasks.cancel_scope.cancel()
         finally:
             zygote.close()
+            shutil.rmtree(folder)

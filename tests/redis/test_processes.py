@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import socket
-from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -17,22 +16,18 @@ import pytest
 
 from tests.eventually import eventually
 
-from .processes import processes
-from .redis_server import serve_redis
+from .processes import LONGER_THAN_A_LEASE, processes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from .processes import Scenario
-    from .redis_server import RedisServer
 
     Fault: TypeAlias = Callable[[Scenario], Awaitable[None]]
 
 pytestmark = pytest.mark.anyio
 
 SETTINGS: dict[str, Any] = {"interval": 3.0, "max_rounds": 3, "status_interval": 0.5, "linger": 1.0}
-# Between a process's lease and the time after which watchers are told that the store is away.
-LONGER_THAN_A_LEASE = 7.0
 
 
 @pytest.fixture
@@ -58,6 +53,14 @@ async def dies_with_a_code(scenario: Scenario, *, number: int) -> None:
     """Kill the leader while a code is shown."""
     await scenario.watch(*await scenario.begin(3))
     (await scenario.shown(scenario.tokens[1], number)).kill()
+
+
+async def dies_with_many(scenario: Scenario, *, number: int) -> None:
+    """Kill one of three processes, which share many instances."""
+    scenario.instances = number
+    await scenario.watch(*await scenario.begin(3))
+    (await scenario.shown(scenario.tokens[-1], 2)).kill()
+    await scenario.shown(scenario.tokens[-1], 3)
 
 
 async def stops_and_goes_on(scenario: Scenario) -> None:
@@ -121,12 +124,15 @@ async def is_pressed_everywhere(scenario: Scenario) -> None:
     )
 
 
-async def server_restarts(scenario: Scenario, *, after: float) -> None:
+async def server_restarts(
+    scenario: Scenario, *, is_late: bool = False, keeps_data: bool = False
+) -> None:
     """Kill the server while a code is shown, and start it again."""
+    scenario.serve(keeps_data=keeps_data)
     await scenario.watch(*await scenario.begin(3))
     await scenario.shown(scenario.tokens[1])
     scenario.server.stop()
-    await anyio.sleep(after)
+    await (scenario.pass_an_outage() if is_late else anyio.sleep(1))
     scenario.server.start()
 
 
@@ -143,7 +149,7 @@ async def server_freezes(scenario: Scenario) -> None:
     await scenario.watch(*await scenario.begin(3))
     await scenario.shown(scenario.tokens[1])
     with scenario.server.frozen():
-        await anyio.sleep(LONGER_THAN_A_LEASE)
+        await scenario.pass_an_outage()
 
 
 async def server_refuses(scenario: Scenario, *, begins: str, ends: str) -> None:
@@ -151,20 +157,23 @@ async def server_refuses(scenario: Scenario, *, begins: str, ends: str) -> None:
     await scenario.watch(*await scenario.begin(3))
     await scenario.shown(scenario.tokens[1])
     scenario.server.ask(*begins.split())
-    await anyio.sleep(LONGER_THAN_A_LEASE)
+    await scenario.pass_an_outage()
     scenario.server.ask(*ends.split())
 
 
-async def server_fails_over(scenario: Scenario, *, replica: RedisServer, port: int) -> None:
+async def server_fails_over(scenario: Scenario) -> None:
     """Go on with a replica that has not heard of the latest code."""
-    replica.ask("REPLICAOF", "127.0.0.1", str(port))
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        _, port = probe.getsockname()
+    primary = scenario.serve(port=port)
     await scenario.watch(*await scenario.begin(3))
     await scenario.shown(scenario.tokens[1])
+    replica = scenario.serve()
+    replica.ask("REPLICAOF", "127.0.0.1", str(port))
     await eventually(lambda: "master_link_status:up" in str(replica.ask("INFO", "replication")))
-    await eventually(lambda: replica.ask("DBSIZE") == scenario.server.ask("DBSIZE"))
+    await eventually(lambda: replica.ask("DBSIZE") == primary.ask("DBSIZE"))
     replica.ask("REPLICAOF", "NO", "ONE")
     await scenario.shown(scenario.tokens[1], 2)
-    primary, scenario.server = scenario.server, replica
     primary.stop()
     for member in scenario.alive:
         await member.wire.lead_to(replica.path)
@@ -180,6 +189,7 @@ ONE_OF_EACH: dict[str, Fault] = {
     "dies on end": partial(dies, moment="on_end"),
     "dies in a call": dies_with_a_request_under_way,
     "dies with a code": partial(dies_with_a_code, number=2),
+    "dies with many": partial(dies_with_many, number=30),
     "stops": stops_and_goes_on,
     "closes": closes_in_a_round,
     "cut off": is_cut_off,
@@ -187,7 +197,9 @@ ONE_OF_EACH: dict[str, Fault] = {
     "clocks": has_another_clock,
     "secrets": has_another_secret,
     "pressed": is_pressed_everywhere,
-    "restarts": partial(server_restarts, after=1.0),
+    "restarts": server_restarts,
+    "restarts with data": partial(server_restarts, keeps_data=True),
+    "fails over": server_fails_over,
     "late": server_comes_late,
     "freezes": server_freezes,
     "read-only": read_only,
@@ -198,11 +210,11 @@ ALL: dict[str, Fault] = {
     **{f"dies {moment}": partial(dies, moment=moment) for moment in MOMENTS},
     **{f"dies with code {n}": partial(dies_with_a_code, number=n) for n in (1, 3)},
     "dies in a status": partial(dies_with_a_request_under_way, endpoint="status"),
-    "restarts late": partial(server_restarts, after=12.0),
+    "restarts late": partial(server_restarts, is_late=True),
 }
 
 
-async def play(faults: dict[str, Fault], *, seed: int = 0) -> list[str]:
+async def play(faults: dict[str, Fault], *, seed: int = 0, **settings: Any) -> list[str]:
     """Play faults side by side, and return in words what must not have been."""
     rng, violations = random.Random(seed), list[str]()
 
@@ -214,27 +226,10 @@ async def play(faults: dict[str, Fault], *, seed: int = 0) -> list[str]:
         await scenario.close()
         violations.extend(scenario.violations())
 
-    with ExitStack() as servers, socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        probe.close()
-        async with processes() as make, anyio.create_task_group() as playing:
-            for name, fault in faults.items():
-                server = servers.enter_context(serve_redis())
-                scenario = make(name.replace(" ", "-"), server, **SETTINGS)
-                playing.start_soon(
-                    partial(play_one, scenario, fault, scanned_after=rng.uniform(0, 8))
-                )
-            persistent = servers.enter_context(serve_redis(keeps_data=True))
-            scenario = make("keeps-data", persistent, **SETTINGS)
-            playing.start_soon(
-                partial(play_one, scenario, partial(server_restarts, after=1.0), scanned_after=4)
-            )
-            primary = servers.enter_context(serve_redis(port=port))
-            replica = servers.enter_context(serve_redis())
-            scenario = make("fail-over", primary, **SETTINGS)
-            fail_over = partial(server_fails_over, replica=replica, port=port)
-            playing.start_soon(partial(play_one, scenario, fail_over, scanned_after=9))
+    async with processes() as make, anyio.create_task_group() as playing:
+        for name, fault in faults.items():
+            scenario = make(name.replace(" ", "-"), **SETTINGS | settings)
+            playing.start_soon(partial(play_one, scenario, fault, scanned_after=rng.uniform(0, 8)))
     return violations
 
 
@@ -249,3 +244,10 @@ async def test_whatever_fails_each_session_has_one_poller_and_one_ending() -> No
 async def test_whenever_it_fails_each_session_has_one_poller_and_one_ending(seed: int) -> None:
     """Every fault at every step, with scans at other moments."""
     assert await play(ALL, seed=seed) == []
+
+
+@pytest.mark.soak
+async def test_a_thousand_instances_have_one_poller_and_one_ending_each() -> None:
+    """With the pace of a real deployment, and a process that is killed in the second round."""
+    many: dict[str, Fault] = {"many": partial(dies_with_many, number=1000)}
+    assert await play(many, interval=15.0, status_interval=None) == []
