@@ -179,7 +179,7 @@ def journeys(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0])
 def bench(session: nox.Session) -> None:
     """Print ratios against the alternatives: `nox -s bench -- [SUBJECT…] [--json FILE]`."""
-    install_wheel(session, "tests")
+    install_wheel(session, "journeys")
     # The tree's tests, and no other folder of it: the package is the wheel's.
     session.run("python", "-P", "-m", "benchmarks", *session.posargs, env={"PYTHONPATH": "tests"})
 

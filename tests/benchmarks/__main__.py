@@ -25,6 +25,7 @@ SUBJECTS = (
     "drawing",
     "broadcast",
     "viewers",
+    "first_code",
     "alternatives",
 )
 

@@ -27,7 +27,7 @@ from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
 from plugchat_async import AsyncPlugChat, PairingHub, QRCode, ShowingCode
-from plugchat_async.fastapi import pairing_router
+from plugchat_async.fastapi import _event_stream, pairing_router
 from plugchat_async.fastapi._events import Drawings
 
 from .broadcast import Bare
@@ -224,4 +224,6 @@ async def _change(kind: Router | Streams, order: Order) -> Changes:
 if __name__ == "__main__":
     pin_server()
     raise_file_limit()
+    # A comment for a silent stream is not sent by the other one, and a turn may take so long.
+    _event_stream._KEEPALIVE_SECONDS = _event_stream._MAX_SECONDS = 3600
     asyncio.run(_serve(KINDS[sys.argv[1]]()))
