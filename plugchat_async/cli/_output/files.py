@@ -74,7 +74,7 @@ class CurrentCode:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.note = text("pair.picture", path=path)
+        self.note = text("pair.file", path=path)
         self._written: tuple[int, int] | None = None
 
     def show(self, code: QRCode) -> None:

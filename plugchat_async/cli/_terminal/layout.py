@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 _BAR_COLUMNS = 20
 _GAP = 4
 
-# What a countdown takes in either language: where it broke, it would push the code out.
+# What a countdown and most notes take in either language: a second line would push the code out.
 _WORDS_COLUMNS = 60
+# What a countdown takes; beside the code, a note may break. Both have room in 120 columns.
+_WORDS_COLUMNS_BESIDE = 55
 
 _ESCAPE_SEQUENCE = re.compile(r"(\x1b\[[0-9;]*m)")
 
@@ -50,7 +52,7 @@ def has_layout(drawing: Size, window: Size) -> bool:
 
 
 def _side_by_side(drawing: Size) -> Size:
-    return drawing.plus(columns=_GAP + _WORDS_COLUMNS)
+    return drawing.plus(columns=_GAP + _WORDS_COLUMNS_BESIDE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,9 +48,10 @@ async def link(
         with _listen(port) as listener:
             port = listener.getsockname()[1]
             address = f"http://{_HOST}:{port}{one_time_link.path}"
-            if command := _tunnel(port):
+            command = _tunnel(port)
+            if command:
                 typer.echo(text("web.tunnel", command=command))
-            typer.echo(text("web.address", address=address))
+            typer.echo(text("web.address_of_tunnel" if command else "web.address", address=address))
             typer.echo(text("how_to_stop"))
             async with anyio.create_task_group() as tasks:
                 if on_desktop:

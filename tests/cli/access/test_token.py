@@ -159,7 +159,7 @@ def test_an_unusable_token_without_a_file(monkeypatch: pytest.MonkeyPatch) -> No
 def test_no_token_and_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """The three ways to give one, and exit code 2."""
     monkeypatch.setattr(sys, "stdin", io.StringIO())
-    with pytest.raises(Failure, match="There is no token") as caught:
+    with pytest.raises(Failure, match="No token was given") as caught:
         find_token(None)
     assert exit_code(caught.value.code) == 2
     ways = ("PLUGCHAT_TOKEN", "--token-file", "terminal")

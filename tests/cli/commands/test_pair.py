@@ -149,7 +149,7 @@ def test_a_small_window_needs_no_room_beside_a_file(run: Run, tmp_path: Path) ->
     ran = run(*QUICK, "--output", str(tmp_path / "code.png"), window=(80, 24))
     assert ran.exit_code == 0
     assert "Or use one of" not in ran.out
-    assert "The code is in" in ran.out
+    assert "The code is also in" in ran.out
 
 
 @pytest.mark.usefixtures("scanning")
@@ -322,7 +322,7 @@ def test_a_viewer_on_the_desktop(
     sandbox_server.sandbox = respond_once_it_is_open
     ran = run(*QUICK, "--open")
     assert ran.exit_code == 0
-    [path] = set(re.findall(r"The code is in (\S+\.png)", ran.out))
+    [path] = set(re.findall(r"The code is also in (\S+\.png)", ran.out))
     assert opened.exists() is is_opened
     assert not is_opened or len(read_codes(opened.read_bytes())) == 1
     assert (f"Open {path} yourself" in ran.out) is not is_opened
@@ -334,7 +334,7 @@ def test_events_beside_a_picture(run: Run, tmp_path: Path) -> None:
     """What people may want to know goes to standard error."""
     ran = run(*QUICK, "--json", "--output", str(tmp_path / "code.png"))
     assert [event["event"] for event in events(ran)] == ["code", "connected"]
-    assert "The code is in" in ran.err
+    assert "The code is also in" in ran.err
 
 
 @pytest.mark.parametrize("name", ["nowhere/code.png", "code.jpg"])

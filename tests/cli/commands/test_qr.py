@@ -84,7 +84,7 @@ def test_a_terminal_without_sextants(
     monkeypatch.setenv("TERM", "linux")
     ran = run("qr", "--compact", window=(80, 24))
     assert ran.exit_code == 2
-    assert "it has no such characters" in ran.err
+    assert "its font has no sextants" in ran.err
     assert sandbox.calls == ()
 
 

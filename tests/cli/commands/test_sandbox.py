@@ -74,7 +74,7 @@ def test_a_port_that_is_taken(run: Run) -> None:
         ran = run("sandbox", "--port", str(port))
     assert (ran.exit_code, ran.out) == (1, "")
     assert ran.err == (
-        f"Error: It is not possible to listen on 127.0.0.1, port {port}: Address already in use."
+        f"Error: Can't listen on 127.0.0.1, port {port}: Address already in use."
         " Choose another port or address; without --port, a free port is taken.\n"
     )
 
@@ -84,7 +84,7 @@ def test_a_host_that_is_not_of_this_machine(run: Run, host: str) -> None:
     """One line, exit code 1."""
     ran = run("sandbox", "--host", host)
     assert (ran.exit_code, ran.out, ran.err.count("\n")) == (1, "", 1)
-    assert f"not possible to listen on {host}, port 0: " in ran.err
+    assert f"Can't listen on {host}, port 0: " in ran.err
 
 
 def test_an_empty_host_is_refused(run: Run) -> None:

@@ -60,7 +60,7 @@ def test_portuguese(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
     monkeypatch.setenv("LC_ALL", "pt_BR.UTF-8")
     exit_code(REFUSED)
     assert capsys.readouterr().err == (
-        "Erro: O PlugChat recusou o token. Copie o token de novo do painel do PlugChat."
+        "Erro: O PlugChat recusou o token. Copie o token novamente do painel do PlugChat."
         " [authentication_error]\n"
     )
 
@@ -138,7 +138,7 @@ def test_a_failed_session_is_told_like_an_error(
     ("error", "code", "message"),
     [
         (NetworkError("nobody"), "network_error", "Não foi possível falar com o PlugChat."),
-        (Failure("no_token"), "no_token", "Não há um token."),
+        (Failure("no_token"), "no_token", "Nenhum token foi informado."),
         (OSError(errno.ENOSPC, "cheio"), "system_error", "O sistema recusou: cheio."),
     ],
 )

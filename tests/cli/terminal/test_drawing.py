@@ -126,7 +126,7 @@ def test_the_forms_that_a_window_can_show(
     ("encoding", "term", "reason"),
     [
         ("iso-8859-1", "xterm", "its encoding is iso-8859-1, not UTF-8"),
-        ("utf-8", "linux", "it has no such characters"),
+        ("utf-8", "linux", "its font has no sextants"),
     ],
 )
 def test_sextants_that_cannot_be_shown(

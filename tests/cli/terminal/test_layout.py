@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
@@ -16,9 +15,6 @@ from plugchat_async.cli._terminal.window import Size, Window
 from tests.camera import read_codes
 from tests.painted_terminal import paint_terminal
 
-if TYPE_CHECKING:
-    pass
-
 # Drawn 61 x 31, as the codes of WhatsApp are, or 59 x 30 with a border of one module.
 CODE = QRCode(payload="https://wa.me/settings/linked_devices#" + "aB3/" * 50, round=2, rounds=3)
 
@@ -27,13 +23,13 @@ NOTE = "The sandbox's phone is about to scan this one."
 ELSEWHERE = "Or have it in a file: plugchat pair --output code.png"
 
 WITH_ALL_WORDS = [(61, 44), (80, 50), (200, 60), (60, 43)]
-SIDE_BY_SIDE = [(125, 31), (130, 35), (200, 43), (123, 30)]
-WITH_FEW_WORDS = [(61, 34), (80, 43), (124, 43), (60, 33), (60, 42)]
-TOO_SMALL = [(80, 24), (59, 60), (80, 32), (122, 32), (123, 29)]
+SIDE_BY_SIDE = [(120, 31), (120, 40), (200, 43), (118, 30)]
+WITH_FEW_WORDS = [(61, 34), (80, 43), (117, 42), (60, 33), (60, 42)]
+TOO_SMALL = [(80, 24), (59, 60), (80, 32), (117, 32), (118, 29)]
 
-IN_ASCII = [(122, 74), (118, 72), (200, 61), (200, 60), (182, 59), (118, 62)]
-IN_SEXTANTS = [(80, 24), (60, 23), (96, 21), (80, 40)]
-TOO_SMALL_IN_ASCII = [(117, 90), (118, 61), (181, 60), (200, 58)]
+IN_ASCII = [(122, 74), (118, 72), (200, 61), (200, 60), (177, 59), (118, 62)]
+IN_SEXTANTS = [(80, 24), (60, 23), (92, 21), (80, 40)]
+TOO_SMALL_IN_ASCII = [(117, 90), (118, 61), (176, 60), (200, 58)]
 
 
 def draw(

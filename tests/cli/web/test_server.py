@@ -213,14 +213,14 @@ def test_what_it_does_not_go_with(run: Run, options: list[str]) -> None:
     """Exit code 2."""
     ran = run("pair", "--web", *options)
     assert ran.exit_code == 2
-    assert "--web goes with neither" in ran.err
+    assert "--web can't be combined with" in ran.err
 
 
 def test_a_port_is_for_the_page(run: Run) -> None:
     """Without one, exit code 2."""
     ran = run("pair", "--port", "8123")
     assert ran.exit_code == 2
-    assert "--port is for --web" in ran.err
+    assert "--port needs --web" in ran.err
 
 
 @pytest.mark.usefixtures("sandbox")
@@ -277,6 +277,7 @@ def test_over_ssh_it_says_how_a_browser_gets_there(
     port = httpx.URL(browser.address).port
     assert (command is None) is ("ssh" not in out)
     assert command is None or f"\n  {command.format(port=port)}\n" in out
+    assert (command is None) is ("Then open this" not in out)
 
 
 @pytest.mark.journey
