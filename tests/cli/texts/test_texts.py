@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 import string
+from importlib.metadata import requires
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +86,22 @@ _ERROR_CODES = {
     for name in plugchat_async.__all__
     if hasattr(getattr(plugchat_async, name), "code")
 } | {"expired", "internal_error"}
+
+
+@pytest.mark.parametrize("name", sorted(n for n in ENGLISH if "(extra [" in ENGLISH[n]))
+def test_a_text_about_an_extra_names_all_its_packages(name: str) -> None:
+    """As the metadata of the distribution lists them."""
+    for said in (ENGLISH[name], PORTUGUESE[name]):
+        [extra] = re.findall(r"\(extra \[(\w+)\]\)", said)
+        packages = [
+            requirement
+            for requirement in requires("plugchat-async") or []
+            if requirement.endswith(f"extra == '{extra}'")
+        ]
+        assert packages
+        for package in packages:
+            distribution = re.split(r"[<>=;\[ ]", package)[0]
+            assert distribution.lower() in said.lower() or "{packages}" in said
 
 
 def test_a_text_that_does_not_exist() -> None:
