@@ -5,7 +5,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command with the arguments of this process, and exit."""
-    # An import out here would be a time in which Ctrl-C shows a traceback.
+    # Imports are inside: Ctrl-C during one at the top would show a traceback.
     try:
         from ._signals import leave_on_signals
 

@@ -1,6 +1,6 @@
-"""The commands and their options. What each does is imported when it is called.
+"""The commands and their options. The implementation of each is imported when it is called.
 
-What `--help` says is in the texts, by the names of the commands and of their parameters.
+Their help texts are in `_texts`, by the names of the commands and of their parameters.
 """
 
 import inspect
@@ -120,7 +120,7 @@ def _reach(
 
 
 def _command(function: "Callable[..., Start]") -> "Callable[..., None]":
-    """Make a command of a function that imports what it takes, and returns how to start.
+    """Make a command of a function that does the imports, and returns how to start.
 
     One that takes `access` gets the options that say how to reach PlugChat; all get `--debug`.
     """
@@ -137,7 +137,7 @@ def _command(function: "Callable[..., Start]") -> "Callable[..., None]":
 
         from ._output.failures import reported
 
-        # What libraries log is not for users, and would tear a code on the screen.
+        # Log lines of libraries are not for users, and would tear a code on the screen.
         logging.getLogger().addHandler(logging.NullHandler())
         with reported(debug=debug, as_json=options.get("as_json", False)):
             access = {name: options.pop(name) for name in shared}

@@ -12,7 +12,7 @@ from ._signals import leave_on_signals
 
 _PACKAGES_OF_THE_EXTRA = ("rich", "starlette", "typer", "uvicorn")
 
-# Python's own 700 suit no process that makes half a million while it imports.
+# Python's default of 700 is too low for a process that imports half a million objects.
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 
@@ -70,13 +70,14 @@ def _collect_less_garbage() -> None:
 
 
 def _skip_last_collection() -> None:
-    # Of what is left, nanobind would report leaks: https://nanobind.readthedocs.io/en/latest/refleaks.html
+    # nanobind would report the rest as leaks:
+    # https://nanobind.readthedocs.io/en/latest/refleaks.html
     if "zxingcpp" not in sys.modules:
         gc.freeze()
 
 
 def _spare_imports() -> None:
-    """Keep packages from importing what the command has no use for."""
+    """Keep packages from importing and reading what the command does not use."""
     # httpx imports its own command, with Click, Rich and Pygments, which takes longer than httpx
     # itself: https://github.com/encode/httpx/pull/3547. None forbids the import.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
@@ -88,7 +89,7 @@ def _prepare_streams() -> None:
     """Open the standard streams that the process lacks, and keep odd letters from failing."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            # Open for as long as the process lives, as any other would be.
+            # Open until the process ends, as a standard stream is.
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
         # An old code page lacks some letters of the texts; codes are checked separately.

@@ -1,8 +1,8 @@
-"""What Ctrl-C does, and each signal that ends a process like it.
+"""Handlers of Ctrl-C, and of the other signals that end a process.
 
-While the command starts, there is nothing to clean up, and it leaves: an exception in the middle of
-an import may come out as another one (https://github.com/python/cpython/issues/77757), or be shown
-and ignored. Later a terminal or a file may have to be restored, which takes an exception.
+The start of the command has nothing to clean up, and is left without an exception: one in the
+middle of an import may come out as another (https://github.com/python/cpython/issues/77757), or be
+shown and ignored. Later a terminal or a file may have to be restored, which takes an exception.
 """
 
 import os
@@ -27,13 +27,13 @@ _SIGNALS = [
 
 
 def leave_on_signals() -> None:
-    """Let signals end the process without a word, from now on."""
-    # What is ignored, as by nohup, stays ignored.
+    """Let signals end the process silently from now on."""
+    # A signal that is ignored, as by nohup, stays ignored.
     _replace((_signal.SIG_DFL, _signal.default_int_handler, _interrupt), _leave, _leave)
 
 
 def unwind_on_signals() -> None:
-    """Let signals raise a `KeyboardInterrupt`, from now on."""
+    """Let signals raise a `KeyboardInterrupt` from now on."""
     _replace((_leave,), _signal.default_int_handler, _interrupt)
 
 

@@ -1,4 +1,4 @@
-"""The sandbox controlled over HTTP, by programs in any language, below `/sandbox/`."""
+"""Control of the sandbox over HTTP, by programs in any language, below `/sandbox/`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Controlled(Protocol):
-    """What a `Sandbox` does on demand."""
+    """Actions of a `Sandbox`."""
 
     @property
     def calls(self) -> tuple[Call, ...]: ...
@@ -40,7 +40,7 @@ class Control:
 
     Args:
         sandbox: The sandbox.
-        token: The token of the instance that is meant if none is named.
+        token: The token of the instance that is used by default.
     """
 
     def __init__(self, sandbox: Controlled, token: str) -> None:

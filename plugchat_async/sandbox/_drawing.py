@@ -1,4 +1,4 @@
-"""Images of a code, drawn without the SDK so that no mistake can be shared with it."""
+"""Images of a code, drawn without the SDK, so that no mistake is shared."""
 
 from __future__ import annotations
 

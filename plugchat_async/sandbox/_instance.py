@@ -54,7 +54,7 @@ class Instance:
         return self.phone is not None and not self.is_session_lost
 
     def issue(self) -> str:
-        """Issue a code, which invalidates the former one immediately.
+        """Issue a code, which invalidates the previous one immediately.
 
         Returns:
             The payload; the two forms that WhatsApp has in use take turns.
@@ -67,7 +67,7 @@ class Instance:
         """Link `phone`, which scanned `payload`.
 
         Args:
-            payload: What the phone has scanned.
+            payload: The payload that was scanned.
             phone: The phone's number.
             at: The time of the scan by the instance's clock.
 

@@ -1,4 +1,4 @@
-"""The sandbox's record: what was called, and what was scanned."""
+"""Record of the sandbox: calls and scans."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Call:
     """Record of one request.
 
     Attributes:
-        endpoint: The endpoint asked, such as "/qr-code".
-        at: Seconds by the sandbox's clock since the sandbox was made.
+        endpoint: The endpoint, such as "/qr-code".
+        at: Seconds by the sandbox's clock since the sandbox was created.
         token: The raw `Authorization` header; None if it was missing. Kept out of the repr.
         status: The HTTP status of the response.
         answer: The name of the response, one of `ANSWERS`.
@@ -33,7 +33,7 @@ class Scan:
     """Record of a scan that linked a phone.
 
     Attributes:
-        at: Seconds by the sandbox's clock since the sandbox was made.
+        at: Seconds by the sandbox's clock since the sandbox was created.
         token: The token of the instance that the phone was linked to. Kept out of the repr.
         phone: The phone's number. Kept out of the repr.
     """

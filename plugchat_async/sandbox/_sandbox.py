@@ -65,7 +65,7 @@ class Sandbox:
     It responds to `GET /api/whatsapp/qr-code`, `/qr-code/image`, `/status`, `/device`,
     `/disconnect`, `/restore-session` and `/restart` as PlugChat documents them
     (https://app.plugchat.com.br), and with every other response known of its family on demand. Each
-    token identifies a separate instance. Each code invalidates the one before, and expires 20 s
+    token identifies a separate instance. Each code invalidates the previous one, and expires 20 s
     after it was issued. It may be used from several threads.
 
     Args:
@@ -121,13 +121,13 @@ class Sandbox:
 
     @property
     def calls(self) -> tuple[Call, ...]:
-        """The calls that reached an endpoint so far, in their order."""
+        """The calls that reached an endpoint so far, in order."""
         with self._lock:
             return tuple(self._calls)
 
     @property
     def scans(self) -> tuple[Scan, ...]:
-        """The scans that linked a phone so far, in their order, those of `scan_after()` too.
+        """The scans that linked a phone so far, in order, including those of `scan_after()`.
 
         While `scan_after()` is on, this reads the sandbox's clock.
         """
@@ -192,7 +192,7 @@ class Sandbox:
         """Scan a code with a phone, whichever instance it belongs to.
 
         Args:
-            payload: What the QR code encodes.
+            payload: The text that the QR code encodes.
             phone: The phone's number, which `/device` returns from then on: 7 to 15 digits, with
                 the country code.
 

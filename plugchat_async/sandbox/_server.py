@@ -1,4 +1,4 @@
-"""The sandbox over a real socket."""
+"""Server of the sandbox, over a socket."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ except ImportError as error:
 
     raise ImportError(missing("serving the sandbox", "Uvicorn", "sandbox")) from error
 
-# Uvicorn looks every 0.1 s whether to stop; a request that never ends gets no more than this.
+# Seconds that a request gets to end; uvicorn checks every 0.1 s whether to stop.
 _GRACE = 0.5
 _LONGEST_STOP = 3.0
 
@@ -77,6 +77,6 @@ def _listen(host: str, port: int) -> socket.socket:
 def _base_url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     if ip_address(host).is_unspecified:
-        # It listens everywhere: so also here, where plain http is allowed.
+        # It listens on every address, including this machine's, for which plain http is allowed.
         host = "::1" if ":" in host else "127.0.0.1"
     return f"http://{f'[{host}]' if ':' in host else host}:{port}{PREFIX}"

@@ -1,1 +1,1 @@
-"""How a command reaches PlugChat: token, options, client."""
+"""Access to PlugChat: token, options, client."""

@@ -1,4 +1,4 @@
-"""How a command reaches PlugChat: the options that all of them share, and the client."""
+"""The client of a command, made from the options that all commands share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def import_for_calls() -> None:
-    """Import what calls need, as the first client does; otherwise the token is asked for first."""
+    """Import the modules that calls need, as the first client would after the prompt."""
     AsyncPlugChat("any", base_url="http://localhost")
 
 

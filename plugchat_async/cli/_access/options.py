@@ -1,4 +1,4 @@
-"""The options that several commands share. What `--help` says about them is in the texts."""
+"""Options that several commands share. Their help texts are in `_texts`."""
 
 from collections.abc import Callable
 from pathlib import Path

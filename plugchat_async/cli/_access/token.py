@@ -1,4 +1,4 @@
-"""Where the token comes from: a file, the environment, or whoever sits at the terminal.
+"""Source of the token: a file, the environment, or a prompt at the terminal.
 
 Never an argument, which every user of the machine could read in the list of processes.
 """
@@ -32,10 +32,10 @@ def find_token(token_file: Path | None) -> SecretStr:
     """Find the token.
 
     Args:
-        token_file: The file that contains it; None looks into the environment, then asks.
+        token_file: The file that contains it; None takes the environment, then a prompt.
 
     Raises:
-        Failure: There is none, or it can't be one.
+        Failure: There is none, or it is not valid.
     """
     in_environment = _taken_from_environment()
     token = _from_file(token_file) if token_file else in_environment or _from_terminal()
@@ -72,7 +72,7 @@ def _unreadable(path: Path, reason: str) -> Failure:
 
 
 def _taken_from_environment() -> SecretStr | None:
-    # A viewer or a browser that is opened needs none.
+    # A viewer or a browser that is opened must not inherit it.
     token = SecretStr(os.environ.pop(_environment.TOKEN_VARIABLE, "").strip())
     return token or None
 

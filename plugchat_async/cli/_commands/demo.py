@@ -1,4 +1,4 @@
-"""`plugchat demo`: the whole journey on this machine, with a phone that scans by itself."""
+"""`plugchat demo`: the whole journey on this machine, with a simulated phone."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ FAST = Pace(interval=1.5, scan_after=1.0)
 
 
 def run(pace: Pace) -> None:
-    """Link the sandbox's phone, and show how it went.
+    """Link the simulated phone, and show the calls that were made.
 
     Raises:
         Failure: No code was scanned.

@@ -1,4 +1,4 @@
-"""`plugchat device`: which phone is linked."""
+"""`plugchat device`: show which phone is linked."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def run(access: Access, *, as_json: bool) -> None:
-    """Fetch the device, and print a line for each thing that is known of it."""
+    """Fetch the device, and print a line for each known property."""
     device = anyio.run(_fetch, access.client())
     if as_json:
         return typer.echo(device.model_dump_json())

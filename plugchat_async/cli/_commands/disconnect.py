@@ -1,4 +1,4 @@
-"""`plugchat disconnect`: unlink the phone, once somebody has confirmed it."""
+"""`plugchat disconnect`: unlink the phone, after confirmation."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def run(access: Access, *, as_json: bool, yes: bool) -> None:
-    """Unlink the phone, unless somebody says no.
+    """Unlink the phone, after confirmation.
 
     Raises:
-        Failure: There is nobody to ask.
+        Failure: There is no terminal to ask at.
     """
     client = access.client()
     if not (yes or _is_confirmed(as_json=as_json)):
@@ -35,8 +35,8 @@ def run(access: Access, *, as_json: bool, yes: bool) -> None:
 def _is_confirmed(*, as_json: bool) -> bool:
     if as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Failure("not_confirmed")
-    answer = keyboard.ask(text("disconnect.question")) or ""
-    return answer.strip()[:1].lower() == text("disconnect.yes")
+    line = keyboard.ask(text("disconnect.question")) or ""
+    return line.strip()[:1].lower() == text("disconnect.yes")
 
 
 async def _disconnect(client: AsyncPlugChat) -> None:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PairOptions:
-    """How the codes are to be shown."""
+    """Options of the command."""
 
     interval: float
     output: Path | None
@@ -50,7 +50,7 @@ class PairOptions:
 
 
 def on_web(access: Access, *, interval: float, port: int, on_desktop: bool) -> Callable[[], None]:
-    """Import what the page takes, and return how to link a phone on it.
+    """Import the page's server, and return how to link a phone on the page.
 
     Raises:
         Failure: The extra for it is not installed.
@@ -135,7 +135,7 @@ async def _open_viewer(file: CurrentCode, screen: Screen) -> None:
 
 
 def _introduce(file: CurrentCode | None, window: Window) -> None:
-    """Write to standard error what a page would show around the code."""
+    """Write to standard error the words that a full screen shows around the code."""
     say(text("screen.scan_this"))
     if file is None and not window.has_colors:
         say(text("screen.inverted"), dim=True)
@@ -151,7 +151,7 @@ def _open(
 
 
 def _goes_on(window: Window, options: PairOptions) -> bool:
-    """Ask, if somebody is there to answer; Ctrl-C is an answer, too."""
+    """Ask, if there is a terminal to ask at."""
     if options.as_json or not (window.is_terminal and sys.stdin.isatty()):
         return False
     return ask_for_enter(text("pair.question"))

@@ -27,7 +27,7 @@ _ROWS_OF_A_PROMPT = 2
 def run(
     access: Access, output: Path | None, *, as_json: bool, ascii_only: bool, compact: bool
 ) -> None:
-    """Fetch a code, and give it in the form that was asked for."""
+    """Fetch a code, and show, save or print it."""
     if output is None and not as_json:
         return _show(access, ascii_only=ascii_only, compact=compact)
     code = anyio.run(_fetch, access.client()) if output is None else _save(access, output)

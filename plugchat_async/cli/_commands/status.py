@@ -1,4 +1,4 @@
-"""`plugchat status`: whether a phone is linked."""
+"""`plugchat status`: show whether a phone is linked."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What goes where: standard error, events, files, exit codes."""
+"""Output: standard error, events, files, exit codes."""

@@ -1,4 +1,4 @@
-"""What scripts read: one event a line, each a JSON object. `plugchat pair --help` documents them.
+"""Events for scripts: a JSON object on each line. `plugchat pair --help` documents them.
 
 A program that reads them ignores the keys that it does not know: new ones keep the version.
 """

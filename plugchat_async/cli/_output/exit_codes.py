@@ -1,4 +1,4 @@
-"""Exit codes: what the process tells the one that started it."""
+"""Exit codes, by error code."""
 
 from __future__ import annotations
 

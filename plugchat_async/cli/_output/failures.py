@@ -1,4 +1,4 @@
-"""How a failure ends a command: one sentence what happened, one what to do, an exit code."""
+"""Failures of a command: a sentence about what happened, one about what to do, an exit code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Failure(Exception):
-    """End of a command, in words.
+    """Failure that ends a command, in words.
 
     Args:
         code: Its error code, which has texts under `failures`.
@@ -42,7 +42,7 @@ class Failure(Exception):
 
 @contextmanager
 def reported(*, debug: bool = False, as_json: bool = False) -> Generator[None]:
-    """Report what fails inside, and exit.
+    """Report a failure inside of the block, and exit.
 
     Args:
         debug: Write a traceback first. It shows no values of variables, hence no secret.
@@ -51,7 +51,7 @@ def reported(*, debug: bool = False, as_json: bool = False) -> Generator[None]:
     try:
         yield
     except BrokenPipeError:
-        raise  # nobody reads on, which Typer takes without a word
+        raise  # nobody reads the output any more, which Typer passes over silently
     except (Failure, PlugChatError, OSError) as error:
         if debug:
             traceback.print_exception(error)
@@ -61,7 +61,7 @@ def reported(*, debug: bool = False, as_json: bool = False) -> Generator[None]:
 
 
 def report(error: Failure | PlugChatError | OSError) -> ExitCode:
-    """Write to standard error what failed and what to do, and return the exit code for it."""
+    """Write a failure and the remedy to standard error, and return its exit code."""
     failure = _explain(error)
     _say_error(failure, error.code if isinstance(error, PlugChatError) else None)
     if isinstance(error, ResponseError) and error.detail:

@@ -1,4 +1,4 @@
-"""A code in a file: for its owner's eyes only, and whole or not at all."""
+"""Codes in files that only their owner can read, written as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def replacing(path: Path) -> Generator[IO[bytes]]:
     """Open a file of mode 0600 that becomes `path` once the block has ended well.
 
-    Whatever forbids that is found out on entering, before a code is requested. A symbolic link is
-    replaced, never followed: in a folder that others write to, it may be planted.
+    An obstacle raises on entering, before a code is requested. A symbolic link is replaced, never
+    followed: in a folder that others write to, it may be planted.
 
     Raises:
         Failure: `path` can't be written.
@@ -41,22 +41,22 @@ def replacing(path: Path) -> Generator[IO[bytes]]:
 
 
 def check_suffix(path: Path) -> None:
-    """Check that a name says PNG or SVG.
+    """Check that a name ends in .png or .svg.
 
     Raises:
-        Failure: It says another format, or none.
+        Failure: It does not.
     """
     if path.suffix.lower() not in {".png", ".svg"}:
         raise Failure("output_suffix", path=path)
 
 
 def image_of(code: QRCode, path: Path) -> bytes:
-    """Draw a code in the format that the name of its file says."""
+    """Draw a code in the format of a file's name."""
     return code.svg().encode() if path.suffix.lower() == ".svg" else code.png()
 
 
 def say_saved(path: Path, code: QRCode | QRImage) -> None:
-    """Write where the code is, and how long it is valid."""
+    """Write the path of the code, and how long the code is valid."""
     until = f"{code.expires_at.astimezone():%H:%M:%S}"
     say(text("saved", path=path, seconds=round(code.expires_in), until=until))
 
@@ -65,11 +65,11 @@ class CurrentCode:
     """A file with the current code of a session.
 
     Args:
-        path: The file, whose name says the format.
+        path: The file; its name ends in .png or .svg.
 
     Attributes:
         path: The file.
-        note: What to say about it.
+        note: A line about it for the user.
     """
 
     def __init__(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is said on standard error, so that standard output holds only what was asked for."""
+"""Messages on standard error: standard output is for the result alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from plugchat_async.cli._texts import text
 
 
 def is_dumb() -> bool:
-    """Return whether the terminal knows no escape sequences."""
+    """Return whether the terminal lacks escape sequences."""
     return os.environ.get("TERM", "").lower() in {"dumb", "unknown"}
 
 
@@ -23,11 +23,11 @@ def allows_colors() -> bool:
 
 
 def say(message: str, *, label: str = "", color: str | None = None, dim: bool = False) -> None:
-    """Write one message; what is not a terminal has no width, and gets it on one line.
+    """Write one message, wrapped on a terminal and on one line elsewhere.
 
     Args:
-        message: What to say.
-        label: What it is, such as an error; in bold.
+        message: The message.
+        label: Its kind, such as an error; in bold.
         color: The label's colour.
         dim: Whether the message matters less.
     """

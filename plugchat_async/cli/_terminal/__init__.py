@@ -1,1 +1,1 @@
-"""How codes look in a window."""
+"""Codes in a terminal's window."""

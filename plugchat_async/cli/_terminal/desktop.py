@@ -1,4 +1,4 @@
-"""The desktop's own programs: a viewer for a picture, a browser for a page."""
+"""Programs of the desktop: a viewer for an image, a browser for a page."""
 
 from __future__ import annotations
 

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from .window import Window
 
-# The quiet zone: what suits the eye, and what still scans in a narrow window.
+# The quiet zone in modules: the usual one, and the least that still scans, for a narrow window.
 BORDERS = (2, 1)
 
-# Characters of WhatsApp's payloads: what is looked for room for, before there is one.
+# Characters of WhatsApp's payloads, whose room is checked before a code is requested.
 USUAL_PAYLOAD_SIZE = 237
 
 # Both colours are set, whatever the theme. A terminal that lacks the bright white of 107 ignores it
@@ -34,7 +34,7 @@ _BLACK_ON_BLACK = "\x1b[30;40m"
 _RESET = "\x1b[0m"
 
 _HALF_BLOCKS = " ▀▄█"
-# Unicode counts the 2 x 3 modules of a sextant in binary, and leaves out what it had before.
+# Unicode counts the 2 x 3 modules of a sextant in binary, without the four earlier characters.
 _EARLIER = {0: " ", 21: "▌", 42: "▐", 63: "█"}
 _SEXTANTS = "".join(
     _EARLIER.get(bits) or chr(0x1FB00 + bits - 1 - (bits > 21) - (bits > 42)) for bits in range(64)

@@ -1,4 +1,4 @@
-"""Asking somebody at the terminal."""
+"""Questions at the terminal."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def ask(question: str) -> str | None:
 
 def ask_for_enter(question: str) -> bool:
     """Return whether Enter was pressed, and neither "no" nor "quit" typed before it."""
-    answer = ask(question)
-    return answer is not None and answer.strip()[:1].lower() not in {"n", "q"}
+    line = ask(question)
+    return line is not None and line.strip()[:1].lower() not in {"n", "q"}
 
 
 def _forget_keys() -> None:
-    """Throw away what was pressed while codes were shown: it answers no question."""
+    """Discard keys that were pressed before the question."""
     with suppress(ImportError):  # Windows has none
         import termios
 

@@ -1,4 +1,4 @@
-"""How a screen of the terminal looks: what goes where, in a window of which size."""
+"""Layout of a full screen, by the size of the window."""
 
 from __future__ import annotations
 
@@ -91,19 +91,19 @@ class Countdown:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """All that a person can see: equal layouts need not be drawn twice.
+    """Content of the screen; equal layouts need not be drawn twice.
 
     A code is never torn. If the window is too small for all of it, words give way, then the next
-    of the drawings is tried; if it is too small for each, the size needed is shown, and where else
-    the code can be had.
+    of the drawings is tried; if it is too small for each, the size needed and the other ways to get
+    the code are shown.
 
     Attributes:
-        heading: What is being done.
+        heading: The heading.
         drawings: The drawings of the current code, the best one first; none before it.
         needed: The size of the smallest drawing; None if the window's size does not matter yet.
         countdown: The current code's; None before it.
-        note: What else to say, a line or more.
-        elsewhere: Where else the code can be had.
+        note: A remark of one or more lines.
+        elsewhere: Other ways to get the code.
         size: The window's.
     """
 
@@ -173,7 +173,7 @@ class Layout:
 
 
 def enlarge(needed: Size, window: Size) -> str:
-    """Return what to do about a window that is too small."""
+    """Return the advice for a window that is too small."""
     columns, rows = needed
     width, height = window
     return text("screen.enlarge", columns=columns, rows=rows, width=width, height=height)

@@ -1,4 +1,4 @@
-"""Where codes are shown while they change: redrawn in place on a terminal, else line by line."""
+"""Current codes on the screen: redrawn in place on a terminal, else line by line."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def open_screen(
     Args:
         window: Where to show codes.
         forms: The forms to draw them in.
-        heading: What is being done.
+        heading: The heading.
         ways: Other ways to get a code if the window is too small for it.
     """
     if window.is_redrawn:
@@ -137,7 +137,7 @@ class _Lines:
 
 
 class _Pages(AbstractAsyncContextManager["_Pages"]):
-    """Pages that fill the terminal, drawn anew when a person could see a difference."""
+    """Pages that fill the terminal, drawn again when they would look different."""
 
     def __init__(
         self, live: Live, window: Window, forms: tuple[Form, ...], heading: str, ways: str
@@ -191,7 +191,7 @@ class _Pages(AbstractAsyncContextManager["_Pages"]):
 
     def _refresh(self) -> None:
         if self._current is not None and self._current.code.is_expired:
-            # The next one is late, and this one can't be scanned any more.
+            # The next one is late, and this one has expired.
             self._current = self._needed = None
             self._note = text("screen.asking")
         current = self._current
@@ -213,7 +213,7 @@ class _Pages(AbstractAsyncContextManager["_Pages"]):
 
 @dataclass(frozen=True, slots=True)
 class _Current:
-    """One code, and when its time is over by the clock of the event loop."""
+    """Current code, and its end by the clock of the event loop."""
 
     code: QRCode
     drawings: tuple[Drawing, ...]

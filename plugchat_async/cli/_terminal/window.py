@@ -1,4 +1,4 @@
-"""Standard output as a place for codes: what it can show, and how much of it."""
+"""Standard output as a window: its characters, colours and size."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from plugchat_async.cli._output.stderr import allows_colors, is_dumb
 
 
 class Size(NamedTuple):
-    """Columns and rows, of a window or of what is drawn in it."""
+    """Columns and rows of a window or of a drawing."""
 
     columns: int
     rows: int
@@ -22,7 +22,7 @@ class Size(NamedTuple):
         return Size(self.columns + columns, self.rows + rows)
 
     def has_room_for(self, size: Size) -> bool:
-        """Return whether something of a size is whole in a window of this one."""
+        """Return whether a window of this size has room for something of a size."""
         return self.columns >= size.columns and self.rows >= size.rows
 
 
@@ -55,7 +55,7 @@ class Window:
         return self.is_terminal and not is_dumb() and self.size != UNLIMITED
 
     def encodes(self, characters: str) -> bool:
-        """Return whether characters survive the way to the terminal."""
+        """Return whether the terminal's encoding has characters."""
         try:
             characters.encode(self.encoding)
         except UnicodeEncodeError:
@@ -64,7 +64,7 @@ class Window:
 
 
 def standard_output() -> Window:
-    """Look at standard output: escape sequences are for real terminals, whatever else is asked."""
+    """Return the window of this process; only a real terminal gets escape sequences."""
     is_terminal = sys.stdout.isatty()
     return Window(
         is_terminal=is_terminal,

@@ -1,4 +1,4 @@
-"""What the command says, in `en.toml` and `pt-BR.toml`, as the page's texts are."""
+"""Texts of the command, in `en.toml` and `pt-BR.toml`, as those of the page."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def text(name: str, /, **fields: object) -> str:
 
     Args:
         name: The keys that lead to it, joined by dots.
-        fields: What to put in its braces, by name.
+        fields: The values for the names in its braces.
 
     Raises:
         KeyError: There is no such text.
@@ -53,7 +53,7 @@ def has_text(name: str) -> bool:
 
 
 def translated(words: str) -> str:
-    """Put Typer's own words, which are English, into the user's language."""
+    """Translate Typer's words, which are English, into the user's language."""
     for pattern, replacement in read_texts(language())["typer"]:
         words = re.sub(pattern, replacement, words, flags=re.MULTILINE)
     return words

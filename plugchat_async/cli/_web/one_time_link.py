@@ -1,4 +1,4 @@
-"""Who may see the page: the browser that came first with the link, which works once."""
+"""Access to the page: for the first browser that opens the link, which works once."""
 
 import secrets
 
@@ -11,7 +11,7 @@ from plugchat_async.fastapi import pairing_router
 
 _COOKIE = "plugchat"
 
-# Under another name, a page of somebody else's could reach this one (DNS rebinding).
+# Any other name may be that of a foreign page (DNS rebinding).
 _HOSTS = ["127.0.0.1", "localhost"]
 
 _SECURITY_HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
@@ -47,7 +47,7 @@ class OneTimeLink:
 
 
 def make_app(client: AsyncPlugChat, hub: PairingHub, link: OneTimeLink) -> FastAPI:
-    """Make the page, for whoever redeems the link."""
+    """Make the page for the browser that redeems the link."""
     app = FastAPI(openapi_url=None)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS)
 

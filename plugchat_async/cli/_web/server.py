@@ -1,4 +1,4 @@
-"""`plugchat pair --web`: the live page, for one browser and for nobody else."""
+"""Server of the live page for one browser, `plugchat pair --web`."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _SECONDS_FOR_THE_END = 1.0
 async def link(
     client: AsyncPlugChat, *, interval: float, port: int, on_desktop: bool
 ) -> PairingOutcome:
-    """Serve the page until a phone is linked; its button asks for more codes.
+    """Serve the page until a phone is linked; its button requests more codes.
 
-    A failure ends nothing, since the button may be pressed again after one.
+    The page stays open after a failure, for its button to try again.
 
     Raises:
         Failure: The port can't be used.
@@ -96,7 +96,7 @@ def _listen(port: int) -> socket.socket:
 
 
 def _tunnel(port: int) -> str:
-    """Return the command that leads a browser at the other end of SSH here; empty without SSH."""
+    """Return the command for a tunnel from the other end of SSH; empty without SSH."""
     connection = os.environ.get("SSH_CONNECTION", "").split()
     if len(connection) != 4:
         return ""
@@ -114,7 +114,7 @@ class _Server(uvicorn.Server):
 
 
 def _make_server(app: FastAPI) -> _Server:
-    # A page that stays open must not keep its server for longer than this second.
+    # A page that stays open must not keep its server for longer than this.
     return _Server(
         uvicorn.Config(
             app,
