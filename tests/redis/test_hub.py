@@ -295,6 +295,22 @@ async def test_a_code_that_comes_while_the_store_is_away_is_not_lost(
     assert codes_requested(sandbox) <= 3
 
 
+async def test_a_code_that_comes_when_the_store_has_lost_its_data_is_not_lost(
+    server: MemoryServer,
+) -> None:
+    """The store gets back the reservation first, and then the code."""
+    sandbox = Sandbox(clock=anyio.current_time)
+    slow = SlowTransport(sandbox)
+    async with httpx.AsyncClient(transport=slow) as http_client, processes(server, 1) as (hub,):
+        client = AsyncPlugChat("token", base_url=BASE_URL, http_client=http_client)
+        async with hub.watch(client) as states:
+            await slow.has_request.wait()
+            server.rows.clear()
+            assert (await until_round(states, 1)).round == 1
+            await until(states, Expired)
+    assert codes_requested(sandbox) == 3
+
+
 async def test_an_ending_that_was_reported_by_a_process_that_died_is_reported_again(
     sandbox: Sandbox, server: MemoryServer
 ) -> None:

@@ -59,6 +59,7 @@ async def dies_with_many(scenario: Scenario, *, number: int) -> None:
     """Kill one of three processes, which share many instances."""
     scenario.instances = number
     await scenario.watch(*await scenario.begin(3))
+    await scenario.shown(scenario.tokens[-1])
     (await scenario.shown(scenario.tokens[-1], 2)).kill()
     await scenario.shown(scenario.tokens[-1], 3)
 
