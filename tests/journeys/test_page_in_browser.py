@@ -434,10 +434,11 @@ STATES = [
     "stale",
     "busy",
     "blocked",
+    "expired_link",
 ]
 # Of these the documentation has pictures on a phone, too.
 MOST_SEEN = {"code", "connected", "expired"}
-SELDOM_SEEN = {"stale", "busy", "blocked"}
+SELDOM_SEEN = {"stale", "busy", "blocked", "expired_link"}
 EXPIRED_CODE = """event: code
 data: {"svg": "<svg/>", "round": 1, "rounds": 3, "expires_in": 0, "next_in": 0, "valid_for": 20}
 
@@ -464,6 +465,10 @@ def bring_into(state: str, page: Page, sandbox: Sandbox) -> None:
             wait_for(page, "expired")
             status = 401 if state == "refused" else 403
             page.route("**/restart", lambda route: route.fulfill(status=status))
+            page.get_by_role("button").click()
+        case "expired_link":
+            refusal = {"Plugchat-Refusal": state}
+            page.route("**/start", lambda route: route.fulfill(status=410, headers=refusal))
             page.get_by_role("button").click()
     wait_for(page, "code" if state == "offline" else state)
 
@@ -496,7 +501,7 @@ def test_photograph(
         options={"theme": ACME} if clothes else {},
         **settings,
     )
-    if state == "ready":
+    if state in {"ready", "expired_link"}:
         url = link_beside(url)
     if state == "notice":
         url += "/forged"

@@ -72,9 +72,10 @@ const views = {
     if (already) {
       show("already_connected", words.already_connected);
     } else {
-      const { going_on, ...said } = words.connected;
-      show("connected", { ...said, advice: returnUrl ? going_on : said.advice });
-      // A frame leaves that to its parent.
+      const { going_on, in_frame, ...said } = words.connected;
+      // A frame leaves the next step to its parent.
+      const ownAdvice = returnUrl ? going_on : said.advice;
+      show("connected", { ...said, advice: isFramed ? in_frame : ownAdvice });
       if (returnUrl && !isFramed) setTimeout(() => location.assign(returnUrl), 2000);
     }
     tellParent("connected", { already });
@@ -178,7 +179,7 @@ function close() {
 function open() {
   close();
   source = new EventSource(address("events"));
-  // What dies without a word, or is held back by a proxy, makes no error: a new one finds out.
+  // A connection that breaks silently, or that a proxy buffers, raises no error: a new one does.
   retry = setTimeout(() => {
     tellLink("reconnecting");
     open();
@@ -252,7 +253,7 @@ async function askWhy() {
   pause = Math.min(2 * pause, 30);
 }
 
-// A login that ran out answers by itself, or leads to its form.
+// An expired login is refused by the app, or redirected to its form.
 function isRefusal(response) {
   return response.type === "opaqueredirect" || [401, 403].includes(response.status);
 }
@@ -265,11 +266,11 @@ again.addEventListener("click", async () => {
   const refusedLink = response.headers.get("Plugchat-Refusal");
   if (refusedLink) return giveUp(refusedLink);
   if (isRefusal(response)) {
-    // Where the page itself may be seen, it was not the login that refused.
+    // If the page itself may still be seen, it was not the login that refused.
     return response.status === 403 && (await request("")).ok ? decline() : refuse();
   }
   if (!response.ok) return tellLink("not_pressed");
-  // A stream says at its start what is current: also where another window was faster.
+  // A stream begins with the current state, even if another window was faster.
   views.starting();
   open();
 });
