@@ -1,4 +1,4 @@
-"""Which language a browser asks for. What the page says in it is in `page/*.toml`."""
+"""The language that a browser asks for. The page's words in it are in `page/*.toml`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def negotiate(accept_language: str) -> Language:
     """Choose what the browser likes best, and English if it likes none of them.
 
     Args:
-        accept_language: The header `Accept-Language`; empty where there was none.
+        accept_language: The header `Accept-Language`; empty if there was none.
     """
     best: Language = LANGUAGES[0]
     best_weight = 0.0
@@ -27,7 +27,7 @@ def negotiate(accept_language: str) -> Language:
 
 
 def _speak(tag: str) -> Language | None:
-    # Whoever reads Portuguese of Portugal reads that of Brazil as well.
+    # Readers of European Portuguese read that of Brazil as well.
     asked_for = _primary(tag.strip())
     return next((language for language in LANGUAGES if _primary(language) == asked_for), None)
 

@@ -63,7 +63,7 @@ def require_ticket_in_prefix(app: FastAPI, name: str) -> None:
 async def require_ticket_in_path(request: Request) -> None:
     """Refuse, as a dependency, a prefix without `{ticket}` in an app that is mounted.
 
-    Its lifespan does not run, and FastAPI would answer 422.
+    Its lifespan does not run, and FastAPI would respond with 422.
 
     Raises:
         RuntimeError: The route has no such parameter.

@@ -24,11 +24,11 @@ _SALT = "plugchat_async.fastapi.PairingLinks"
 
 
 class PairingTicket(BaseModel, frozen=True, hide_input_in_errors=True):
-    """What a signed link says of its holder.
+    """Content of a signed link.
 
     Attributes:
-        subject: Whose instance it is about, in the app's own terms, such as a tenant's id.
-        return_url: The address to go on to after a scan; None leaves it to the router.
+        subject: Identifier of the instance's owner in the app, such as a tenant's id.
+        return_url: The address to go on to after a scan; None: that of the router.
         expires_at: The time from which on the link is refused.
     """
 
@@ -51,14 +51,15 @@ class RefusedTicket(HTTPException):
 class PairingLinks:
     """Maker and checker of signed links to the page, for people without a login.
 
-    Include the router with a prefix that ends in `/{ticket}`, and take the `PairingTicket` in
-    `get_client` by `Depends(links)`. Whoever holds a link can link a phone until it expires, as
-    often as they like. A link is signed, not encrypted: its holder can read the subject.
+    Include the router with a prefix that ends in `/{ticket}`, and declare `Depends(links)` in
+    `get_client`, which gives it the `PairingTicket`. Anyone with a link can link a phone until the
+    link expires, any number of times. A link is signed, not encrypted: its holder can read the
+    subject.
 
     Args:
-        secret: At least 32 characters that nobody can guess, as of `secrets.token_urlsafe(32)`.
-            Several to change it: the first signs, and all are accepted.
-        lifetime: How long a link is valid, if `create()` does not say otherwise.
+        secret: At least 32 random characters, such as `secrets.token_urlsafe(32)`. To change the
+            secret, a list: the first signs, and all are accepted.
+        lifetime: How long a link is valid, unless `create()` is given another time.
 
     Raises:
         ValueError: A secret is too short, there is none, or the lifetime is not positive.
@@ -93,8 +94,8 @@ class PairingLinks:
         """Return a new ticket, to be put at the end of the page's address.
 
         Args:
-            subject: Whose instance it is about, in the app's own terms: 1 to 256 characters, and
-                nothing secret.
+            subject: Identifier of the instance's owner in the app: 1 to 256 characters, and nothing
+                secret.
             return_url: A path or an http(s) URL to go on to after a scan, instead of the router's.
             lifetime: How long the ticket is valid; None takes that of the links.
 
@@ -117,7 +118,7 @@ class PairingLinks:
         return self._signer.sign(base64_encode(content)).decode()
 
     def __call__(self, ticket: Annotated[str, Path()]) -> PairingTicket:
-        """Return what a ticket says, as a dependency of FastAPI.
+        """Return the content of a ticket, as a dependency of FastAPI.
 
         Args:
             ticket: The last part of the prefix.

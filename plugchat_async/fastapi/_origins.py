@@ -1,4 +1,4 @@
-"""Who may press the button: a page of this origin, and none of another."""
+"""The check that a button was pressed on a page of this origin."""
 
 import logging
 import re

@@ -91,7 +91,7 @@ class PairingPage:
         """Return the page in the language that the browser likes best.
 
         Args:
-            accept_language: The header `Accept-Language`; empty where there was none.
+            accept_language: The header `Accept-Language`; empty if there was none.
             headers: Further headers of the response.
             return_url: The checked address to go on to after a scan.
         """
@@ -112,7 +112,7 @@ class PairingPage:
         Args:
             name: The table of its headline and advice among the words, and the code that a page
                 which frames it is told.
-            accept_language: The header `Accept-Language`; empty where there was none.
+            accept_language: The header `Accept-Language`; empty if there was none.
             headers: Further headers of the response.
             status_code: The status of the response.
         """

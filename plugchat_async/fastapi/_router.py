@@ -1,4 +1,4 @@
-"""The routes: the page, its events, its button, its symbol."""
+"""The routes: the page, its events, its buttons, its QR code."""
 
 from collections.abc import (
     AsyncGenerator,
@@ -99,26 +99,26 @@ def pairing_router(
     further settings: [Deployment](../guides/deployment.md).
 
     Args:
-        get_client: A dependency that returns the client of this request's tenant. It may be closed
-            after the request where it was made by `for_token()`. One with `yield` is held for
-            as long as the page is open.
-        dependencies: What each request has to pass, such as a login. Whoever opens the page can
-            link a phone, so there is no default; `dependencies=[]` leaves it open to everyone.
+        get_client: A dependency that returns the client of this request's tenant. If it comes from
+            `for_token()`, you may close it when the request ends. A dependency with `yield` is held
+            for as long as the page is open.
+        dependencies: What each request has to pass, such as a login. Anyone who opens the page
+            can link a phone, so there is no default; `dependencies=[]` leaves it open to everyone.
         hub: A hub that is shared with other parts of the app, and open while the app runs; it is
-            not closed. None gives the router a hub of its own, with the usual settings and at most
-            100 watchers an instance, for as long as the app runs. A mounted app has no lifespan,
-            so there it takes a hub of the outer app's.
+            not closed. None: the router opens a separate hub for as long as the app runs, with the
+            default settings and at most 100 watchers an instance. A mounted app has no lifespan, so
+            its router needs a hub that the outer app opens.
         on_end: Called with the client and a `PairingEnd` once for each session, before a page is
-            told, as the hub's. Not together with `hub`, which has its own.
+            told, like that of `PairingHub`. Not together with `hub`: pass it to that hub instead.
         return_url: Where the page goes after a scan: a path or an http(s) URL, or a function of
             the request, sync or async, that returns one or None. Do not take it from the query:
             anyone could send your users elsewhere.
         embed_in: Origins whose pages may frame the page and are told its states by `postMessage`,
-            such as `["https://app.example"]`. The page's own origin may always frame it.
+            such as `["https://app.example"]`. For pages of the same origin, both hold in any case.
         theme: The product's name, logo and colours.
         words: Sentences instead of the page's own, by language and name, such as
             `{"pt-BR": {"title": "Conecte sua loja"}}`.
-        links: Signed links, of which `get_client` takes the `PairingTicket` by `Depends(links)`.
+        links: Signed links, whose `PairingTicket` is passed to `get_client` by `Depends(links)`.
             Include the router with a prefix that ends in `/{ticket}`. The page then begins with a
             button, and no code is requested before it is pressed.
 
@@ -306,7 +306,7 @@ def _check(
             "get_client must be a function that returns the AsyncPlugChat of the request's tenant,"
             f" not {type(get_client).__name__}"
         )
-    # FastAPI takes None for no dependencies, and would leave the page open without a word.
+    # FastAPI takes None for no dependencies, and would silently leave the page open.
     if not isinstance(dependencies, Sequence) or not all(
         isinstance(each, params.Depends) for each in dependencies
     ):

@@ -1,4 +1,4 @@
-"""What every answer tells browsers and caches: keep nothing, frame nothing, tell nobody."""
+"""Headers of every response: no caching, no framing by other origins, no referrer."""
 
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",

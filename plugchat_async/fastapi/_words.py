@@ -1,4 +1,4 @@
-"""What the page says in each language, and what an app says instead."""
+"""The words of the page in each language, and those of an app instead."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from ._unicode import check_unicode
 # Sentences by their names in page/*.toml, in tables and lists as they stand there.
 Sentences: TypeAlias = "str | list[str] | dict[str, Sentences]"
 Words: TypeAlias = dict[str, Sentences]
-# The same, of an app: by language, and only those that it says otherwise.
+# The same for an app: by language, and only those that it replaces.
 OwnWords: TypeAlias = Mapping[str, Mapping[str, object]]
 
 _FOLDER = files("plugchat_async.fastapi").joinpath("page")
 
 
 def read_words(language: str) -> Words:
-    """Read what the page says in a language."""
+    """Read the words of the page in a language."""
     return tomllib.loads(_FOLDER.joinpath(f"{language}.toml").read_text("utf-8"))
 
 
 def words_with(own: OwnWords | None) -> dict[str, Words]:
-    """Return the words of each language, with an app's own instead of the page's.
+    """Return the words of each language, some of them replaced by an app's.
 
     Args:
         own: By language, sentences under the same names as in `page/*.toml`.
