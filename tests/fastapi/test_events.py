@@ -10,6 +10,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from pydantic import BaseModel
 
 from plugchat_async import (
     Connected,
@@ -62,18 +63,35 @@ async def test_each_state_is_an_event(
     assert (sent.event, sent.data.model_dump(mode="json"), sent.retry) == (name, data, 1000)
 
 
+IN_TYPESCRIPT = {
+    str: "string",
+    int: "number",
+    float: "number",
+    bool: "boolean",
+    datetime | None: "string | null",
+}
+
+
 def test_the_documented_types_are_those_of_the_events() -> None:
-    """What the guide says in TypeScript has the fields of the models, and no other."""
+    """The types of the guide have the fields of the models, of the same types, and no other."""
     guide = Path(__file__).parents[2].joinpath("docs", "guides", "fastapi.md").read_text("utf-8")
     types = guide.partition('```typescript title="events.ts"\n')[2].partition("```")[0]
     documented = {
-        name: set(re.findall(r"(\w+):", fields))
+        name: dict(re.findall(r"(\w+): ([^;}]+\w)", fields))
         for name, fields in re.findall(r"(\w+): \{([^}]*)\}", types)
     }
+    models: dict[str, type[BaseModel]] = {
+        "code": PairingCode,
+        "connected": PairingResult,
+        "failed": PairingFailure,
+    }
     assert documented == {
-        "code": set(PairingCode.model_fields),
-        "connected": set(PairingResult.model_fields),
-        "failed": set(PairingFailure.model_fields),
+        name: {
+            field: IN_TYPESCRIPT[info.annotation]
+            for field, info in model.model_fields.items()
+            if info.annotation is not None
+        }
+        for name, model in models.items()
     }
     assert set(re.findall(r"(\w+): Record<string, never>", types)) == {"starting", "expired"}
 

@@ -82,6 +82,13 @@ def parent_of(framed_url: str) -> Generator[str]:
         yield f"http://localhost:{port}"
 
 
+def documented_fields(message_type: str) -> list[str]:
+    """Return the fields of a message, by the guide's type for TypeScript."""
+    types = GUIDE.read_text("utf-8").partition('```typescript title="messages.ts"\n')[2]
+    (fields,) = re.findall(rf'{{ type: "{message_type}"(.*) }}', types)
+    return re.findall(r"; (\w+):", fields)
+
+
 def frame_of(page: Page) -> FrameLocator:
     """Return the page in the frame."""
     return page.frame_locator("iframe")
@@ -116,6 +123,8 @@ def test_a_framed_page_is_scanned_and_its_parent_moves_on(
     assert {(each["source"], each["version"]) for each in kept} == {("plugchat-pairing", 1)}
     (code,) = (each for each in kept if each["type"] == "code")
     assert (code["round"], code["rounds"]) == (1, 3)
+    for each in kept:
+        assert each.keys() - {"source", "version"} == {"type", *documented_fields(each["type"])}
     assert "svg" not in json.dumps(kept)
     assert payload[:20] not in json.dumps(kept)
 
@@ -230,6 +239,7 @@ def test_a_framed_page_with_a_way_back_leaves_it_to_its_parent(
             frame.locator("main[data-state=code]").wait_for()
             assert sandbox.scan(read(page))
             frame.locator("main[data-state=connected]").wait_for()
+            assert frame.locator("#advice").inner_text() == "All done."
             page.wait_for_timeout(2500)
             frame.get_by_role("link", name="Continue").click()
             page.get_by_text("The next step").wait_for()
