@@ -26,6 +26,7 @@ SUBJECTS = (
     "broadcast",
     "viewers",
     "first_code",
+    "workers",
     "alternatives",
 )
 

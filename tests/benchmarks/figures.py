@@ -13,7 +13,10 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-PACKAGES = ("httpx", "httpcore", "anyio", "pydantic", "segno", "trio", "httpx-aiohttp", "aiohttp")
+PACKAGES = (
+    *("httpx", "httpcore", "anyio", "pydantic", "segno", "trio"),
+    *("httpx-aiohttp", "aiohttp", "coredis"),
+)
 
 Pairs = Sequence[tuple[float, float]]
 """What was measured and what it is compared with, from each turn."""
