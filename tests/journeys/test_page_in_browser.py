@@ -517,7 +517,9 @@ def test_photograph(
     # However long the pictures take, the code on them does not expire.
     page.clock.set_fixed_time(page.evaluate("new Date().toISOString()"))
     shown = page.locator("main").get_attribute("data-state")
-    for theme, (size, (width, height)) in itertools.product(THEMES, SIZES.items()):
+    # In Portuguese, the colours are those of English; the documentation has pictures of its codes.
+    themes = THEMES if language != "pt-BR" or state == "code" else THEMES[:1]
+    for theme, (size, (width, height)) in itertools.product(themes, SIZES.items()):
         page.emulate_media(color_scheme=theme)
         page.set_viewport_size({"width": width, "height": height})
         page.wait_for_function(AT_REST)
