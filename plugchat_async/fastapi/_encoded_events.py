@@ -59,9 +59,9 @@ class EncodedEvent:
         self._encoded_at = -math.inf
         self._is_encoded: anyio.Event | None = None
 
-    async def encoded(self) -> bytes:
-        """Return it as it is now."""
-        while anyio.current_time() - self._encoded_at >= _MAX_AGE:
+    async def encoded(self, now: float) -> bytes:
+        """Return it as it is now, by the event loop's clock in seconds."""
+        while now - self._encoded_at >= _MAX_AGE:
             # An event wakes all viewers together; a lock, one in each turn of the event loop.
             if self._is_encoded is not None:
                 await self._is_encoded.wait()

@@ -11,9 +11,9 @@ from starlette.responses import StreamingResponse
 from ._events import is_ending
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
 
-    from starlette.types import Send
+    from starlette.types import Message, Send
 
     from plugchat_async import PairingHub, Watcher
 
@@ -48,37 +48,35 @@ class EventStream:
         self._stopping = stopping
         self._ends_at = anyio.current_time() + _MAX_SECONDS
 
-    async def run(self, send: Callable[[bytes], Awaitable[None]]) -> None:
+    async def run(self, send: Send) -> None:
         """Send events until the stream is over.
 
         Args:
             send: Sends a part of the response. If it is interrupted, that event is sent again.
         """
         while True:
+            keepalive_at = min(anyio.current_time() + _KEEPALIVE_SECONDS, self._ends_at)
             # One scope for many events: each costs as much as sending one.
-            with anyio.CancelScope(deadline=self._silent_until()) as scope:
+            with anyio.CancelScope(deadline=keepalive_at) as scope:
                 with self._stopping.cancelling(scope):
                     await self._send_states(send, scope)
                 return
             if self._stopping.is_told or anyio.current_time() >= self._ends_at:
                 return
             self._watcher.version = self._sent
-            await send(KEEPALIVE_COMMENT)
+            await send(_part(KEEPALIVE_COMMENT))
 
-    async def _send_states(
-        self, send: Callable[[bytes], Awaitable[None]], scope: anyio.CancelScope
-    ) -> None:
+    async def _send_states(self, send: Send, scope: anyio.CancelScope) -> None:
         async for state in self._watcher:
-            version = self._watcher.version
+            version, now = self._watcher.version, anyio.current_time()
             self._event = self._events.of(state, version, interval=self._interval)
-            await send(await self._event.encoded())
+            await send(_part(await self._event.encoded(now)))
             self._sent = version
             if is_ending(state):
                 return
-            scope.deadline = self._silent_until()
-
-    def _silent_until(self) -> float:
-        return min(anyio.current_time() + _KEEPALIVE_SECONDS, self._ends_at)
+            # Seldom, since that costs as well: a comment may come before it has to.
+            if scope.deadline < now + _KEEPALIVE_SECONDS / 2:
+                scope.deadline = min(now + _KEEPALIVE_SECONDS, self._ends_at)
 
 
 class EventStreamResponse(StreamingResponse):
@@ -97,11 +95,11 @@ class EventStreamResponse(StreamingResponse):
 
     async def stream_response(self, send: Send) -> None:
         """Send the whole response."""
-
-        async def send_part(body: bytes, *, is_last: bool = False) -> None:
-            await send({"type": "http.response.body", "body": body, "more_body": not is_last})
-
         start = {"status": self.status_code, "headers": self.raw_headers}
         await send({"type": "http.response.start", **start})
-        await self._stream.run(send_part)
-        await send_part(b"", is_last=True)
+        await self._stream.run(send)
+        await send(_part(b"", more_body=False))
+
+
+def _part(body: bytes, *, more_body: bool = True) -> Message:
+    return {"type": "http.response.body", "body": body, "more_body": more_body}

@@ -34,7 +34,7 @@ async def test_all_viewers_of_a_code_are_sent_the_same_bytes() -> None:
     events, sent = EncodedEvents(Drawings()), list[bytes]()
 
     async def ask() -> None:
-        sent.append(await of(events).encoded())
+        sent.append(await of(events).encoded(anyio.current_time()))
 
     event = of(events)
     async with anyio.create_task_group() as viewers:
@@ -44,15 +44,15 @@ async def test_all_viewers_of_a_code_are_sent_the_same_bytes() -> None:
             scope.cancel()
             await ask()
     assert len(sent) == 3
-    assert {id(each) for each in sent} == {id(await event.encoded())}
+    assert {id(each) for each in sent} == {id(await event.encoded(anyio.current_time()))}
 
 
 async def test_a_late_viewer_is_told_what_is_left_of_the_code() -> None:
     """The event is encoded again."""
     event = of(EncodedEvents(Drawings()))
-    first = await event.encoded()
+    first = await event.encoded(anyio.current_time())
     await anyio.sleep(0.2)
-    later = await event.encoded()
+    later = await event.encoded(anyio.current_time())
     assert later != first
     assert len(later) >= len(first) / 2
 
@@ -63,7 +63,7 @@ async def test_an_event_is_kept_for_as_long_as_a_stream_refers_to_it() -> None:
     first = of(events)
     assert of(events) is first
     assert of(events, "2") is not first
-    identity = id(await first.encoded())
+    identity = id(await first.encoded(anyio.current_time()))
     del first
     gc.collect()
-    assert id(await of(events).encoded()) != identity
+    assert id(await of(events).encoded(anyio.current_time())) != identity

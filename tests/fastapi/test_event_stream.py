@@ -20,6 +20,8 @@ from plugchat_async.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from starlette.types import Message
+
 pytestmark = pytest.mark.anyio
 
 AN_HOUR = 3600.0
@@ -124,9 +126,9 @@ class Stream:
         async with hub.watch(Sandbox(clock=anyio.current_time).client()) as watcher:
             await EventStream(watcher, hub, self._events, Stopping()).run(self._send)
 
-    async def _send(self, part: bytes) -> None:
+    async def _send(self, part: Message) -> None:
         await self.reads.wait()
-        self.sent.append((anyio.current_time(), part.decode().split("\n")[0]))
+        self.sent.append((anyio.current_time(), part["body"].decode().split("\n")[0]))
 
 
 async def test_a_stream_ends_with_its_hub() -> None:
