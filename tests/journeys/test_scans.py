@@ -99,7 +99,6 @@ class Site:
     ("visits", "interval"),
     [
         pytest.param([Visit(0, 7)], 15, id="leaves"),
-        pytest.param([Visit(0, 14)], 15, id="leaves before the next code"),
         pytest.param([Visit(0, 43)], 15, id="leaves with the last code"),
         pytest.param([Visit(0, 55)], 15, id="stays"),
         pytest.param([Visit(0, 70)], 20, id="stays until the last code has expired"),
@@ -115,11 +114,26 @@ async def test_the_app_is_told_of_each_link_and_of_nothing_else(
     visits: list[Visit], interval: float
 ) -> None:
     """Whenever a phone scans, from the first code to a minute after the last viewer has left."""
+    seconds = range(round(visits[-1].leaves + 60))
+    # Before and after a request of the status.
+    await play(interval, [(visits, number + 0.25 + number % 2 / 2) for number in seconds])
+
+
+async def test_the_app_is_told_whenever_the_last_viewer_leaves() -> None:
+    """From the first code until the session has expired, with scans before and after that."""
+    scans = [-1.6, 0.4, 3.6, 7.4, 12.6, 16.4, 21.6, 26.4, 31.6]
+    await play(
+        15, [([Visit(0, leaves)], leaves + scan) for leaves in range(2, 58, 4) for scan in scans]
+    )
+
+
+async def play(interval: float, customers: list[tuple[list[Visit], float]]) -> None:
+    """Serve customers, each of whom scans at another time, and check what the app was told."""
     site = Site(interval)
-    async with site.hub, anyio.create_task_group() as customers:
-        for number in range(round(visits[-1].leaves + 60)):
-            scan_at = number + 0.25 + number % 2 / 2  # before and after a request of the status
-            customers.start_soon(site.serve, f"scans at {scan_at}", visits, scan_at)
+    async with site.hub, anyio.create_task_group() as people:
+        for number, (visits, scan_at) in enumerate(customers):
+            name = f"customer {number}, who leaves at {visits[-1].leaves} and scans at {scan_at}"
+            people.start_soon(site.serve, name, visits, scan_at)
     linked_at = {scan.token: scan.at for scan in site.sandbox.scans}
     assert linked_at
     for name, told in site.told.items():
