@@ -6,7 +6,8 @@ is a connection of HTTP/1.1 to a process of its own, and each instance of a tena
 `for_token()`. Nothing is fetched: sessions are told of a code as their poller would. Memory is what
 the server grows by for each viewer who came and was sent all codes. Drawing a code is measured by
 itself, as `drawing`: in the CPU that has a goal, codes were drawn before; in the other one, each is
-drawn when it comes. The time to all 50 viewers of an instance is that of both, half of each.
+drawn when it comes. The comment that keeps a silent stream open is sent by neither. The time to all
+50 viewers of an instance is that of both, half of each.
 """
 
 from __future__ import annotations
