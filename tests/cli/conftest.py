@@ -1,4 +1,4 @@
-"""What the command's tests share: runs in this process, a served sandbox, and real terminals."""
+"""Fixtures of the command's tests: runs in this process, a served sandbox, and terminals."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _plain_process() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """Tell how a command ended."""
+    """Result of a command."""
 
     exit_code: int
     bytes: bytes
@@ -70,7 +70,7 @@ class Ran:
 
 
 class Run(Protocol):
-    """Run the command.
+    """Function that runs the command.
 
     `window` makes standard output a terminal of that size, `()` one of unknown size.
     """
@@ -90,7 +90,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[byt
         for variable, value in zip(("COLUMNS", "LINES"), window or (), strict=False):
             monkeypatch.setenv(variable, str(value))
         with (
-            patch.dict(os.environ),  # a process has one of its own
+            patch.dict(os.environ),  # a process has a separate one
             patch.object(anyio, "run", partial(in_a_thread, anyio.run)),
             pytest.raises(SystemExit) as ended,
         ):
@@ -114,7 +114,7 @@ def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[Keyboard]:
 
 @pytest.fixture
 def token() -> str:
-    """Give the token that the served sandbox lets in."""
+    """Return the token that the served sandbox lets in."""
     return "F3A9-the-token-of-a-tenant-7C21"
 
 
@@ -143,7 +143,7 @@ def sandbox_server() -> Iterator[SandboxServer]:
 
 @pytest.fixture
 def sandbox(sandbox_server: SandboxServer, token: str, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """Give a sandbox, and point commands to it, in this process and in others."""
+    """Return a sandbox, and point commands to it, in this process and in others."""
     sandbox_server.sandbox = sandbox = Sandbox(tokens=[token])
     monkeypatch.setenv("PLUGCHAT_BASE_URL", sandbox_server.base_url)
     monkeypatch.setenv("PLUGCHAT_TOKEN", token)

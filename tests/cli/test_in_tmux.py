@@ -213,7 +213,7 @@ def test_a_demo_in_a_small_window(
 
 
 def test_a_demo_that_is_interrupted(open_terminal: OpenTerminal) -> None:
-    """Ctrl-C leaves the terminal as it was, exit code 130."""
+    """Ctrl-C restores the terminal, exit code 130."""
     terminal = open_terminal(80, 50)
     terminal.call("demo")
     terminal.frames(until="Code 1 of 3")
@@ -225,7 +225,7 @@ def test_a_demo_that_is_interrupted(open_terminal: OpenTerminal) -> None:
 def test_a_code_on_a_terminal_whose_user_types_the_token(
     sandbox: Sandbox, token: str, open_terminal: OpenTerminal, read_screen: ReadScreen
 ) -> None:
-    """The token is not echoed; what a camera reads links the phone."""
+    """The token is not echoed; the code that a camera reads links the phone."""
     terminal = open_terminal(80, 50)
     base_url = os.environ["PLUGCHAT_BASE_URL"]
     terminal.call("qr", environment={"PLUGCHAT_BASE_URL": base_url, "PLUGCHAT_TOKEN": ""})
@@ -238,7 +238,7 @@ def test_a_code_on_a_terminal_whose_user_types_the_token(
 
 
 def test_ctrl_c_at_the_prompt(open_terminal: OpenTerminal) -> None:
-    """Exit code 130 on a line of its own, no traceback, and keys are echoed again."""
+    """Exit code 130 on a separate line, no traceback, and keys are echoed again."""
     terminal = open_terminal(80, 24)
     terminal.call("status", environment={"PLUGCHAT_TOKEN": ""})
     terminal.wait_for("Token of your PlugChat instance")
@@ -277,7 +277,7 @@ def test_pairing(
     columns: int,
     rows: int,
 ) -> None:
-    """What a camera reads links the phone, which is noticed before another code is spent."""
+    """The code that a camera reads links the phone, before another one is requested."""
     terminal = open_terminal(columns, rows)
     pair(terminal, token=token)
     payload = wait_for_code(terminal, "Code 1 of 3")
@@ -380,7 +380,7 @@ def test_an_end_while_pairing(
     moment: str,
     key: str,
 ) -> None:
-    """Before the first code, and while one is on show; by a key, and by another process."""
+    """Before the first code, and while one is shown; by a key, and by another process."""
     terminal = open_terminal(80, 50)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         if moment.startswith("Requesting"):

@@ -34,15 +34,15 @@ def test_a_sandbox_process_serves_other_processes(tmp_path: Path) -> None:
             name, _, value = line.strip().removeprefix("export ").partition("=")
             if value:
                 environment[name] = value
-        picture = tmp_path / "code.png"
+        path = tmp_path / "code.png"
         saved = subprocess.run(
-            [*PLUGCHAT, "qr", "--output", str(picture)],
+            [*PLUGCHAT, "qr", "--output", str(path)],
             env=environment,
             capture_output=True,
             check=False,
         )
         assert (saved.returncode, saved.stdout) == (0, b"")
-        assert picture.exists()
+        assert path.exists()
         assert any(line.endswith("  the phone scanned the code\n") for line in sandbox.stdout)
         sandbox.send_signal(signal.SIGINT)
         assert sandbox.wait(60) == 130
@@ -69,7 +69,7 @@ def read_event(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 def test_a_script_that_links_a_phone(sandbox: Sandbox) -> None:
-    """Events come as they happen; a scan is told before another code is spent."""
+    """Events come as they happen; a scan is reported before another code is requested."""
     with started("pair", "--json") as pair:
         code = read_event(pair)
         assert sandbox.scan(code["payload"])
@@ -95,7 +95,7 @@ IN_BACKGROUND = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
     ],
     ids=["Ctrl-C", "SIGTERM", "SIGHUP", "a background job, SIGTERM", "a background job, SIGHUP"],
 )
-def test_a_script_that_is_ended_takes_its_picture_along(
+def test_a_script_that_is_ended_takes_its_file_along(
     sandbox: Sandbox, tmp_path: Path, before: tuple[str, ...], signals: list[str]
 ) -> None:
     """Exit code 130, in silence; a background job ignores Ctrl-C, and that alone."""

@@ -1,4 +1,4 @@
-"""The entry: what is there before the extra is, and what a process is told at the end."""
+"""The entry point: without the extra, with signals, and the end of the process."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_ctrl_c_in_the_middle_of_an_import(sandbox: Sandbox, module: str) -> Non
 
 
 def test_standard_output_need_not_be_a_text_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Embedders replace it by what only has to write."""
+    """Embedders replace it by an object that only has to write."""
     written = io.StringIO()
     monkeypatch.setattr(sys, "stdout", written)
     monkeypatch.setattr(sys, "argv", ["plugchat", "--version"])
@@ -156,7 +156,7 @@ def test_standard_output_that_is_full(sandbox: Sandbox, argument: str) -> None:
     assert len(sandbox.calls) == (argument == "status")
 
 
-def test_what_a_full_standard_output_refused_is_not_written_again(
+def test_output_that_was_refused_is_not_written_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Python closes the stream at exit, and would fail once more."""
@@ -208,7 +208,7 @@ COMPLETING = {
 def test_help_version_and_completion_are_quick(
     arguments: list[str], variables: dict[str, str]
 ) -> None:
-    """They import none of what takes longest; while completing, Typer itself needs pydantic."""
+    """They import no slow package; while completing, Typer itself needs pydantic."""
     slow = {"httpx", "rich", "anyio", "segno"} | ({"pydantic"} if arguments else set())
     program = (
         "import sys, plugchat_async.cli\n"
@@ -226,7 +226,7 @@ def test_help_version_and_completion_are_quick(
     assert done.stderr == ""
 
 
-def test_packages_are_spared_what_the_command_has_no_use_for() -> None:
+def test_packages_import_nothing_that_the_command_does_not_use() -> None:
     """Click and Rich for httpx, plugins for pydantic; each would take longer than all the rest."""
     program = (
         "import os, sys\nfrom plugchat_async.cli import main\n"

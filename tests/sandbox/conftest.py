@@ -1,4 +1,4 @@
-"""What the sandbox's tests share: a clock that only they move, and calls over plain httpx."""
+"""Fixtures of the sandbox's tests: a clock that only they move, and calls over plain httpx."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def clock() -> Mock:
-    """Give a clock that shows its `return_value`."""
+    """Return a clock that shows its `return_value`."""
     return Mock(return_value=100.0)
 
 
 @pytest.fixture
 def sandbox(clock: Mock) -> Sandbox:
-    """Give a sandbox that lives by `clock`."""
+    """Return a sandbox on the time of `clock`."""
     return Sandbox(clock=clock)
 
 
 @pytest.fixture
 def ask(sandbox: Sandbox) -> Callable[..., Awaitable[httpx.Response]]:
-    """Give a way to ask the sandbox in-process, without the SDK."""
+    """Return a function that calls the sandbox in-process, without the SDK."""
 
     async def ask(
         endpoint: str, token: str = "token-a", *, of: Sandbox = sandbox

@@ -1,4 +1,4 @@
-"""Every answer that `wire.md` knows can be had by name, byte for byte as it is described there."""
+"""Every response of `wire.md` has a name, and is byte for byte as described there."""
 
 from __future__ import annotations
 
@@ -44,54 +44,57 @@ PREFIX = "data:image/png;base64,"
 
 @pytest.fixture
 def anyio_backend() -> str:
-    """Give one backend: what an answer holds does not depend on it."""
+    """Run on one backend: the bytes of a response do not depend on it."""
     return "asyncio"
 
 
-def value(answer: httpx.Response, key: str = "value") -> str:
-    """Give the one value of a JSON object."""
-    assert list(answer.json()) == [key]
-    content = answer.json()[key]
+def value(response: httpx.Response, key: str = "value") -> str:
+    """Return the one value of a JSON object."""
+    assert list(response.json()) == [key]
+    content = response.json()[key]
     assert isinstance(content, str)
     return content
 
 
-def read(picture: bytes, kind: str = "PNG") -> str:
-    """Read a picture's code with a real reader."""
-    image = Image.open(io.BytesIO(picture))
+def read(data: bytes, kind: str = "PNG") -> str:
+    """Read an image's code with a real reader."""
+    image = Image.open(io.BytesIO(data))
     assert image.format == kind
     return read_code(image)
 
 
 def after(prefix: str, text: str) -> bytes:
-    """Give the bytes that stand in base64 after exactly `prefix`."""
+    """Return the bytes in base64 after exactly `prefix`."""
     assert text.startswith(prefix)
     return b64decode(text.removeprefix(prefix), validate=True)
 
 
 CODES: dict[str, tuple[str, Callable[[httpx.Response], str]]] = {
-    "code_as_image": (JSON, lambda answer: read(after(PREFIX, value(answer)))),
+    "code_as_image": (JSON, lambda response: read(after(PREFIX, value(response)))),
     "code_as_text": (JSON, value),
-    "code_json_string": (JSON, lambda answer: json.loads(answer.content)),
+    "code_json_string": (JSON, lambda response: json.loads(response.content)),
     "code_labelled_html": ("text/html", value),
     "code_labelled_text": ("text/plain", value),
-    "code_text_plain": (TEXT, lambda answer: answer.text),
-    "image_bare_base64": (JSON, lambda answer: read(after("", value(answer)))),
-    "image_bare_string": (TEXT, lambda answer: read(after("", answer.text))),
-    "image_binary": ("image/png", lambda answer: read(answer.content)),
+    "code_text_plain": (TEXT, lambda response: response.text),
+    "image_bare_base64": (JSON, lambda response: read(after("", value(response)))),
+    "image_bare_string": (TEXT, lambda response: read(after("", response.text))),
+    "image_binary": ("image/png", lambda response: read(response.content)),
     "image_jpeg": (
         JSON,
-        lambda answer: read(after("data:image/jpeg;base64,", value(answer)), "JPEG"),
+        lambda response: read(after("data:image/jpeg;base64,", value(response)), "JPEG"),
     ),
-    "image_json_string": (JSON, lambda answer: read(after(PREFIX, json.loads(answer.content)))),
+    "image_json_string": (JSON, lambda response: read(after(PREFIX, json.loads(response.content)))),
     "image_line_break": (
         JSON,
-        lambda answer: read(after(PREFIX, "".join(value(answer).split("\n")))),
+        lambda response: read(after(PREFIX, "".join(value(response).split("\n")))),
     ),
-    "image_octet_stream": ("application/octet-stream", lambda answer: read(answer.content)),
-    "image_prefix_doubled": (JSON, lambda answer: read(after(PREFIX + PREFIX, value(answer)))),
-    "image_under_qrcode": (JSON, lambda answer: read(after(PREFIX, value(answer, "qrcode")))),
-    "image_upper_case_prefix": (JSON, lambda answer: read(after(PREFIX.upper(), value(answer)))),
+    "image_octet_stream": ("application/octet-stream", lambda response: read(response.content)),
+    "image_prefix_doubled": (JSON, lambda response: read(after(PREFIX + PREFIX, value(response)))),
+    "image_under_qrcode": (JSON, lambda response: read(after(PREFIX, value(response, "qrcode")))),
+    "image_upper_case_prefix": (
+        JSON,
+        lambda response: read(after(PREFIX.upper(), value(response))),
+    ),
 }
 
 OBJECTS: dict[str, tuple[int, object]] = {
@@ -192,7 +195,7 @@ ELSEWHERE = {
 }
 
 
-def test_every_answer_is_described_and_tested_here() -> None:
+def test_every_response_is_described_and_tested_here() -> None:
     """The names are sorted, each has one line about it, and none is missing below."""
     assert list(ANSWERS) == sorted(ANSWERS)
     assert set(ANSWERS) == {
@@ -209,30 +212,30 @@ def test_every_answer_is_described_and_tested_here() -> None:
 
 @pytest.mark.parametrize("name", CODES)
 async def test_a_code_in_any_wrapping_can_be_scanned(sandbox: Sandbox, ask: Ask, name: str) -> None:
-    """Unwrapped, each code answer holds the instance's living code, on both QR endpoints."""
+    """Unwrapped, each is the instance's current code, on both QR endpoints."""
     label, unwrap = CODES[name]
     sandbox.answer_next(name, times=2)
     for endpoint in QR_ENDPOINTS:
-        answer = await ask(endpoint)
-        assert answer.status_code == 200
-        assert answer.headers["content-type"] == label
-        assert sandbox.scan(unwrap(answer))
+        response = await ask(endpoint)
+        assert response.status_code == 200
+        assert response.headers["content-type"] == label
+        assert sandbox.scan(unwrap(response))
         sandbox.disconnect("token-a")
 
 
 async def test_a_line_break_stands_inside_of_the_base64(sandbox: Sandbox, ask: Ask) -> None:
-    """The answer that is named for it has one."""
+    """The response that is named for it has one."""
     sandbox.answer_next("image_line_break")
     assert "\n" in value(await ask("/qr-code/image")).strip()
 
 
 async def test_the_usual_code_is_text_or_image_by_its_endpoint(sandbox: Sandbox, ask: Ask) -> None:
-    """`code` is what the endpoint answers anyway."""
+    """`code` is the usual response of the endpoint."""
     sandbox.answer_next("code", times=2)
     for _ in range(2):
         assert value(await ask("/qr-code")).startswith(("https://wa.me/", "2@"))
-        picture = after(PREFIX, value(await ask("/qr-code/image")))
-        assert sandbox.scan(read(picture))
+        image = after(PREFIX, value(await ask("/qr-code/image")))
+        assert sandbox.scan(read(image))
         sandbox.disconnect("token-a")
 
 
@@ -243,24 +246,24 @@ async def test_an_object_comes_with_its_status(sandbox: Sandbox, ask: Ask, name:
     endpoints = FITTING.get(name, ENDPOINTS)
     sandbox.answer_next(name, times=len(endpoints))
     for endpoint in endpoints:
-        answer = await ask(endpoint)
-        assert answer.status_code == status
-        assert answer.headers["content-type"] == JSON
-        assert answer.json() == content
+        response = await ask(endpoint)
+        assert response.status_code == status
+        assert response.headers["content-type"] == JSON
+        assert response.json() == content
 
 
 @pytest.mark.parametrize("name", NOTHINGS)
-async def test_an_answer_without_a_body_is_all_headers(
+async def test_a_response_without_a_body_is_all_headers(
     sandbox: Sandbox, ask: Ask, name: str
 ) -> None:
     """Where the wire has nothing, there is no byte and no label."""
     status, headers = NOTHINGS[name]
     sandbox.answer_next(name)
-    answer = await ask("/qr-code")
-    assert answer.status_code == status
-    assert answer.content == b""
-    assert "content-type" not in answer.headers
-    assert answer.headers.items() >= headers.items()
+    response = await ask("/qr-code")
+    assert response.status_code == status
+    assert response.content == b""
+    assert "content-type" not in response.headers
+    assert response.headers.items() >= headers.items()
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -268,26 +271,26 @@ async def test_a_page_comes_from_a_proxy(sandbox: Sandbox, ask: Ask, name: str) 
     """A proxy's page is HTML, whatever it is labelled."""
     status, label = PAGES[name]
     sandbox.answer_next(name)
-    answer = await ask("/qr-code")
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == label
-    assert answer.content.startswith(b"<!DOCTYPE html>")
+    response = await ask("/qr-code")
+    assert response.status_code == status
+    assert response.headers["content-type"] == label
+    assert response.content.startswith(b"<!DOCTYPE html>")
 
 
 async def test_an_instance_may_be_missing_in_plain_words(sandbox: Sandbox, ask: Ask) -> None:
     """The sentence stands alone, as text."""
     sandbox.answer_next("instance_not_found")
-    answer = await ask("/qr-code")
-    assert (answer.status_code, answer.text) == (404, "Instance not found")
-    assert answer.headers["content-type"] == TEXT
+    response = await ask("/qr-code")
+    assert (response.status_code, response.text) == (404, "Instance not found")
+    assert response.headers["content-type"] == TEXT
 
 
 async def test_already_connected_may_be_labelled_as_html(sandbox: Sandbox, ask: Ask) -> None:
     """The object is the usual one, the label lies."""
     sandbox.answer_next("already_connected_labelled_html")
-    answer = await ask("/qr-code")
-    assert (answer.status_code, answer.json()) == (200, {"connected": True})
-    assert answer.headers["content-type"] == "text/html"
+    response = await ask("/qr-code")
+    assert (response.status_code, response.json()) == (200, {"connected": True})
+    assert response.headers["content-type"] == "text/html"
 
 
 async def test_a_session_may_have_to_be_restored(sandbox: Sandbox, ask: Ask) -> None:

@@ -51,26 +51,28 @@ async def test_a_call_without_a_token_is_refused(sandbox: Sandbox, endpoint: str
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 async def test_only_the_named_tokens_are_let_in(ask: Ask, endpoint: str) -> None:
-    """Where tokens were named, any other makes a 401."""
+    """If tokens were named, any other makes a 401."""
     sandbox = Sandbox(tokens=["token-a", "token-b"])
-    answers = [await ask(endpoint, token, of=sandbox) for token in ("token-a", "token-b", "x")]
-    assert [answer.status_code for answer in answers] == [200, 200, 401]
+    responses = [await ask(endpoint, token, of=sandbox) for token in ("token-a", "token-b", "x")]
+    assert [response.status_code for response in responses] == [200, 200, 401]
 
 
-async def test_the_header_is_the_token_as_it_stands(ask: Ask) -> None:
+async def test_the_header_is_the_token_unchanged(ask: Ask) -> None:
     """A scheme in front makes another token."""
     sandbox = Sandbox(tokens=["Bearer x"])
-    answers = [await ask("/status", token, of=sandbox) for token in ("Bearer x", "x", "bearer x")]
-    assert [answer.status_code for answer in answers] == [200, 401, 401]
+    responses = [await ask("/status", token, of=sandbox) for token in ("Bearer x", "x", "bearer x")]
+    assert [response.status_code for response in responses] == [200, 401, 401]
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE", "OPTIONS"])
-async def test_only_get_is_answered(sandbox: Sandbox, method: str) -> None:
-    """Any other method makes a 405 that names GET, and spends no code."""
+async def test_only_get_is_allowed(sandbox: Sandbox, method: str) -> None:
+    """Any other method makes a 405 that names GET, and issues no code."""
     for endpoint in ENDPOINTS:
-        answer = await request(sandbox, method, f"/api/whatsapp{endpoint}", {"Authorization": "x"})
-        assert answer.status_code == 405
-        assert answer.headers["allow"] == "GET"
+        response = await request(
+            sandbox, method, f"/api/whatsapp{endpoint}", {"Authorization": "x"}
+        )
+        assert response.status_code == 405
+        assert response.headers["allow"] == "GET"
     assert sandbox.calls == ()
 
 

@@ -107,7 +107,7 @@ async def test_the_record(sandbox: Sandbox, ask: Ask) -> None:
         ("scan-after", {"seconds": "-1"}, "seconds must be 0 or more"),
     ],
 )
-async def test_what_is_not_possible_is_said(
+async def test_a_refusal_gives_the_reason(
     sandbox: Sandbox, action: str, parameters: dict[str, str], reason: str
 ) -> None:
     """With status 400."""

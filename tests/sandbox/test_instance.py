@@ -1,4 +1,4 @@
-"""An instance's codes live as WhatsApp's do, and a phone links by a living one."""
+"""An instance's codes are valid as long as WhatsApp's, and a valid one links a phone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def instance(clock: Mock) -> Instance:
-    """Give an instance that lives by `clock`."""
+    """Return an instance on the time of `clock`."""
     return Instance("token-a", clock)
 
 

@@ -33,7 +33,7 @@ def test_the_wing_hands_on_what_it_names() -> None:
 
 
 class TestTheInstances:
-    """A token is an instance of its own."""
+    """Each token identifies a separate instance."""
 
     pytestmark = pytest.mark.anyio
 
@@ -59,28 +59,28 @@ class TestTheInstances:
         assert (await ask("/status")).json() == unlinked
 
     async def test_a_linked_instance_gives_no_more_codes(self, sandbox: Sandbox, ask: Ask) -> None:
-        """Both QR endpoints answer `connected`, until the phone is unlinked."""
+        """Both QR endpoints return `connected`, until the phone is unlinked."""
         assert sandbox.scan((await ask("/qr-code")).json()["value"])
         assert (await ask("/qr-code")).json() == {"connected": True}
         assert (await ask("/qr-code/image")).json() == {"connected": True}
         sandbox.disconnect("token-a")
         assert "value" in (await ask("/qr-code")).json()
 
-    async def test_either_endpoint_kills_the_code_of_the_other(
+    async def test_either_endpoint_invalidates_the_code_of_the_other(
         self, sandbox: Sandbox, ask: Ask
     ) -> None:
-        """An instance has one living code, wherever it was asked for."""
+        """An instance has one valid code, whichever endpoint issued it."""
         former = (await ask("/qr-code")).json()["value"]
         await ask("/qr-code/image")
         assert not sandbox.scan(former)
 
-    async def test_the_status_spends_no_code(self, sandbox: Sandbox, ask: Ask) -> None:
-        """The code lives on when the status is asked."""
+    async def test_the_status_leaves_the_code_valid(self, sandbox: Sandbox, ask: Ask) -> None:
+        """Only a new code invalidates it."""
         payload = (await ask("/qr-code")).json()["value"]
         await ask("/status")
         assert sandbox.scan(payload)
 
-    async def test_a_code_dies_by_the_sandbox_s_clock(
+    async def test_a_code_expires_by_the_sandbox_s_clock(
         self, sandbox: Sandbox, ask: Ask, clock: Mock
     ) -> None:
         """The clock that was passed in decides about the 20 seconds."""
@@ -105,7 +105,7 @@ class TestTheInstances:
 
 
 class TestTheDevice:
-    """`/device` tells which phone is linked."""
+    """`/device` returns the linked phone."""
 
     pytestmark = pytest.mark.anyio
 
@@ -166,7 +166,7 @@ class TestTheChanges:
 
     @pytest.fixture
     def link(self, sandbox: Sandbox, ask: Ask) -> Link:
-        """Give a way to link a phone."""
+        """Return a function that links a phone."""
 
         async def link() -> None:
             assert sandbox.scan((await ask("/qr-code")).json()["value"])
@@ -433,12 +433,12 @@ class TestInVirtualTime:
 
 
 class TestTheRecord:
-    """`calls` tells what was asked, and when."""
+    """`calls` lists the calls and their times."""
 
     pytestmark = pytest.mark.anyio
 
     async def test_each_call_is_remembered(self, sandbox: Sandbox, ask: Ask, clock: Mock) -> None:
-        """Endpoint, moment, token, status and answer stand in the order of the calls."""
+        """Endpoint, time, token, status and response, in the order of the calls."""
         await ask("/qr-code", "token-a")
         clock.return_value += 15
         sandbox.answer_next("server_error")
@@ -469,7 +469,7 @@ class TestTheRecord:
 
 
 class TestTheOrders:
-    """`answer_next` puts answers in place of the usual ones."""
+    """`answer_next` orders responses instead of the usual ones."""
 
     pytestmark = pytest.mark.anyio
 
@@ -527,7 +527,7 @@ class TestTheOrders:
 
 
 class TestBadArguments:
-    """What cannot be meant is refused at once, and no message repeats a token."""
+    """Mistakes are refused immediately, and no message repeats a token."""
 
     def test_tokens_as_one_string_is_a_mistake(self) -> None:
         """A string would be taken letter by letter."""
@@ -555,13 +555,13 @@ class TestBadArguments:
         with refusal:
             Sandbox(payload_size=size)  # type: ignore[arg-type]  # on purpose
 
-    def test_an_unknown_answer_suggests_near_ones(self, sandbox: Sandbox) -> None:
-        """A typing error is answered with what was meant."""
+    def test_an_unknown_response_suggests_near_ones(self, sandbox: Sandbox) -> None:
+        """A typing error is met with the name that was meant."""
         with pytest.raises(ValueError, match=r"'sever_error'; did you mean server_error"):
             sandbox.answer_next("sever_error")
 
-    def test_an_answer_that_is_like_none_lists_them_all(self, sandbox: Sandbox) -> None:
-        """Where nothing is near, the message has every name."""
+    def test_a_name_that_is_like_none_lists_all_responses(self, sandbox: Sandbox) -> None:
+        """If none is near, the message has every name."""
         with pytest.raises(ValueError, match=re.escape(", ".join(ANSWERS))):
             sandbox.answer_next("zzz")
 

@@ -1,4 +1,4 @@
-"""The sandbox over a real socket: reachable at once, gone within a second."""
+"""The sandbox over a real socket: reachable immediately, gone within a second."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HEADERS = {"Authorization": "token-a"}
 
 
 def address(base_url: str) -> tuple[str, int]:
-    """Give host and port of a base URL."""
+    """Return host and port of a base URL."""
     url = httpx.URL(base_url)
     assert url.port is not None
     return url.host, url.port
@@ -67,7 +67,7 @@ async def test_an_instance_is_changed_over_a_socket() -> None:
 
 @pytest.mark.anyio
 async def test_the_port_is_free_again_after_the_end() -> None:
-    """A sandbox can be served again on the port it had, and two at once have two ports."""
+    """A sandbox can be served again on its former port, and two have two ports."""
     sandbox = Sandbox()
     async with sandbox.serve() as base_url, Sandbox().serve() as other:
         assert base_url != other
@@ -79,7 +79,7 @@ async def test_the_port_is_free_again_after_the_end() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_taken_port_is_an_os_error_at_once() -> None:
+async def test_a_taken_port_is_an_immediate_os_error() -> None:
     """The caller learns of it, not a thread's log."""
     async with Sandbox().serve() as base_url:
         _, port = address(base_url)
@@ -97,7 +97,7 @@ async def test_a_port_that_cannot_be_is_a_value_error(port: int) -> None:
 
 @pytest.mark.anyio
 async def test_an_ipv6_address_stands_in_brackets() -> None:
-    """The base URL can be used as it is."""
+    """The base URL can be used unchanged."""
     sandbox = Sandbox()
     async with (
         sandbox.serve("::1") as base_url,
@@ -109,9 +109,7 @@ async def test_an_ipv6_address_stands_in_brackets() -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(("host", "here"), [("0.0.0.0", "127.0.0.1"), ("::", "[::1]")])
-async def test_where_it_listens_everywhere_its_base_url_is_this_machines(
-    host: str, here: str
-) -> None:
+async def test_if_it_listens_everywhere_its_base_url_is_this_machines(host: str, here: str) -> None:
     """The client refuses plain http to any other."""
     sandbox = Sandbox()
     async with sandbox.serve(host) as base_url, AsyncPlugChat("token", base_url=base_url) as client:
@@ -133,8 +131,8 @@ async def test_open_connections_do_not_hold_up_the_end() -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])  # the wait is in uvicorn's own loop
-async def test_a_request_that_is_never_answered_does_not_hold_up_the_end() -> None:
-    """What is still at work is given up after a moment, and the thread is gone."""
+async def test_a_request_without_a_response_does_not_hold_up_the_end() -> None:
+    """It is given up after half a second, and the thread is gone."""
     asked = threading.Event()
 
     async def never(_scope: Scope, _receive: Receive, _send: Send) -> None:

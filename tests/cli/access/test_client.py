@@ -10,7 +10,7 @@ from plugchat_async.cli._output.failures import Failure
 
 
 def access(base_url: str | None = None, *, allow_insecure_http: bool = False) -> Access:
-    """Give what the options say."""
+    """Return the options."""
     return Access(None, base_url, allow_insecure_http, 10.0)
 
 

@@ -63,7 +63,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_text(token_file: Path) -> None:
-    """A picture, or a key store, is no token."""
+    """An image, or a key store, is not a token."""
     token_file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(Failure, match="UTF-8"):
         find_token(token_file)

@@ -25,7 +25,7 @@ def payload(data: bytes, media_type: str = "image/png") -> str:
 
 @pytest.mark.parametrize("name", ["code.png", "CODE.PNG", "code"])
 def test_into_a_file(run: Run, sandbox: Sandbox, tmp_path: Path, name: str) -> None:
-    """For its owner only; how long it lives is said on standard error."""
+    """For its owner only; standard error says how long it is valid."""
     path = tmp_path / name
     ran = run("image", "--output", str(path))
     assert (ran.exit_code, ran.out) == (0, "")
@@ -54,7 +54,7 @@ def test_through_a_pipe(run: Run, sandbox: Sandbox, options: tuple[str, ...]) ->
 
 
 def test_not_onto_a_terminal(run: Run, sandbox: Sandbox) -> None:
-    """Exit code 2, before a code is spent."""
+    """Exit code 2, before a code is requested."""
     ran = run("image", window=(80, 50))
     assert (ran.exit_code, ran.out) == (2, "")
     assert "--output FILE" in ran.err
@@ -64,7 +64,7 @@ def test_not_onto_a_terminal(run: Run, sandbox: Sandbox) -> None:
 def test_a_missing_folder_is_said_before_any_call(
     run: Run, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Exit code 2, and no code spent."""
+    """Exit code 2, and no code is requested."""
     ran = run("image", "--output", str(tmp_path / "nowhere" / "code.png"))
     assert ran.exit_code == 2
     assert "No such file or directory" in ran.err

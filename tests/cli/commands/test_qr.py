@@ -169,7 +169,7 @@ def test_into_an_svg(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["code.jpg", "code", ".png"])
 def test_a_name_that_says_no_format(run: Run, sandbox: Sandbox, tmp_path: Path, name: str) -> None:
-    """Exit code 2, before a code is spent."""
+    """Exit code 2, before a code is requested."""
     ran = run("qr", "--output", str(tmp_path / name))
     assert ran.exit_code == 2
     assert "ends in neither .png nor .svg" in ran.err
@@ -179,7 +179,7 @@ def test_a_name_that_says_no_format(run: Run, sandbox: Sandbox, tmp_path: Path, 
 def test_a_missing_folder_is_said_before_any_call(
     run: Run, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Exit code 2, before a code is spent."""
+    """Exit code 2, before a code is requested."""
     ran = run("qr", "--output", str(tmp_path / "nowhere" / "code.png"))
     assert ran.exit_code == 2
     assert sandbox.calls == ()

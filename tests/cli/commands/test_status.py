@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def test_not_connected(run: Run, sandbox: Sandbox) -> None:
-    """It says what to do about it, and spends no code."""
+    """It says what to do about it, and requests no code."""
     ran = run("status")
     assert (ran.exit_code, ran.err) == (0, "")
     assert ran.out == "Not connected: no phone is linked.\nLink one: plugchat pair\n"

@@ -77,7 +77,7 @@ def test_already_connected_has_an_exit_code_of_its_own() -> None:
 
 
 def test_a_missing_decoder_is_what_to_install(capsys: pytest.CaptureFixture[str]) -> None:
-    """The answer itself was fine."""
+    """The response itself was fine."""
     error = UnexpectedResponse("an image", status_code=200)
     error.__cause__ = ImportError("no decoder")
     assert exit_code(error) == 1
@@ -186,7 +186,7 @@ def test_a_pipe_that_nobody_reads_is_left_to_typer() -> None:
 
 
 def test_a_mistake_of_our_own_is_not_hidden() -> None:
-    """What is neither goes on as it is."""
+    """Any other exception passes unchanged."""
     with pytest.raises(ZeroDivisionError), reported():
         raise ZeroDivisionError
 

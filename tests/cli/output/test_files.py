@@ -1,4 +1,4 @@
-"""Files: for their owner only, whole or not at all, and refused before a code is spent."""
+"""Files: for their owner only, whole or not at all, and refused before a code is requested."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def test_a_real_code_in_sextants_leaves_80_x_24_three_rows() -> None:
 @pytest.mark.parametrize("form", FORMS, ids=NAMES)
 @pytest.mark.parametrize("payload_size", [1, 17, 18, 62, 78, 79, 237, 2953])
 def test_the_sizes_are_those_of_the_drawings(payload_size: int, form: Form) -> None:
-    """To the last character that each symbol has room for."""
+    """To the last character that each QR code has room for."""
     code = QRCode(payload="https://wa.me/".ljust(payload_size, "a")[:payload_size])
     drawings = tuple(draw(code, PLAIN, (form,)))
     assert drawn_sizes(payload_size, (form,)) == tuple(drawing.size for drawing in drawings)

@@ -170,7 +170,7 @@ def test_a_code_in_ascii_is_never_torn(columns: int, rows: int) -> None:
 
 @pytest.mark.parametrize("size", [*WITH_ALL_WORDS, *SIDE_BY_SIDE])
 def test_the_words_say_what_to_do_and_how_to_stop(size: tuple[int, int]) -> None:
-    """Where there is room for them."""
+    """If there is room for them."""
     text = draw(*size)
     for words in ("Link a phone", "Linked devices", "Code 2 of 3", NOTE, "Ctrl-C to stop"):
         assert words in text
@@ -183,7 +183,7 @@ def test_the_heading_takes_the_first_row_to_spare() -> None:
 
 
 def test_the_way_through_whatsapp_stays_where_words_are_few() -> None:
-    """One line in place of four."""
+    """One line instead of four."""
     assert "On the phone: WhatsApp > Settings > Linked devices > Link a device" in draw(80, 34)
     assert "WhatsApp > Linked devices > Link a device" in draw(60, 34)
 
@@ -208,7 +208,7 @@ def test_before_the_first_code(size: tuple[int, int]) -> None:
     ],
 )
 def test_the_countdown(round: int, left: float, lifetime: str, cells_left: int) -> None:  # noqa: A002 - the code's own
-    """Seconds are rounded up: what says 1 is still alive."""
+    """Seconds are rounded up: at 1 it is still valid."""
     code = QRCode(payload="2@code", round=round, rounds=3)
     countdown = Countdown.of(code, left=left, total=15.0)
     assert countdown == Countdown(f"Code {round} of 3", lifetime, cells_left)

@@ -50,7 +50,7 @@ def _a_window_of_known_size(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
-    """Give a terminal of 80 x 50 that keeps what is written."""
+    """Return a terminal of 80 x 50 that records its output."""
     return Terminal(capsys, monkeypatch)
 
 

@@ -1,4 +1,4 @@
-"""Standard output as a place for codes: its size if it has one, and what it can show."""
+"""Standard output as a window: its size, if it has one, its characters and colours."""
 
 from __future__ import annotations
 
