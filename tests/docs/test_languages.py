@@ -38,6 +38,8 @@ MAKERS_READ = {
     "docs/pt-BR/tutorial.md",
     "docs/pt-BR/troubleshooting.md",
     "docs/pt-BR/reference/error-codes.md",
+    "docs/pt-BR/explanation/rounds.md",
+    "docs/pt-BR/explanation/security.md",
 }
 
 # What one language alone needs: how the command is made to speak it.
