@@ -40,6 +40,8 @@ MAKERS_READ = {
     "docs/pt-BR/reference/error-codes.md",
     "docs/pt-BR/explanation/rounds.md",
     "docs/pt-BR/explanation/security.md",
+    "docs/pt-BR/explanation/plugchat.md",
+    "docs/pt-BR/glossary.md",
 }
 
 # What one language alone needs: how the command is made to speak it.
