@@ -42,6 +42,9 @@ MAKERS_READ = {
     "docs/pt-BR/explanation/security.md",
     "docs/pt-BR/explanation/plugchat.md",
     "docs/pt-BR/glossary.md",
+    "docs/pt-BR/guides/telegram.md",
+    "docs/pt-BR/guides/discord.md",
+    "docs/pt-BR/guides/bots.md",
 }
 
 # What one language alone needs: how the command is made to speak it.
