@@ -41,7 +41,6 @@ MAKERS_READ = {
     "docs/pt-BR/explanation/rounds.md",
     "docs/pt-BR/explanation/security.md",
     "docs/pt-BR/explanation/plugchat.md",
-    "docs/pt-BR/glossary.md",
     "docs/pt-BR/guides/telegram.md",
     "docs/pt-BR/guides/discord.md",
     "docs/pt-BR/guides/bots.md",
