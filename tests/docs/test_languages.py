@@ -36,6 +36,7 @@ MAKERS_READ = {
     "docs/pt-BR/index.md",
     "docs/pt-BR/installation.md",
     "docs/pt-BR/tutorial.md",
+    "docs/pt-BR/guides/tenants.md",
     "docs/pt-BR/troubleshooting.md",
     "docs/pt-BR/reference/error-codes.md",
     "docs/pt-BR/explanation/rounds.md",
