@@ -13,6 +13,7 @@ import tomllib
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
 
 import pytest
 from markdown_it import MarkdownIt
@@ -37,6 +38,7 @@ MAKERS_READ = {
     "docs/pt-BR/installation.md",
     "docs/pt-BR/tutorial.md",
     "docs/pt-BR/guides/tenants.md",
+    "docs/pt-BR/guides/cookbook.md",
     "docs/pt-BR/troubleshooting.md",
     "docs/pt-BR/reference/error-codes.md",
     "docs/pt-BR/explanation/rounds.md",
@@ -95,7 +97,7 @@ def sections(page: Path) -> list[Section]:
             if part.type == "code_inline":
                 found[-1].code.add(part.content)
             if target := part.attrGet("href") or part.attrGet("src"):
-                found[-1].targets.append(str(target))
+                found[-1].targets.append(unquote(str(target)))
     return found
 
 
