@@ -39,6 +39,7 @@ MAKERS_READ = {
     "docs/pt-BR/tutorial.md",
     "docs/pt-BR/guides/tenants.md",
     "docs/pt-BR/guides/cookbook.md",
+    "docs/pt-BR/guides/testing.md",
     "docs/pt-BR/troubleshooting.md",
     "docs/pt-BR/reference/error-codes.md",
     "docs/pt-BR/explanation/rounds.md",
