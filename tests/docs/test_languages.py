@@ -40,6 +40,7 @@ MAKERS_READ = {
     "docs/pt-BR/guides/tenants.md",
     "docs/pt-BR/guides/cookbook.md",
     "docs/pt-BR/guides/testing.md",
+    "docs/pt-BR/guides/deployment.md",
     "docs/pt-BR/troubleshooting.md",
     "docs/pt-BR/reference/error-codes.md",
     "docs/pt-BR/explanation/rounds.md",
@@ -142,6 +143,11 @@ def commands(source: str) -> list[str]:
     return COMMAND.findall(source)
 
 
+def settings(source: str) -> list[str]:
+    """Leave of a configuration what it sets, without its comments."""
+    return [line for line in source.splitlines() if not line.lstrip().startswith("#")]
+
+
 def order(navigation: list[dict[str, object]]) -> list[str]:
     """List the pages of a site as its navigation does."""
     return re.findall(r"'([^']+\.md)'", str(navigation))
@@ -156,6 +162,7 @@ READ: dict[str, Callable[[str], object]] = {
     "console": commands,
     "powershell": str.strip,
     "text": output,
+    **dict.fromkeys(("caddy", "dockerfile", "nginx", "yaml"), settings),
 }
 
 
