@@ -64,7 +64,7 @@ INSTALLING = (
     "nox",
 )
 # What runs until it is stopped: until the end of its page.
-SERVING = ("plugchat sandbox", "uvicorn")
+SERVING = ("plugchat sandbox", "redis-server", "uvicorn")
 
 IN_POWERSHELL = {
     " && ": "; ",
