@@ -249,9 +249,8 @@ def pairing_router(
             await drawings.svg(state.qr), media_type="image/svg+xml", headers=SECURITY_HEADERS
         )
 
-    for route in router.routes:
-        if isinstance(route, APIRoute):
-            check_dependant(route.dependant, links)
+    for route in (each for each in router.routes if isinstance(each, APIRoute)):
+        check_dependant(route.dependant, links)
     return router
 
 

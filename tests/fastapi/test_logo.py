@@ -30,7 +30,10 @@ def drawn(kind: str) -> bytes:
         (drawn("PNG"), "image/png"),
         (drawn("WEBP"), "image/webp"),
         (SVG.format('<path d="M0 0h8"/>').encode(), "image/svg+xml"),
-        (b'<?xml version="1.0"?>\n<!DOCTYPE svg>\n' + SVG.format("").encode(), "image/svg+xml"),
+        (
+            b'<?xml version="1.0"?>\n<?drawn by="hand"?><!DOCTYPE svg>\n' + SVG.format("").encode(),
+            "image/svg+xml",
+        ),
         (SVG.format('<use href="#a"/><use xlink:href="#b"/>').encode(), "image/svg+xml"),
         (SVG.format('<image href="data:image/png;base64,AA=="/>').encode(), "image/svg+xml"),
         (SVG.format('<g fill="url(#a)" style="mask: url( \'#b\' )"/>').encode(), "image/svg+xml"),
