@@ -124,6 +124,8 @@ def test_names_in_braces_are_filled_in() -> None:
         ("Got unexpected extra argument (a)", "Argumento inesperado: a"),
         ("Option '--output' requires an argument.", "A opção '--output' precisa de um valor."),
         ("Option '--json' does not take a value.", "A opção '--json' não recebe valor."),
+        ("Invalid value for '--port': x", "Valor inválido para '--port': x"),
+        ("Invalid value: --port needs --web", "Valor inválido: --port needs --web"),
         ("Usage: plugchat [OPTIONS] COMMAND [ARGS]...", "plugchat [OPÇÕES] COMANDO [ARGUMENTOS]"),
     ],
 )
