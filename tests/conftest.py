@@ -76,7 +76,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
 
 
 def _loop_in_virtual_time() -> asyncio.AbstractEventLoop:
-    return looptime.new_event_loop(start=0, idle_timeout=1)
+    return looptime.new_event_loop(start=0, idle_timeout=30)
 
 
 @pytest.fixture(params=["asyncio", "trio"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from inspect import currentframe
 from traceback import walk_stack
 from typing import Final
 
@@ -23,7 +24,7 @@ def has_several_workers() -> bool:
 
     A worker does not know of the others, but its call stack shows which server started it.
     """
-    callers = {frame.f_globals.get("__name__"): frame for frame, _ in walk_stack(None)}
+    callers = {frame.f_globals.get("__name__"): frame for frame, _ in walk_stack(currentframe())}
     if _UVICORN_WORKER in callers:
         return True
     for module, (variable, attribute) in _WORKERS.items():

@@ -658,6 +658,7 @@ def test_several_threads_may_share_a_sandbox(sandbox: Sandbox, ask: Ask) -> None
     """Each order is served once, and every call is remembered."""
     sandbox.answer_next("value_null", times=10)
     with ThreadPoolExecutor(max_workers=4) as threads:
-        for _ in range(20):
-            threads.submit(anyio.run, ask, "/status")
+        asked = [threads.submit(anyio.run, ask, "/status") for _ in range(20)]
+    for each in asked:
+        each.result()
     assert sorted(call.answer for call in sandbox.calls) == ["status"] * 10 + ["value_null"] * 10
