@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anyio
-from anyio.abc import AsyncResource
+from anyio.abc import AsyncResource, SocketAttribute
 
 from plugchat_async.sandbox import Sandbox
 from tests.app_server import serve_plugchat
@@ -32,7 +32,7 @@ from .redis_server import RedisServer, serve_redis
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 
-    from anyio.abc import SocketStream, TaskGroup, UNIXSocketStream
+    from anyio.abc import SocketStream, TaskGroup, TaskStatus, UNIXSocketStream
     from starlette.types import Receive, Scope, Send
 
 LONGER_THAN_A_LEASE = 7.0
@@ -95,26 +95,28 @@ async def _is_gone_within(seconds: float, receive: Receive) -> bool:
 class Wire:
     """Way from one process to its server, which may be cut or lead elsewhere."""
 
-    def __init__(self, path: Path, target: Path) -> None:
-        self.path = path
+    def __init__(self, target: int) -> None:
         self.is_cut = False
-        self.target = target
+        self.port = 0
+        self._target = target
         self._streams: set[AsyncResource] = set()
 
-    async def run(self) -> None:
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Pass on what comes, until cancelled."""
-        async with await anyio.create_unix_listener(self.path) as listener:
+        async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
+            self.port = listener.extra(SocketAttribute.local_port)
+            task_status.started()
             await listener.serve(self._connect)
 
-    async def lead_to(self, target: Path) -> None:
+    async def lead_to(self, target: int) -> None:
         """Lead to another server, also who is connected to the former one."""
-        self.target = target
+        self._target = target
         for stream in [*self._streams]:
             await stream.aclose()
 
     async def _connect(self, near: SocketStream) -> None:
         with suppress(OSError):  # the server is away
-            async with near, await anyio.connect_unix(self.target) as far:
+            async with near, await anyio.connect_tcp("127.0.0.1", self._target) as far:
                 self._streams |= {near, far}
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._pass_on, near, far, tasks)
@@ -246,10 +248,9 @@ class Scenario:
     def __post_init__(self) -> None:
         self.serve()
 
-    def serve(self, *, keeps_data: bool = False, port: int = 0) -> RedisServer:
+    def serve(self, *, keeps_data: bool = False) -> RedisServer:
         """Start a server, which is the one of processes that begin later."""
-        server = serve_redis(keeps_data=keeps_data, port=port)
-        self.server = self.servers.enter_context(server)
+        self.server = self.servers.enter_context(serve_redis(keeps_data=keeps_data))
         return self.server
 
     @property
@@ -267,13 +268,13 @@ class Scenario:
         begun = []
         for _ in range(number):
             name = f"{self.name}-{len(self.members)}"
-            wire = Wire(self.folder / f"{name}.sock", self.server.path)
-            self.tasks.start_soon(wire.run)
+            wire = Wire(self.server.port)
+            await self.tasks.start(wire.run)
             member = self.members[name] = Member(name, wire)
             begun.append(member)
             own = Orders(
                 name,
-                f"unix://{wire.path}",
+                f"redis://127.0.0.1:{wire.port}",
                 self.base_url,
                 loop=["asyncio", "trio"][len(self.members) % 2],
                 last_words=str(self.folder / f"{self.name}.died"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -23,37 +24,42 @@ PROGRAM = os.environ.get("PLUGCHAT_TEST_REDIS_SERVER", "redis-server")
 
 
 class RedisServer:
-    """Redis or Valkey on a Unix socket.
+    """Redis or Valkey on a port and a Unix socket.
 
     Args:
         folder: Where its socket and its data are.
         keeps_data: Whether what was written is there again after it was killed.
-        port: A port of TCP, by which a replica finds it; 0 for none.
+
+    Attributes:
+        port: The port, which is the same when it starts again.
     """
 
-    def __init__(self, folder: Path, *, keeps_data: bool = False, port: int = 0) -> None:
+    def __init__(self, folder: Path, *, keeps_data: bool = False) -> None:
+        self.port = _free_port()
         self._socket = folder / "redis.sock"
         self._options = (
-            *("--port", str(port), "--dir", str(folder), "--save", ""),
+            *("--bind", "127.0.0.1", "--port", str(self.port), "--unixsocket", str(self._socket)),
+            *("--dir", str(folder), "--save", ""),
             *("--appendonly", "yes" if keeps_data else "no", "--appendfsync", "always"),
         )
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: socket.socket | None = None
 
     @property
-    def path(self) -> Path:
-        """Its socket."""
-        return self._socket
-
-    @property
     def url(self) -> str:
         """Where clients find it."""
+        # On asyncio, anyio's streams over Unix sockets raise if they are cancelled as data comes:
+        # https://github.com/agronholm/anyio/issues/1267 has mended that for `aclose()` alone.
+        return f"redis://127.0.0.1:{self.port}"
+
+    @property
+    def unix_url(self) -> str:
+        """Where clients on this machine find it, too."""
         return f"unix://{self._socket}"
 
     def start(self) -> None:
         """Start it."""
-        options = ("--unixsocket", str(self._socket), *self._options)
-        self._process = subprocess.Popen([PROGRAM, *options], stdout=subprocess.DEVNULL)
+        self._process = subprocess.Popen([PROGRAM, *self._options], stdout=subprocess.DEVNULL)
         while not self._accepts():
             assert self._process.poll() is None, "the server does not start"
             time.sleep(0.005)
@@ -105,12 +111,21 @@ def _read(replies: BinaryIO) -> Reply:
     return int(rest) if kind == ":" else rest
 
 
+def _free_port() -> int:
+    """Return a port that nobody gets by chance while the server is stopped."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)  # outgoing connections have others
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+
+
 @contextmanager
-def serve_redis(*, keeps_data: bool = False, port: int = 0) -> Generator[RedisServer]:
+def serve_redis(*, keeps_data: bool = False) -> Generator[RedisServer]:
     """Start a server, and stop it at the end."""
     # The path of a Unix socket has 107 characters at most, so that pytest's folders do not do.
     folder = Path(tempfile.mkdtemp())
-    server = RedisServer(folder, keeps_data=keeps_data, port=port)
+    server = RedisServer(folder, keeps_data=keeps_data)
     try:
         server.start()
         yield server

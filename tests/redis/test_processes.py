@@ -7,7 +7,6 @@ two instances; of the first one, a phone scans a code at a random moment.
 from __future__ import annotations
 
 import random
-import socket
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -86,7 +85,7 @@ async def is_cut_off(scenario: Scenario) -> None:
     leader.wire.is_cut = leader.has_failed = True
     await anyio.sleep(LONGER_THAN_A_LEASE)
     leader.wire.is_cut = False
-    await leader.wire.lead_to(scenario.server.path)
+    await leader.wire.lead_to(scenario.server.port)
 
 
 async def loses_its_watchers(scenario: Scenario) -> None:
@@ -164,20 +163,18 @@ async def server_refuses(scenario: Scenario, *, begins: str, ends: str) -> None:
 
 async def server_fails_over(scenario: Scenario) -> None:
     """Go on with a replica that has not heard of the latest code."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        _, port = probe.getsockname()
-    primary = scenario.serve(port=port)
+    primary = scenario.server
     await scenario.watch(*await scenario.begin(3))
     await scenario.shown(scenario.tokens[1])
     replica = scenario.serve()
-    replica.ask("REPLICAOF", "127.0.0.1", str(port))
+    replica.ask("REPLICAOF", "127.0.0.1", str(primary.port))
     await eventually(lambda: "master_link_status:up" in str(replica.ask("INFO", "replication")))
     await eventually(lambda: replica.ask("DBSIZE") == primary.ask("DBSIZE"))
     replica.ask("REPLICAOF", "NO", "ONE")
     await scenario.shown(scenario.tokens[1], 2)
     primary.stop()
     for member in scenario.alive:
-        await member.wire.lead_to(replica.path)
+        await member.wire.lead_to(replica.port)
 
 
 read_only = partial(server_refuses, begins="REPLICAOF 127.0.0.1 1", ends="REPLICAOF NO ONE")

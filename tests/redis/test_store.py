@@ -108,6 +108,18 @@ async def test_a_change_reaches_each_process(shared_redis: RedisServer, prefix: 
         assert {name for name, _ in one.heard + other.heard} == {NAME}
 
 
+async def test_a_unix_socket_leads_to_the_same_server(
+    shared_redis: RedisServer, prefix: str
+) -> None:
+    """For processes on one machine."""
+    urls = (shared_redis.url, shared_redis.unix_url)
+    stores = [patient_store(url, prefix=prefix) for url in urls]
+    async with run_store(stores[0]) as one:
+        await lead(one.store)
+        async with run_store(stores[1]) as other:
+            assert (await other.store.peek(NAME)).verdict is Verdict.OK
+
+
 async def test_a_mistake_of_the_listener_is_not_taken_for_an_outage(
     shared_redis: RedisServer, prefix: str
 ) -> None:
@@ -346,7 +358,7 @@ def restricted_url(redis_server: RedisServer, prefix: str) -> Callable[[str], st
 
     def make(rights: str) -> str:
         redis_server.ask("ACL", "SETUSER", "hub", "on", ">p@ss", *rights.split())
-        return redis_server.url.replace("unix://", "unix://hub:p%40ss@")
+        return redis_server.url.replace("redis://", "redis://hub:p%40ss@")
 
     return make
 

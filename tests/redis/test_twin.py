@@ -201,7 +201,7 @@ async def test_the_scripts_and_their_twin_agree(shared_redis: RedisServer, seed:
     player, now = Player(seed), 1_790_000_000_000_000
     servers = Servers(shared_redis, MemoryServer(microseconds=lambda: now), secrets.token_hex(4))
     real = {
-        each: RedisStore(shared_redis.url, prefix=servers.prefix, timeout=60.0)
+        each: RedisStore(shared_redis.unix_url, prefix=servers.prefix, timeout=60.0)
         for each in PROCESSES
     }
     twin = {each: MemoryStore(servers.twin, each) for each in PROCESSES}
