@@ -2,7 +2,9 @@
 
 Each runs in a fresh interpreter that has compiled its modules before, and tells the CPU time, user
 and system, of the process from its start to its end. The bare application has as many commands,
-with an option each, and no help; the script fetches a code with httpx and draws it with segno.
+with an option each, and no help; the script fetches a code with httpx and draws it with segno. The
+command holds the garbage collector back and keeps httpx from importing its own command; the others
+do as one writes them.
 """
 
 from __future__ import annotations
