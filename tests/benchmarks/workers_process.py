@@ -90,7 +90,7 @@ class _Process:
         """Do what the other process says, until it says no more."""
         http_client = httpx.AsyncClient(transport=httpx.MockTransport(_respond))
         self._client = AsyncPlugChat("token", http_client=http_client)
-        async with self._redis, self._hub, http_client, AsyncExitStack() as self._stack:
+        async with http_client, self._redis, self._hub, AsyncExitStack() as self._stack:
             while order := await asyncio.to_thread(self._connection.recv):
                 name, arguments = order
                 self._connection.send(await getattr(self, name)(*arguments))
