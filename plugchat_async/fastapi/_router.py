@@ -107,7 +107,8 @@ def pairing_router(
         hub: A hub that is shared with other parts of the app, and open while the app runs; it is
             not closed. None: the router opens a separate hub for as long as the app runs, with the
             default settings and at most 100 watchers an instance. A mounted app has no lifespan, so
-            its router needs a hub that the outer app opens.
+            its router needs a hub that the outer app opens. Several workers need a
+            `RedisPairingHub`; without it, they log a warning.
         on_end: Called with the client and a `PairingEnd` once for each session, before a page is
             told, like that of `PairingHub`. Not together with `hub`: pass it to that hub instead.
         return_url: Where the page goes after a scan: a path or an http(s) URL, or a function of
