@@ -42,6 +42,7 @@ MAKERS_READ = {
     "docs/pt-BR/guides/testing.md",
     "docs/pt-BR/guides/deployment.md",
     "docs/pt-BR/guides/command.md",
+    "docs/pt-BR/guides/workers.md",
     "docs/pt-BR/troubleshooting.md",
     "docs/pt-BR/reference/error-codes.md",
     "docs/pt-BR/explanation/rounds.md",
