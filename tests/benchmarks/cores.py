@@ -16,8 +16,14 @@ def pin_server() -> None:
     _pin(-1)
 
 
-def _pin(place: int) -> None:
+def unpin() -> None:
+    """Run this process, and what it starts, on all cores."""
     if sys.platform == "linux":
-        # A child inherits its parent's mask, so that the machine's cores are asked for.
         os.sched_setaffinity(0, range(os.cpu_count() or 1))
+
+
+def _pin(place: int) -> None:
+    # A child inherits its parent's mask, so that the machine's cores are asked for.
+    unpin()
+    if sys.platform == "linux":
         os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[place]})

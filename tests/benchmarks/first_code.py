@@ -26,7 +26,7 @@ from playwright.sync_api import sync_playwright
 from plugchat_async import AsyncPlugChat
 from plugchat_async.fastapi import pairing_router
 
-from .cores import pin_server
+from .cores import unpin
 from .figures import Figure, percentile_99
 from .server import serving
 
@@ -56,6 +56,7 @@ window.firstCode = new Promise((resolve) => {
 
 def measure() -> list[Figure]:
     """Open one page after another."""
+    unpin()  # a browser is many processes
     with serving() as api, _serving_app(api.base_url) as url, sync_playwright() as playwright:
         api.take(API_SECONDS)
         browser = playwright.chromium.launch(
@@ -127,5 +128,4 @@ async def _one_event() -> AsyncGenerator[str]:
 
 
 if __name__ == "__main__":
-    pin_server()
     _serve(sys.argv[1])
