@@ -51,6 +51,7 @@ MAKERS_READ = {
     "docs/pt-BR/guides/telegram.md",
     "docs/pt-BR/guides/discord.md",
     "docs/pt-BR/guides/bots.md",
+    "docs/pt-BR/guides/fastapi.md",
 }
 
 # What one language alone needs: how the command is made to speak it.
@@ -58,6 +59,7 @@ ONLY_HERE = {"export LC_MESSAGES=pt_BR.UTF-8"}
 
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 COMMAND = re.compile(r"^\$ .*", re.MULTILINE)
+TITLE = re.compile(r' title="[^"]*"')
 WORDS = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -118,7 +120,9 @@ def in_portuguese(english: Path, target: str) -> str:
         return portuguese_site if target == english_site else target
     path, _, anchor = target.partition("#")
     here = (english.parent / path).resolve() if path else english
-    there = english_of(here) if here in PORTUGUESE else portuguese_of(here)
+    # The screenshots of one language are among the other's, too.
+    is_portuguese = here in PORTUGUESE or ".pt-BR." in here.name
+    there = english_of(here) if is_portuguese else portuguese_of(here)
     if anchor and there != here:
         anchor = anchors(there)[anchors(here).index(anchor)]
     relative = Path(os.path.relpath(there, portuguese_of(english).parent)).as_posix()
@@ -155,6 +159,11 @@ def order(navigation: list[dict[str, object]]) -> list[str]:
     return re.findall(r"'([^']+\.md)'", str(navigation))
 
 
+def markup(source: str) -> str:
+    """Leave of a document what is not a title."""
+    return TITLE.sub("", source)
+
+
 def output(_: str) -> None:
     """Leave nothing of what a program printed: that is compared with what it prints."""
 
@@ -163,6 +172,8 @@ READ: dict[str, Callable[[str], object]] = {
     "python": program,
     "console": commands,
     "powershell": str.strip,
+    "html": markup,
+    "typescript": str.strip,
     "text": output,
     **dict.fromkeys(("caddy", "dockerfile", "nginx", "yaml"), settings),
 }
