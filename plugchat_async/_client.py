@@ -63,7 +63,7 @@ class AsyncPlugChat:
         http_client: A user-supplied `AsyncClient` of httpx or httpx2, shared and never closed
             here. Its pool, hooks, proxies, transports and headers apply; `max_connections`, its
             `auth` and its cookies do not: the token alone identifies the caller. A retry goes over
-            the connection that its pool picks, which may be as dead as the one before. It serves
+            the connection that its pool picks, which may be closed too. It serves
             one running event loop of one process at a time.
         name: Your own name for the instance, such as a tenant's id. It is shown in `repr()` and in
             the log, so it must not be a secret; control characters are refused.

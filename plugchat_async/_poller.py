@@ -160,6 +160,6 @@ class Poller:
         self._wake()
 
     def _wake(self) -> None:
-        # Each change has an event of its own: a late watcher finds the state, and keeps no queue.
+        # Each change has its own event: a late watcher finds the state, and keeps no queue.
         self.changed.set()
         self.changed = anyio.Event()

@@ -111,8 +111,8 @@ def pairing_router(
             `RedisPairingHub`; without it, they log a warning.
         on_end: Called with the client and a `PairingEnd` once for each session, before a page is
             told, like that of `PairingHub`. Not together with `hub`: pass it to that hub instead.
-        return_url: Where the page goes after a scan: a path or an http(s) URL, or a function of
-            the request, sync or async, that returns one or None. Do not take it from the query:
+        return_url: Address to open after a scan: a path or an http(s) URL, or a function of the
+            request, sync or async, that returns one or None. Do not take it from the query:
             anyone could send your users elsewhere.
         embed_in: Origins whose pages may frame the page and are told its states by `postMessage`,
             such as `["https://app.example"]`. For pages of the same origin, both hold in any case.

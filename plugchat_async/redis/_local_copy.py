@@ -200,7 +200,7 @@ class LocalCopy:
 
     def wake(self) -> None:
         """Let watchers look again."""
-        # Each change has an event of its own: a late watcher finds the state, and keeps no queue.
+        # Each change has its own event: a late watcher finds the state, and keeps no queue.
         self.changed.set()
         self.changed = anyio.Event()
 

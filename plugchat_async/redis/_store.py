@@ -137,9 +137,9 @@ class RedisStore:
         *,
         task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Hold the connections until cancelled.
+        """Keep the connections open until cancelled.
 
-        It needs a task of its own: coredis wraps exceptions of the block that holds its client in
+        It needs a separate task: coredis wraps exceptions of the block that holds its client in
         groups.
         """
         self.process, self.clock = secrets.token_hex(8), StoreClock()

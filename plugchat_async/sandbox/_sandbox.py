@@ -310,7 +310,7 @@ class Sandbox:
             ImportError: `image_jpeg` was ordered and Pillow is not installed.
         """
         if name not in ANSWERS:
-            raise ValueError(_not_an_answer(name))
+            raise ValueError(_unknown_response(name))
         if endpoint is not None and endpoint not in ENDPOINTS:
             raise ValueError(f"endpoint has to be one of {', '.join(ENDPOINTS)}, not {endpoint!r}")
         if endpoint is not None and endpoint not in BY_NAME[name].endpoints:
@@ -381,7 +381,7 @@ def _usual(endpoint: Endpoint, instance: Instance) -> str:
     return endpoint.removeprefix("/").replace("-", "_")
 
 
-def _not_an_answer(name: str) -> str:
+def _unknown_response(name: str) -> str:
     if name in _NOT_RESPONSES:
         return (
             f"{name!r} is not a response: for a client that meets it, pass"
