@@ -55,7 +55,7 @@ def test_without_the_extra_brazilians_read_it_in_portuguese(
     assert run().err == f"O plugchat precisa de typer (extra [cli]). Rode: {command}\n"
 
 
-def test_the_size_of_a_terminal_is_its_own(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_terminal_has_its_own_size(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a program exported before does not follow the window when it is resized."""
     monkeypatch.setattr(sys.stdout, "fileno", lambda: 1)
     monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((80, 24)))
@@ -183,7 +183,7 @@ def test_the_package_can_be_run(
 
 
 def test_importing_the_sdk_imports_no_part_of_the_command() -> None:
-    """Rich and Typer are for those who asked for them."""
+    """Rich and Typer are for those who install the extra."""
     program = (
         "import sys, plugchat_async\n"
         "names = {'plugchat_async.cli', 'typer', 'starlette', 'uvicorn'}\n"

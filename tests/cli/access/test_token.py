@@ -1,4 +1,4 @@
-"""Where the token comes from, in which order, and what is said where there is none."""
+"""Sources of the token, their order, and the message if there is none."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert exit_code(caught.value.code) == 2
 
 
-def test_a_file_that_is_no_text(token_file: Path) -> None:
+def test_a_file_that_is_not_text(token_file: Path) -> None:
     """An image, or a key store, is not a token."""
     token_file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(Failure, match="UTF-8"):
@@ -70,7 +70,7 @@ def test_a_file_that_is_no_text(token_file: Path) -> None:
 
 
 def test_a_file_of_windows_begins_with_a_mark(token_file: Path, token: str) -> None:
-    """It is no part of the token."""
+    """It is not part of the token."""
     token_file.write_text(token, encoding="utf-8-sig")
     assert find_token(token_file).get_secret_value() == token
 
@@ -137,7 +137,7 @@ def test_nothing_is_said_at_the_terminal(
     key: type[BaseException],
     end: type[BaseException],
 ) -> None:
-    """Ctrl-D is no token, Ctrl-C goes on as itself; what comes next begins a line."""
+    """Ctrl-D is not a token, Ctrl-C goes on as itself; the next output begins a line."""
 
     def press(_: str) -> str:
         raise key

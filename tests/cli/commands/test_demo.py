@@ -103,7 +103,7 @@ def test_codes_are_shorter_only_in_a_window_without_room_for_real_ones(
     term: str,
     size: int,
 ) -> None:
-    """The demo says so beside them; a window of unknown size is not small, a pipe is no window."""
+    """The demo says so beside them; an unknown window is not small, a pipe is not a window."""
     monkeypatch.setenv("LC_ALL", language)
     monkeypatch.setenv("TERM", term)
     ran = run("demo", "--fast", window=window)

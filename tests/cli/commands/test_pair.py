@@ -247,7 +247,7 @@ def test_after_three_codes_somebody_at_the_terminal_is_asked(
     assert codes_requested(sandbox) == codes
 
 
-def test_enter_leads_to_a_session_of_its_own(
+def test_enter_leads_to_a_separate_session(
     run: Run, sandbox: Sandbox, token: str, keyboard: Keyboard
 ) -> None:
     """Its client is not the first session's, which is closed; a scan ends it with exit code 0."""
@@ -274,7 +274,7 @@ def test_without_a_terminal_nobody_is_asked(
 
 
 @pytest.mark.parametrize("option", ["--output", "--image"])
-def test_a_picture_follows_the_codes(
+def test_the_image_file_follows_the_codes(
     run: Run, sandbox_server: SandboxServer, sandbox: Sandbox, tmp_path: Path, option: str
 ) -> None:
     """Whole whenever the next call comes, for its owner only, and gone at the end."""
@@ -330,7 +330,7 @@ def test_a_viewer_on_the_desktop(
 
 
 @pytest.mark.usefixtures("scanning")
-def test_events_beside_a_picture(run: Run, tmp_path: Path) -> None:
+def test_events_beside_an_image_file(run: Run, tmp_path: Path) -> None:
     """What people may want to know goes to standard error."""
     ran = run(*QUICK, "--json", "--output", str(tmp_path / "code.png"))
     assert [event["event"] for event in events(ran)] == ["code", "connected"]

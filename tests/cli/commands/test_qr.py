@@ -222,7 +222,7 @@ def test_in_ascii(
     run: Run,
     sandbox: Sandbox,
 ) -> None:
-    """Where it is asked for."""
+    """If it is asked for."""
     ran = run("qr", "--ascii")
     assert set(ran.out) == set("# \n")
     [payload] = read_codes(paint_terminal(ran.out, columns=200))

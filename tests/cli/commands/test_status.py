@@ -65,7 +65,7 @@ def test_json(run: Run, sandbox: Sandbox) -> None:
 
 
 def test_a_failure_as_json(run: Run, sandbox: Sandbox) -> None:
-    """Exit code 1, and a stable word."""
+    """Exit code 1, and a stable error code."""
     sandbox.answer_next("subscription_required")
     ran = run("status", "--json")
     assert ran.exit_code == 1

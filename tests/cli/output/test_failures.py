@@ -45,7 +45,7 @@ def test_a_failure_of_the_command_says_what_happened_and_what_to_do(
 
 
 def test_an_error_of_the_sdk_keeps_its_code(capsys: pytest.CaptureFixture[str]) -> None:
-    """The stable word stands in brackets, in whatever language the sentences are."""
+    """It is printed in brackets, whatever language the sentences are in."""
     assert exit_code(REFUSED) == 1
     out, err = capsys.readouterr()
     assert out == ""
@@ -71,7 +71,7 @@ def test_what_the_api_said_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.splitlines()[1:] == ["PlugChat said: [red]no[/red]"]
 
 
-def test_already_connected_has_an_exit_code_of_its_own() -> None:
+def test_already_connected_has_a_separate_exit_code() -> None:
     """A script tells it from a failure."""
     assert exit_code(AlreadyConnected("connected", status_code=200)) == 3
 

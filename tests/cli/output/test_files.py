@@ -85,7 +85,7 @@ def test_what_cannot_be_written_is_found_out_on_entering(
 
 
 def test_a_pipe_by_the_name_of_a_descriptor() -> None:
-    """As `/dev/stdout` is, where it is no file."""
+    """As `/dev/stdout` is, if it is not a file."""
     reading, writing = os.pipe()
     with (
         os.fdopen(reading),
@@ -115,7 +115,7 @@ def test_where_the_code_is_and_how_long_it_lives(capsys: pytest.CaptureFixture[s
 FIRST, SECOND = QRCode(payload="2@first"), QRCode(payload="2@second")
 
 
-def test_the_current_code_takes_the_place_of_the_last(tmp_path: Path) -> None:
+def test_the_current_code_replaces_the_last(tmp_path: Path) -> None:
     """In the format that the name says; nothing stays."""
     path = tmp_path / "code.svg"
     with current_code(path, on_desktop=False) as current:

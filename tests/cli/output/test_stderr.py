@@ -42,7 +42,7 @@ def test_a_terminal_without_colours(
     variable: str,
     value: str,
 ) -> None:
-    """For those who asked for none, and for terminals that have none."""
+    """If the user wants none, or the terminal has none."""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv(variable, value)
     say("message", label="Error", color="red")

@@ -33,7 +33,7 @@ async def test_a_program_is_given_the_target_and_no_terminal(
     assert capfd.readouterr() == ("", "")
 
 
-async def test_without_a_program_the_answer_is_no(
+async def test_without_a_program_nothing_is_opened(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """As on a server."""

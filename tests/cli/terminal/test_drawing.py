@@ -43,13 +43,13 @@ def _a_window(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_camera_reads_a_code_in_colours(form: Form, theme: str) -> None:
     """With each quiet zone, on both themes."""
     for drawing in draw(CODE, TERMINAL, (form,)):
-        picture = paint_terminal(drawing.text, columns=140, theme=theme)
-        assert read_codes(picture) == [CODE.payload]
+        screenshot = paint_terminal(drawing.text, columns=140, theme=theme)
+        assert read_codes(screenshot) == [CODE.payload]
 
 
 @pytest.mark.parametrize("form", FORMS, ids=NAMES)
 def test_a_camera_reads_a_code_without_colours(form: Form) -> None:
-    """Where the terminal writes light on dark."""
+    """On a dark theme."""
     for drawing in draw(CODE, PLAIN, (form,)):
         assert "\x1b" not in drawing.text
         assert read_codes(paint_terminal(drawing.text, columns=140)) == [CODE.payload]

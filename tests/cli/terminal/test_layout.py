@@ -121,8 +121,8 @@ def test_a_code_in_sextants_is_whole_and_scans(*, window: tuple[int, int], theme
     """In the usual window, too."""
     text = draw(*window, form=SEXTANTS)
     assert text.count("\n") <= window[1]
-    picture = paint_terminal(text, columns=window[0], theme=theme)
-    assert read_codes(picture) == [CODE.payload]
+    screenshot = paint_terminal(text, columns=window[0], theme=theme)
+    assert read_codes(screenshot) == [CODE.payload]
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 22), (60, 24), (80, 50), (101, 20)])
@@ -156,8 +156,8 @@ def test_a_code_in_ascii_is_whole_and_scans(
     text = draw(columns, rows, form=ASCII)
     assert text.count("\n") <= rows
     assert not set(text) & set("▀▄█")
-    picture = paint_terminal(text, columns=columns, theme=theme)
-    assert read_codes(picture) == [CODE.payload]
+    screenshot = paint_terminal(text, columns=columns, theme=theme)
+    assert read_codes(screenshot) == [CODE.payload]
 
 
 @pytest.mark.parametrize(("columns", "rows"), TOO_SMALL_IN_ASCII)
@@ -190,7 +190,7 @@ def test_the_way_through_whatsapp_stays_where_words_are_few() -> None:
 
 @pytest.mark.parametrize("size", [(80, 24), (200, 60)])
 def test_before_the_first_code(size: tuple[int, int]) -> None:
-    """Where the codes come from, and what is being done."""
+    """The source of the codes, and what is being done."""
     text = draw(*size, code=None)
     assert HEADING in text
     assert NOTE in text

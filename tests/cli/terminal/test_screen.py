@@ -309,8 +309,8 @@ async def test_a_code_that_expired_is_taken_away(terminal: Terminal) -> None:
         assert "Requesting a QR code..." in terminal.frames[-1]
 
 
-async def test_no_note_is_no_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """Where codes follow each other."""
+async def test_an_empty_note_has_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """If codes follow each other."""
     async with open_screen(forms=(ASCII,)) as screen:
         screen.show(FIRST, seconds=15, note="")
     assert capsys.readouterr().out.endswith("#\n")

@@ -27,7 +27,7 @@ from plugchat_async.cli._terminal.window import (
         (UNLIMITED, (10_000, 10_000), True),
     ],
 )
-def test_a_window_has_room_for_what_is_no_larger(
+def test_a_window_has_room_for_its_own_size_or_less(
     *, window: tuple[int, int], size: tuple[int, int], expected: bool
 ) -> None:
     """In both directions."""
@@ -100,7 +100,7 @@ def test_only_a_terminal_is_one(monkeypatch: pytest.MonkeyPatch, *, is_terminal:
 def test_a_terminal_without_colours(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
 ) -> None:
-    """For those who asked for none, and for terminals that have none."""
+    """If the user wants none, or the terminal has none."""
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)

@@ -176,7 +176,7 @@ def test_the_button_works_after_codes_that_expired(sandbox: Sandbox, browser: Br
 
 
 @pytest.fixture
-def _a_page_that_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def _a_page_that_ends_immediately(monkeypatch: pytest.MonkeyPatch) -> None:
     # The page ends only for a browser that looks at it, as the journeys above are: here it would
     # keep a command that can't be cancelled waiting for one.
     async def link(
@@ -188,7 +188,7 @@ def _a_page_that_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_web, "link", link)
 
 
-@pytest.mark.usefixtures("sandbox", "_a_page_that_ends_at_once")
+@pytest.mark.usefixtures("sandbox", "_a_page_that_ends_immediately")
 def test_its_exit_codes_are_those_of_codes_on_the_terminal(run: Run) -> None:
     """For example 3."""
     assert run("pair", "--web").exit_code == 3
