@@ -7,10 +7,10 @@
 | `python title="NAME"` | saved as NAME, for the commands to come; likewise HTML and the like |
 | `console` | each line after `$` runs in a shell, and prints what stands there |
 | `powershell` | compared with the `console` block before it, of which it is a translation |
-| `<http://127.0.0.1:...>` | opened, and answered |
+| `<http://127.0.0.1:...>` | opened, with a successful response |
 
 All of it happens in an empty folder, where PLUGCHAT_BASE_URL leads to a sandbox whose phone scans a
-code one second after it was asked for. As in a doctest, `...` stands for any text.
+code one second after it was requested. As in a doctest, `...` matches any text.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ LONGEST_WAIT = 120.0
 
 
 def parse(path: Path) -> Document:
-    """Read a page, with a free port in place of each one that it names."""
+    """Read a page, with a free port instead of each one that it names."""
     text = path.read_text("utf-8")
     for port in set(PORT.findall(text)):
         text = text.replace(port, str(free_port()))
@@ -204,8 +204,8 @@ class Reader:
                 self._run_in_shell(command, expected)
 
     def _open(self, example: Example) -> None:
-        answer = httpx.get(example.parsed, follow_redirects=True, timeout=LONGEST_WAIT)
-        assert answer.is_success, f"{self._place}: it answers {answer.status_code}"
+        response = httpx.get(example.parsed, follow_redirects=True, timeout=LONGEST_WAIT)
+        assert response.is_success, f"{self._place}: status {response.status_code}"
 
     def _run_plugchat(self, command: str, expected: str) -> None:
         # In this process: its imports, once a command, would take most of the time.
@@ -277,7 +277,7 @@ def stop(server: subprocess.Popen[bytes]) -> None:
 
 
 def matches(expected: str, printed: str) -> bool:
-    """Tell whether a text is the one that was promised."""
+    """Check that the output is the one that the page shows."""
     expected, printed = (
         re.sub(r" +$", "", text, flags=re.MULTILINE).strip() for text in (expected, printed)
     )

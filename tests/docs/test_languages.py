@@ -108,7 +108,7 @@ def sections(page: Path) -> list[Section]:
 
 
 def anchors(page: Path) -> list[str]:
-    """Name the sections as GitHub does."""
+    """Return the anchors of the sections, as GitHub makes them."""
     headings = [section.heading.lower() for section in sections(page)]
     return [re.sub(r"[^\w -]", "", heading).replace(" ", "-") for heading in headings]
 

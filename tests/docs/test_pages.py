@@ -63,7 +63,7 @@ def without_code(text: str) -> str:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_to_a_file(page: Path) -> None:
-    """Pages, pictures and examples are where the text says, for who reads the files themselves."""
+    """Pages, images and examples are there too for readers of the files themselves."""
     links = LINK.findall(without_code(page.read_text("utf-8")))
     assert [link for link in links if link and not (page.parent / link).exists()] == []
 
@@ -128,7 +128,7 @@ def test_the_first_example_of_a_readme_is_short(readme: str) -> None:
     assert len(first[1].splitlines()) <= 15
 
 
-def test_the_guide_lists_every_answer_of_the_sandbox() -> None:
+def test_the_guide_lists_every_response_of_the_sandbox() -> None:
     """With the very line that describes it."""
     rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", read("docs/guides/testing.md"), re.MULTILINE)
     assert dict(rows) == dict(ANSWERS)
@@ -145,7 +145,7 @@ def test_the_reference_shows_the_help_of_every_command() -> None:
 
 
 def test_every_error_code_is_explained() -> None:
-    """By a heading of its own, and with its class and what the sandbox calls it."""
+    """Under a separate heading, with its class and its name in the sandbox."""
     page = read("docs/reference/error-codes.md")
     errors = {
         error.code: name

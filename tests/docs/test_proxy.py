@@ -82,8 +82,8 @@ async def test_the_environment_s_proxy_is_used_and_never_sees_the_token(
     assert TOKEN not in "".join(proxy.asked)
 
 
-async def test_a_proxy_of_one_s_own_choice_is_used(proxy: Proxy) -> None:
-    """By a client that is brought along."""
+async def test_the_proxy_of_a_user_supplied_client_is_used(proxy: Proxy) -> None:
+    """Whatever the environment says."""
     async with (
         httpx.AsyncClient(proxy=proxy.url) as http_client,
         AsyncPlugChat(TOKEN, retries=0, http_client=http_client) as client,
@@ -140,7 +140,7 @@ AGREED = [b"\x05\x00", b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00"]
 
 
 @pytest.mark.parametrize(
-    ("answers", "error"),
+    ("responses", "error"),
     [
         ([b"HTTP/1.1 400 Bad Request\r\n\r\n"], NetworkError),
         ([], RequestTimeout),
@@ -150,13 +150,13 @@ AGREED = [b"\x05\x00", b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00"]
     ],
 )
 async def test_what_a_socks_proxy_does_wrong_is_one_of_our_errors(
-    monkeypatch: pytest.MonkeyPatch, answers: list[bytes], error: type[PlugChatError]
+    monkeypatch: pytest.MonkeyPatch, responses: list[bytes], error: type[PlugChatError]
 ) -> None:
     """And its connection is closed, or pytest would warn."""
 
-    async def answer(connection: SocketStream) -> None:
+    async def handle(connection: SocketStream) -> None:
         async with connection:
-            for each in answers:
+            for each in responses:
                 await connection.receive()
                 await connection.send(each)
             with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
@@ -167,7 +167,7 @@ async def test_what_a_socks_proxy_does_wrong_is_one_of_our_errors(
     port = listener.extra(SocketAttribute.local_port)
     monkeypatch.setenv("ALL_PROXY", f"socks5://127.0.0.1:{port}")
     async with listener, anyio.create_task_group() as serving:
-        serving.start_soon(listener.serve, answer)
+        serving.start_soon(listener.serve, handle)
         async with AsyncPlugChat(TOKEN, retries=0, timeout=1) as client:
             with pytest.raises(error):
                 await client.qr_code()
@@ -186,7 +186,7 @@ def sandbox_over_tls(authority: trustme.CA, folder: Path) -> Generator[str]:
 
 
 def status(base_url: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Ask in a process of its own, since the trusted authorities are read once a process."""
+    """Ask in a separate process: certificate authorities are read once a process."""
     variables = {"PLUGCHAT_TOKEN": TOKEN, "PLUGCHAT_BASE_URL": base_url, **environment}
     command = [sys.executable, "-m", "plugchat_async", "status"]
     return subprocess.run(
@@ -195,8 +195,8 @@ def status(base_url: str, **environment: str) -> subprocess.CompletedProcess[str
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_a_private_authority_is_trusted_by_ssl_cert_file(tmp_path: Path) -> None:
-    """And by nothing else: without it there is no answer."""
+async def test_a_private_certificate_authority_is_trusted_by_ssl_cert_file(tmp_path: Path) -> None:
+    """And by nothing else: without it no response arrives."""
     authority = trustme.CA()
     bundle = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(bundle))

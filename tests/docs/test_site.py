@@ -141,7 +141,7 @@ def test_each_page_has_its_language_and_leads_to_the_other(
 
 
 def test_nothing_is_loaded_from_elsewhere(site: Path, pages: dict[Path, Page]) -> None:
-    """No font, script, style or picture of another host."""
+    """No font, script, style or image of another host."""
     loaded = [(page, link) for page, content in pages.items() for link in content.loaded]
     for sheet in site.rglob("*.css"):
         loaded += [
