@@ -56,7 +56,7 @@ def serving() -> Serving:
 
 @contextmanager
 def _serving(app: ASGIApp, **settings: Unpack[ServerSettings]) -> Generator[str]:
-    # Over a socket: httpx reads an app's answer to its end, which events lack.
+    # Over a socket: httpx reads an app's response to its end, which events lack.
     with serve_app(app, **settings) as port:
         yield f"http://127.0.0.1:{port}"
 

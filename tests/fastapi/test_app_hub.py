@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_hub_of_its_own_lives_as_long_as_the_app(sandbox: Sandbox) -> None:
+async def test_a_separate_hub_is_open_for_as_long_as_the_app_runs(sandbox: Sandbox) -> None:
     """An app that runs again, as in tests, gets a new one."""
     client, app_hub = sandbox.client(), AppHub(None)
     for _ in range(2):

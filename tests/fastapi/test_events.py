@@ -133,8 +133,8 @@ class Counted(QRCode):
         return hash(self.payload)
 
 
-async def test_a_code_is_drawn_once_for_all_who_ask_at_once() -> None:
-    """Who comes while it is drawn waits for the same drawing."""
+async def test_a_code_is_drawn_once_for_simultaneous_watchers() -> None:
+    """A watcher that comes while it is drawn waits for the same drawing."""
     drawings, code = Drawings(), Counted(payload="2@a,b,c")
     told = []
 

@@ -36,7 +36,7 @@ from plugchat_async.fastapi._origins import require_same_origin
     ],
 )
 def test_the_page_itself_may(headers: dict[str, str]) -> None:
-    """And so may what is no browser: no other page can make it send anything."""
+    """So may a client other than a browser: no other page can make it send anything."""
     require_same_origin(**{"host": "app.example", **headers})
 
 

@@ -84,7 +84,7 @@ def test_the_policy_is_strict(page: PairingPage) -> None:
     assert data == {"type": "application/json", "id": "settings"}
 
 
-def test_each_response_has_a_nonce_of_its_own(page: PairingPage) -> None:
+def test_each_response_has_a_new_nonce(page: PairingPage) -> None:
     """Else it would be none."""
     assert policy(page)[0]["script-src"] != policy(page)[0]["script-src"]
 

@@ -128,7 +128,7 @@ def test_the_button_of_a_link_knows_the_hubs_limit(
     assert int(refused.headers["retry-after"]) > 0
 
 
-def test_a_page_that_is_no_link_has_no_start(sandbox: Sandbox, serve: Serve) -> None:
+def test_a_page_without_links_has_no_start_button(sandbox: Sandbox, serve: Serve) -> None:
     """It asks for a code by itself."""
     app = FastAPI()
     app.include_router(pairing_router(sandbox.client, dependencies=[]), prefix="/whatsapp")
@@ -187,7 +187,7 @@ def test_a_refused_link_is_a_page_in_words(
 def test_no_route_is_open_to_a_forged_ticket_whatever_the_client_depends_on(
     sandbox: Sandbox, serve: Serve, method: str, route: str
 ) -> None:
-    """An app of one instance may forget that its links stand for a login."""
+    """An app of one instance may forget that its links replace a login."""
     app = FastAPI()
     links = PairingLinks(SECRET)
     app.include_router(

@@ -1,4 +1,4 @@
-"""Where a page may go after a scan."""
+"""Addresses that a page may open after a scan."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ ROUTES = [
 
 @asynccontextmanager
 async def opened(hub: PairingHub) -> AsyncGenerator[None]:
-    """Hold a hub open, as an app's lifespan does."""
+    """Keep a hub open, as an app's lifespan does."""
     async with hub:
         yield
 
@@ -70,7 +70,7 @@ def quick(**settings: Unpack[HubArguments]) -> PairingHub:
 
 
 def test_a_phone_is_linked_from_the_page(sandbox: Sandbox, serve: Serve, listen: Listen) -> None:
-    """The router opens a hub of its own, and tells each state by an event."""
+    """The router opens a separate hub, and sends each state as an event."""
     url = serve(app_with(sandbox))
     assert httpx.get(f"{url}/whatsapp").status_code == 200
     events = listen(f"{url}/whatsapp/events")
@@ -144,7 +144,7 @@ def test_the_symbol_is_drawn_once_a_code_and_not_once_a_viewer(
     listen: Listen,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Fifty viewers and the picture's address share one drawing."""
+    """Fifty viewers and the image's URL share one drawing."""
     drawn = []
     draw = QRCode.svg
 
@@ -168,27 +168,27 @@ def test_the_symbol_is_drawn_once_a_code_and_not_once_a_viewer(
     assert drawn == [1, 1]
 
 
-def test_the_code_on_show_as_a_picture(sandbox: Sandbox, serve: Serve, listen: Listen) -> None:
+def test_the_current_code_as_an_image(sandbox: Sandbox, serve: Serve, listen: Listen) -> None:
     """It starts nothing by itself; while somebody looks, it is the code that they see."""
     url = serve(app_with(sandbox, quick(interval=20)))
-    picture = f"{url}/whatsapp/qr.svg"
-    assert httpx.get(picture).status_code == 404
+    image = f"{url}/whatsapp/qr.svg"
+    assert httpx.get(image).status_code == 404
     assert codes_requested(sandbox) == 0
     events = listen(f"{url}/whatsapp/events")
     code = events.until("code")
-    response = httpx.get(picture)
+    response = httpx.get(image)
     assert response.headers["content-type"] == "image/svg+xml"
     assert response.text == code["svg"]
-    assert httpx.get(picture, headers={"tenant": "b"}).status_code == 404
+    assert httpx.get(image, headers={"tenant": "b"}).status_code == 404
     assert sandbox.scan(read_symbol(response.text))
     events.until("connected")
-    assert httpx.get(picture).status_code == 404
+    assert httpx.get(image).status_code == 404
 
 
-def test_a_code_that_outlived_itself_is_no_picture(
+def test_an_expired_code_has_no_image(
     sandbox: Sandbox, serve: Serve, listen: Listen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where the next one is late."""
+    """For example when the next one is late."""
     url = serve(app_with(sandbox))
     listen(f"{url}/whatsapp/events").until("code")
     monkeypatch.setattr(QRCode, "is_expired", True)
@@ -353,7 +353,7 @@ def test_the_choice_to_leave_the_page_open_is_written_out(sandbox: Sandbox) -> N
         {"dependencies": [], "on_end": "a function"},
     ],
 )
-def test_a_router_that_was_told_nonsense_is_refused_at_once(
+def test_a_router_that_was_told_nonsense_is_refused_immediately(
     sandbox: Sandbox, arguments: dict[str, object]
 ) -> None:
     """Above all, nothing but an empty list leaves the page open."""
@@ -413,7 +413,7 @@ def test_nothing_is_kept_and_nothing_is_told_on(
     events = listen(f"{url}/whatsapp/events")
     events.until("code")
     assert events.response.headers["content-type"].startswith("text/event-stream")
-    answers = [
+    responses = [
         events.response,
         httpx.get(f"{url}/whatsapp"),
         httpx.get(f"{url}/whatsapp/qr.svg"),
@@ -422,8 +422,8 @@ def test_nothing_is_kept_and_nothing_is_told_on(
         httpx.post(f"{url}/whatsapp/restart"),
         httpx.post(f"{url}/whatsapp/restart", headers={"Origin": "https://other.example"}),
     ]
-    assert [answer.status_code for answer in answers] == [200, 200, 200, 404, 503, 204, 403]
-    for response in answers:
+    assert [response.status_code for response in responses] == [200, 200, 200, 404, 503, 204, 403]
+    for response in responses:
         assert "no-store" in response.headers["cache-control"]
         assert response.headers["referrer-policy"] == "no-referrer"
         assert response.headers["x-content-type-options"] == "nosniff"
@@ -439,7 +439,7 @@ def test_no_proxy_compresses_or_holds_back_the_events(
     assert set(headers["x-accel-buffering"].split(", ")) == {"no"}
 
 
-# Where the page may live.
+# Places that the page may be mounted in.
 
 
 @pytest.mark.parametrize("path", ["/whatsapp", "/whatsapp/"])
@@ -461,7 +461,7 @@ def test_the_page_names_no_address(sandbox: Sandbox, serve: Serve) -> None:
 def test_a_router_in_a_router_and_two_in_an_app(
     sandbox: Sandbox, serve: Serve, listen: Listen
 ) -> None:
-    """Each has a hub of its own, beside the lifespan of the app; one twice shares one."""
+    """Each has a separate hub, beside the lifespan of the app; one included twice shares one."""
     opened_by_app = []
 
     @asynccontextmanager
@@ -519,18 +519,18 @@ async def test_a_hub_that_was_given_is_not_closed_with_the_app(sandbox: Sandbox)
 def test_the_routes_are_described_for_other_front_ends(sandbox: Sandbox) -> None:
     """A native app shows the code by itself; the page is none of an API."""
     paths = app_with(sandbox).openapi()["paths"]
-    answers = {
+    statuses = {
         path: (method, set(operation["responses"]) - {"422"})
         for path, operations in paths.items()
         for method, operation in operations.items()
     }
-    assert answers == {
+    assert statuses == {
         "/whatsapp/events": ("get", {"200", "204", "503"}),
         "/whatsapp/restart": ("post", {"204", "403"}),
         "/whatsapp/qr.svg": ("get", {"200", "404"}),
     }
-    picture = paths["/whatsapp/qr.svg"]["get"]["responses"]["200"]
-    assert set(picture["content"]) == {"image/svg+xml"}
+    image = paths["/whatsapp/qr.svg"]["get"]["responses"]["200"]
+    assert set(image["content"]) == {"image/svg+xml"}
 
 
 def test_the_events_are_described_for_other_front_ends(
@@ -616,8 +616,8 @@ def test_a_browser_that_vanishes_leaves_its_place_to_another(
         status = 503
         while status == 503:
             assert time.monotonic() < deadline
-            with client.stream("GET", "/whatsapp/events") as answer:
-                status = answer.status_code
+            with client.stream("GET", "/whatsapp/events") as response:
+                status = response.status_code
     assert status == 200
     assert codes_requested(sandbox) == 1
 
