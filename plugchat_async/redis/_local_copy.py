@@ -206,7 +206,7 @@ class LocalCopy:
 
     def _show_record(self) -> None:
         record = self.unwritten or self.record
-        if not self.version:
+        if not self.version or self.state == UNREACHABLE:
             self._outdated = record.state if _has_expired(self._open(record)) else ""
         if record.state == self._outdated:
             record = replace(record, state="")

@@ -19,6 +19,7 @@ from plugchat_async import (
     PairingState,
     QRCode,
     ShowingCode,
+    Starting,
     TooManyWatchers,
     Watcher,
 )
@@ -260,6 +261,22 @@ async def test_a_store_that_is_away_is_shown_after_ten_seconds(
         assert (await until_round(states, 2)).round == 2
         await until(states, Expired)
     assert codes_requested(sandbox) == 3
+
+
+async def test_a_code_that_expired_while_the_store_was_away_is_not_shown_again(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """The session goes on with its next round."""
+    async with processes(server, 1) as (hub,), hub.watch(sandbox.client()) as states:
+        await until(states, ShowingCode)
+        await anyio.sleep(14)
+        server.is_up = False
+        await until(states, Failed)
+        server.is_up = True
+        assert await anext(states) == Starting()
+        shown = await anext(states)
+        assert isinstance(shown, ShowingCode)
+        assert shown.qr.round == 2
 
 
 async def test_a_store_that_lost_its_data_gets_it_back(
