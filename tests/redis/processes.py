@@ -30,7 +30,7 @@ from .one_process import Orders
 from .redis_server import RedisServer, serve_redis
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+    from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 
     from anyio.abc import SocketStream, TaskGroup, TaskStatus, UNIXSocketStream
     from starlette.types import Receive, Scope, Send
@@ -291,10 +291,10 @@ class Scenario:
         wanted = what or ("open", "refused")
         return any(e["process"] == process and e["what"] in wanted for e in [*self.ledger])
 
-    async def watch(self, *members: Member) -> None:
-        """Let each process watch each instance."""
-        for member in members or self.alive:
-            for token in self.tokens:
+    async def watch(self, *members: Member, tokens: Sequence[str] = ()) -> None:
+        """Let each process watch each instance, or some."""
+        for member in members:
+            for token in tokens or self.tokens:
                 await member.order("watch", token)
 
     def join(self, process: str, pid: int, stream: UNIXSocketStream) -> None:

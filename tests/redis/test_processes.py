@@ -57,8 +57,11 @@ async def dies_with_a_code(scenario: Scenario, *, number: int) -> None:
 async def dies_with_many(scenario: Scenario, *, number: int) -> None:
     """Kill one of three processes, which share many instances."""
     scenario.instances = number
-    await scenario.watch(*await scenario.begin(3, redis=scenario.server.url))
-    await scenario.shown(scenario.tokens[-1])
+    members = await scenario.begin(3, redis=scenario.server.url)
+    for first in range(0, number, 100):
+        tokens = scenario.tokens[first : first + 100]
+        await scenario.watch(*members, tokens=tokens)
+        await scenario.shown(tokens[-1])
     (await scenario.shown(scenario.tokens[-1], 2)).kill()
     await scenario.shown(scenario.tokens[-1], 3)
 
