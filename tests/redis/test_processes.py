@@ -249,6 +249,9 @@ async def test_whenever_it_fails_each_session_has_one_poller_and_one_ending(seed
 
 @pytest.mark.soak
 async def test_a_thousand_instances_have_one_poller_and_one_ending_each() -> None:
-    """With the pace of a real deployment, and a process that is killed in the second round."""
+    """With the pace of a real deployment, and a process that is killed in the second round.
+
+    It needs a machine that does nothing else.
+    """
     many: dict[str, Fault] = {"many": partial(dies_with_many, number=1000)}
     assert await play(many, interval=15.0, status_interval=None) == []
