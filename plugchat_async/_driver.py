@@ -38,7 +38,7 @@ _BROKE = Ending(
 
 
 class Host(Protocol):
-    """What differs from one hub to another in a session's life."""
+    """Parts of a session that differ from one hub to another."""
 
     @property
     def client(self) -> AsyncPlugChat:

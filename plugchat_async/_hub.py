@@ -216,7 +216,7 @@ class Watched(Protocol):
 
     @property
     def state(self) -> PairingState:
-        """What watchers see."""
+        """The state that watchers see."""
         ...
 
     @property

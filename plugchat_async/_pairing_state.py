@@ -1,4 +1,4 @@
-"""What a viewer of a session sees at a moment."""
+"""States of a session, as its viewers see them."""
 
 from __future__ import annotations
 

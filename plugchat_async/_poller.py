@@ -55,7 +55,7 @@ class Poller:
 
     @property
     def present(self) -> PairingState:
-        """What a watcher sees who comes now."""
+        """The state that a watcher sees who comes now."""
         return Starting() if self._is_outdated else self.state
 
     def join(self, client: AsyncPlugChat) -> None:

@@ -1,4 +1,4 @@
-"""What a session requests next, and when. Pure: times come from outside."""
+"""Next request of a session, and its time. Pure: times come from outside."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Do(Enum):
-    """What whoever runs a session does next."""
+    """Next action of whoever runs a session."""
 
     REQUEST_CODE = auto()
     REQUEST_STATUS = auto()
@@ -29,7 +29,7 @@ class Do(Enum):
 
 
 class Step(NamedTuple):
-    """What to do next, from when on and until when, by the event loop's clock in seconds."""
+    """Next action, from when on and until when, by the event loop's clock in seconds."""
 
     do: Do
     at: float

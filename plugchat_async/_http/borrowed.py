@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class AsyncHTTPClient(Protocol):
-    """What the AsyncClient of httpx, and that of httpx2, has for a type checker."""
+    """Interface that the clients of httpx and httpx2 share, for type checkers."""
 
     @property
     def is_closed(self) -> bool:

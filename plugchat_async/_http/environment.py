@@ -1,4 +1,4 @@
-"""What is wrong with this machine's environment, when it allows no connection."""
+"""Mistakes in this machine's environment that allow no connection."""
 
 from __future__ import annotations
 

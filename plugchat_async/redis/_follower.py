@@ -1,4 +1,4 @@
-"""What one process does for the session of one instance, which all processes share."""
+"""Part of one process in the session of one instance, which all processes share."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Follower:
 
     @property
     def state(self) -> PairingState:
-        """What watchers see."""
+        """The state that watchers see."""
         return self._copy.state
 
     @property
@@ -80,7 +80,7 @@ class Follower:
 
     @property
     def present(self) -> PairingState:
-        """What a watcher sees who comes now."""
+        """The state that a watcher sees who comes now."""
         is_outdated = not self.clients and self._copy.is_code_expired
         return Starting() if is_outdated else self.state
 

@@ -1,4 +1,4 @@
-"""What the process that leads does for a session: the only one that requests anything."""
+"""Part of the leading process in a session: the only one that requests anything."""
 
 from __future__ import annotations
 

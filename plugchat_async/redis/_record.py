@@ -1,4 +1,4 @@
-"""What a process knows of a session, and what follows from the store's response. Pure."""
+"""Knowledge of a process about a session, updated by the store's responses. Pure."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class StoreClock:
 
 
 class Then(Enum):
-    """What follows from a response."""
+    """Consequence of a response."""
 
     KEEP = auto()
     ADOPT = auto()

@@ -29,7 +29,7 @@ class StoreDown(Exception):
 
 
 class Verdict(StrEnum):
-    """What became of a step.
+    """Result of a step.
 
     Attributes:
         OK: It was taken, now or by an earlier attempt.
