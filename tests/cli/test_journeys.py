@@ -23,7 +23,7 @@ pytestmark = pytest.mark.journey
 
 
 def test_a_sandbox_process_serves_other_processes(tmp_path: Path) -> None:
-    """What it prints is copied into their environment; Ctrl-C ends it with 130, and in silence."""
+    """Its output is copied into their environment; Ctrl-C ends it with 130, and in silence."""
     with started("sandbox", "--scan-after", "0") as sandbox:
         assert sandbox.stdout is not None
         assert sandbox.stderr is not None

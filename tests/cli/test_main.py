@@ -56,7 +56,7 @@ def test_without_the_extra_brazilians_read_it_in_portuguese(
 
 
 def test_each_terminal_has_its_own_size(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a program exported before does not follow the window when it is resized."""
+    """A size that a program exported before would not follow the window."""
     monkeypatch.setattr(sys.stdout, "fileno", lambda: 1)
     monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((80, 24)))
     monkeypatch.setenv("COLUMNS", "200")

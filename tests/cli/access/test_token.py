@@ -37,7 +37,7 @@ def test_a_file(
     token_file: Path,
     token: str,
 ) -> None:
-    """What is named in the call goes before the environment; blanks around it are dropped."""
+    """An argument goes before the environment; blanks around it are dropped."""
     monkeypatch.setenv("PLUGCHAT_TOKEN", "another")
     assert find_token(token_file).get_secret_value() == token
     assert capsys.readouterr() == ("", "")
@@ -167,9 +167,7 @@ def test_no_token_and_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("unusable", ["", "to\x07ken", "tokén"])
-def test_what_can_be_no_token_is_refused_without_being_shown(
-    token_file: Path, unusable: str
-) -> None:
+def test_an_invalid_token_is_refused_without_being_shown(token_file: Path, unusable: str) -> None:
     """An empty file, a control character, a letter outside ASCII; the file is named."""
     token_file.write_text(unusable, encoding="utf-8")
     with pytest.raises(Failure, match="empty, too long, or contains invalid") as caught:

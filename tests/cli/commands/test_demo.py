@@ -45,7 +45,7 @@ def test_the_second_code_is_scanned_as_it_was_shown(
     run: Run,
     scanned: list[str],
 ) -> None:
-    """What the phone scans is what a camera reads from the lines; then it says so, exit code 0."""
+    """The phone scans the code that a camera reads from the lines; exit code 0."""
     ran = run("demo", "--fast")
     assert (ran.exit_code, ran.err) == (0, "")
     assert "\x1b" not in ran.out

@@ -331,7 +331,7 @@ def test_a_viewer_on_the_desktop(
 
 @pytest.mark.usefixtures("scanning")
 def test_events_beside_an_image_file(run: Run, tmp_path: Path) -> None:
-    """What people may want to know goes to standard error."""
+    """Messages for people go to standard error."""
     ran = run(*QUICK, "--json", "--output", str(tmp_path / "code.png"))
     assert [event["event"] for event in events(ran)] == ["code", "connected"]
     assert "The code is also in" in ran.err

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Output:
-    """What was printed so far."""
+    """Output of the command so far."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
@@ -38,7 +38,7 @@ class Output:
 
 
 @pytest.mark.anyio
-async def test_what_it_prints_is_all_that_a_client_needs(
+async def test_its_output_is_all_that_a_client_needs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The address and a token; then each call, without its token, and the scan."""

@@ -65,7 +65,7 @@ def test_portuguese(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
     )
 
 
-def test_what_the_api_said_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_words_of_the_api_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     """Its own words come last."""
     exit_code(AuthenticationError("refused", status_code=403, detail="[red]no[/red]"))
     assert capsys.readouterr().err.splitlines()[1:] == ["PlugChat said: [red]no[/red]"]
@@ -173,7 +173,7 @@ def test_debug_shows_a_traceback_without_values(
     assert secret not in err
 
 
-def test_what_the_system_refuses_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_of_the_system_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
     """A disk that is full, behind standard output."""
     assert exit_code(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))) == 1
     assert capsys.readouterr().err.startswith("Error: The system refused: No space left on device.")
@@ -213,5 +213,5 @@ def test_standard_output_that_is_full_is_reported_outside_of_commands(
     ],
 )
 def test_each_code_has_an_exit_code(code: str, expected: int) -> None:
-    """What the caller could have known is a usage error."""
+    """A mistake that the caller could have avoided is a usage error."""
     assert code_for(code) == expected

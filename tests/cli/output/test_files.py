@@ -71,7 +71,7 @@ def test_a_link_is_replaced_and_not_followed(tmp_path: Path, target: str) -> Non
         ("pipe", "it is a folder, a pipe or a device"),
     ],
 )
-def test_what_cannot_be_written_is_found_out_on_entering(
+def test_a_path_that_cannot_be_written_is_found_on_entering(
     tmp_path: Path, path: str, reason: str
 ) -> None:
     """Exit code 2, and nothing is left behind."""
@@ -96,14 +96,16 @@ def test_a_pipe_by_the_name_of_a_descriptor() -> None:
 
 
 def test_a_full_disk_is_a_failure(tmp_path: Path) -> None:
-    """What fails while it is written is told like the rest."""
+    """A failure while writing is reported like the rest."""
     with pytest.raises(Failure, match="No space left") as caught, replacing(tmp_path / "code.png"):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert exit_code(caught.value.code) == 1
     assert contents(tmp_path) == {}
 
 
-def test_where_the_code_is_and_how_long_it_lives(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_path_of_the_code_and_its_time_left_are_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """On standard error, with the time of day."""
     say_saved(Path("code.png"), QRCode(payload="2@code"))
     assert re.fullmatch(

@@ -24,7 +24,7 @@ async def test_a_program_is_given_the_target_and_no_terminal(
     tmp_path: Path,
     target: str,
 ) -> None:
-    """What it writes is lost; it is not waited for."""
+    """Its output is lost; it is not waited for."""
     given = tmp_path / "given"
     os.mkfifo(given)
     make_opener(f'echo noise\necho noise >&2\necho "$1" > {given}')

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def test_enter_after_a_no_or_the_end_of_the_input(
     keyboard: Keyboard, capsys: pytest.CaptureFixture[str], keys: bytes, *, goes_on: bool
 ) -> None:
-    """What was typed before the question is ignored."""
+    """Keys that were typed before the question are ignored."""
     keyboard.press(b"too early\n")
     keyboard.keys = iter([keys])
     assert ask_for_enter("Go on? ") is goes_on
@@ -51,7 +51,7 @@ def test_ctrl_c_goes_on_as_itself(
 
 
 @pytest.mark.usefixtures("keyboard")
-def test_where_keys_cannot_be_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_way_to_forget_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """On Windows, say; the question is put all the same."""
     monkeypatch.setitem(sys.modules, "termios", None)
     monkeypatch.setattr("builtins.input", lambda _: "")

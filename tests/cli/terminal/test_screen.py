@@ -55,7 +55,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 
 
 class Terminal:
-    """What is written to standard output, which is a terminal's window."""
+    """Output to standard output, which is a terminal's window."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         self._capsys = capsys
@@ -75,7 +75,7 @@ class Terminal:
 
     @property
     def frames(self) -> list[str]:
-        """What was drawn so far, a page each."""
+        """The pages that were drawn so far."""
         return self.written.split(HOME)[1:]
 
     def resize(self, columns: int, rows: int) -> None:

@@ -51,7 +51,7 @@ def test_the_size_of_a_window(
     is_terminal: bool,
     expected: tuple[int, int],
 ) -> None:
-    """What is not a window, or has no known size, limits nothing."""
+    """A stream that is not a window, or has no known size, limits nothing."""
     monkeypatch.setenv("COLUMNS", columns)
     monkeypatch.setenv("LINES", lines)
     window = Window(is_terminal=is_terminal, has_colors=False, encoding="utf-8")
@@ -115,7 +115,7 @@ def test_an_old_console_of_windows_has_no_colours(monkeypatch: pytest.MonkeyPatc
     assert not standard_output().has_colors
 
 
-def test_what_only_has_to_write_has_no_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_that_can_only_write_has_no_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the stream that an embedder puts there."""
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     assert not standard_output().encodes("▀")

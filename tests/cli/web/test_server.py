@@ -66,7 +66,7 @@ class Browser:
 
     @property
     def address(self) -> str:
-        """What the desktop was told to open; empty before."""
+        """The address that the desktop was told to open; empty before."""
         return self.opened.read_text("utf-8").strip() if self.opened.exists() else ""
 
 
@@ -195,7 +195,7 @@ def test_its_exit_codes_are_those_of_codes_on_the_terminal(run: Run) -> None:
 
 
 def test_without_its_extra(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What to install; exit code 1.
+    """The command to install it; exit code 1.
 
     Its modules are forgotten, as in a new process: it is only on import that they miss the extra.
     """
@@ -209,7 +209,7 @@ def test_without_its_extra(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("options", [["--ascii"], ["--compact"], ["--json"], ["--output", "a.png"]])
-def test_what_it_does_not_go_with(run: Run, options: list[str]) -> None:
+def test_options_that_it_excludes(run: Run, options: list[str]) -> None:
     """Exit code 2."""
     ran = run("pair", "--web", *options)
     assert ran.exit_code == 2
