@@ -194,7 +194,7 @@ def sentences(page: Path) -> set[str]:
     return {block for block in blocks if len(WORDS.findall(block)) > 2}
 
 
-def test_what_the_makers_of_a_product_read_exists_in_portuguese() -> None:
+def test_the_pages_for_makers_of_a_product_exist_in_portuguese() -> None:
     """And no page of another language is in that folder."""
     assert {page.relative_to(ROOT).as_posix() for page in PORTUGUESE} == MAKERS_READ
 

@@ -1,4 +1,4 @@
-"""What the pages promise beside their code blocks: links, lists and diagrams."""
+"""Promises of the pages beside their code blocks: links, lists and diagrams."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the guide to outbound proxies promises: which way a call goes, and whom it trusts."""
+"""Promises of the guide to outbound proxies: which way a call goes, and whom it trusts."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ AGREED = [b"\x05\x00", b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00"]
         ([*AGREED, b"no TLS"], NetworkError),
     ],
 )
-async def test_what_a_socks_proxy_does_wrong_is_one_of_our_errors(
+async def test_a_faulty_socks_proxy_causes_one_of_our_errors(
     monkeypatch: pytest.MonkeyPatch, responses: list[bytes], error: type[PlugChatError]
 ) -> None:
     """And its connection is closed, or pytest would warn."""

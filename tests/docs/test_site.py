@@ -95,7 +95,7 @@ def is_there(target: tuple[Path, str], pages: dict[Path, Page]) -> bool:
 
 
 def test_every_link_leads_to_a_page_and_to_its_anchor(site: Path, pages: dict[Path, Page]) -> None:
-    """What the builder lets pass is found here."""
+    """Links that the builder lets pass are found here."""
     broken = [
         f"{page.relative_to(site)}: {link}"
         for page, content in pages.items()
