@@ -1,4 +1,4 @@
-"""What the page's tests share: an app over a socket, its events, and a phone that sees symbols."""
+"""Fixtures of the page: an app over a socket, its events, and a phone that sees symbols."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ async def test_its_own_hub_has_a_limit(sandbox: Sandbox) -> None:
             await stack.enter_async_context(app_hub.hub.watch(client))
 
 
-async def test_where_no_lifespan_runs_the_error_says_what_to_do() -> None:
+async def test_without_a_lifespan_the_error_says_what_to_do() -> None:
     """As in an app that is mounted."""
     app_hub = AppHub(None)
     with pytest.raises(RuntimeError, match="Pass hub="):

@@ -64,7 +64,7 @@ def test_a_wildcard_is_refused(origin: str) -> None:
         "'self'",
     ],
 )
-def test_what_is_not_an_origin_is_refused(origin: str) -> None:
+def test_a_text_that_is_not_an_origin_is_refused(origin: str) -> None:
     """With what one looks like; nothing else may get into the policy."""
     with pytest.raises(ValueError, match="is not an origin: write scheme, host and port"):
         check_origins([origin])

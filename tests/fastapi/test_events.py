@@ -1,4 +1,4 @@
-"""What the browser is told of each state."""
+"""Events that the browser gets for each state."""
 
 from __future__ import annotations
 

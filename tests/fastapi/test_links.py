@@ -126,7 +126,7 @@ def test_a_signature_for_something_else_makes_no_ticket() -> None:
     assert status_of(PairingLinks(SECRET), str(URLSafeSerializer(SECRET).dumps(said))) == 404
 
 
-def test_what_an_older_version_signed_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ticket_of_an_older_version_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """If a ticket is signed, but says something else, it is refused, and raises nothing."""
     links = PairingLinks(SECRET)
     monkeypatch.setattr(PairingTicket, "model_dump_json", lambda *_, **__: '{"subject": "a"}')

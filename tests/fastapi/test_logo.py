@@ -98,7 +98,9 @@ def test_a_logo_becomes_a_data_uri(tmp_path: Path, data: bytes, media_type: str)
         (b"\xff\xfe" + SVG.format("<script/>").encode("utf-16-le"), "<script>"),
     ],
 )
-def test_what_is_not_a_safe_image_is_refused(tmp_path: Path, data: bytes, message: str) -> None:
+def test_a_file_that_is_not_a_safe_image_is_refused(
+    tmp_path: Path, data: bytes, message: str
+) -> None:
     """Whatever its name says."""
     path = tmp_path / "logo.png"
     path.write_bytes(data)

@@ -1,4 +1,4 @@
-"""What the package hands out, and what it says where FastAPI is missing."""
+"""Public names of the package, and its message if FastAPI is missing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_each_public_name_explains_itself() -> None:
 def test_without_the_extra_the_import_names_it(
     monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
-    """Also where FastAPI is there, but from before it had server-sent events."""
+    """Even if FastAPI is there, but from before it had server-sent events."""
     for name in [name for name in sys.modules if name.startswith("plugchat_async.fastapi")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)

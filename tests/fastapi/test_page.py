@@ -135,7 +135,7 @@ def test_words_are_escaped() -> None:
 
 
 def test_the_script_is_told_where_to_go_and_whom_to_tell() -> None:
-    """What the app has chosen, in data."""
+    """In data attributes, as the app has chosen."""
     page = PairingPage(embed_in=["https://app.example:443"], begins_with_button=True)
     response = page.response("en", {}, return_url="/next?a=1&b=2")
     settings = settings_of(response)

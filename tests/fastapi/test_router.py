@@ -266,7 +266,7 @@ def test_a_browser_that_reconnects_to_a_running_session_sees_it(
         assert again.until("code")["round"] == 1
 
 
-def test_what_the_app_stores_at_an_ending_is_there_when_a_page_is_told(
+def test_on_end_has_finished_when_a_page_is_told(
     sandbox: Sandbox, serve: Serve, listen: Listen
 ) -> None:
     """The function is called once, whoever watches."""

@@ -83,7 +83,9 @@ def test_an_accent_is_lightened_for_dark_mode(accent: str) -> None:
         ({"color_scheme": "sepia"}, "must be 'light', 'dark' or None, not 'sepia'"),
     ],
 )
-def test_what_cannot_be_read_or_drawn_is_refused(arguments: dict[str, Any], message: str) -> None:
+def test_a_setting_that_cannot_be_read_or_drawn_is_refused(
+    arguments: dict[str, Any], message: str
+) -> None:
     """With the reason and a way out."""
     with pytest.raises(ValueError, match=message):
         PairingTheme(**arguments)

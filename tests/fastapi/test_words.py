@@ -1,4 +1,4 @@
-"""What the page says, and what an app says instead."""
+"""Sentences of the page, and those of an app instead."""
 
 from __future__ import annotations
 
