@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def serve_raw(
-    answer: Callable[[SocketStream], Awaitable[None]], *, heads: list[bytes] | None = None
+    respond: Callable[[SocketStream], Awaitable[None]], *, heads: list[bytes] | None = None
 ) -> AsyncGenerator[str]:
     """Serve on a free port, give the base URL, and add the head of each request to `heads`."""
     kept = [] if heads is None else heads
@@ -27,7 +27,7 @@ async def serve_raw(
             try:
                 while True:
                     kept.append(await buffered.receive_until(b"\r\n\r\n", 65536))
-                    await answer(connection)
+                    await respond(connection)
             except (anyio.IncompleteRead, anyio.BrokenResourceError, anyio.ClosedResourceError):
                 return
 

@@ -98,7 +98,7 @@ async def test_the_token_alone_identifies_the_caller(family: ModuleType) -> None
     assert str(request.url) == "https://app.plugchat.com.br/api/whatsapp/qr-code"
 
 
-async def test_what_a_request_has_is_not_in_the_next_one(family: ModuleType) -> None:
+async def test_nothing_of_a_request_is_in_the_next_one(family: ModuleType) -> None:
     """Another instance's request has that instance's token, and nothing of the one before."""
     server = ScriptedServer(family, CODE, CODE)
     client = server.client()

@@ -1,4 +1,4 @@
-"""What identifies the caller over a user-supplied client: the token alone, without cookies."""
+"""Identity of the caller over a user-supplied client: the token alone, without cookies."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ async def test_a_transient_response_is_followed_by_further_attempts(
 async def test_a_network_failure_is_followed_by_further_attempts(
     family: ModuleType, name: str
 ) -> None:
-    """What the http library raises is the cause of a NetworkError, never seen itself."""
+    """The http library's exception is the cause of a NetworkError, never seen itself."""
     server = ScriptedServer(family, getattr(family, name)("boom"), CODE)
     assert (await server.client().qr_code()).payload == "2@code"
     failing = ScriptedServer(family, getattr(family, name)("boom"))
@@ -126,7 +126,7 @@ async def test_nothing_that_led_to_a_failure_quotes_a_token(family: ModuleType) 
     ],
     ids=["network", "timeout", "cancelled"],
 )
-async def test_what_the_caller_is_handling_stays_as_it_is(
+async def test_an_exception_that_the_caller_handles_stays_unchanged(
     family: ModuleType, fail: Callable[[ModuleType], Scripted]
 ) -> None:
     """It becomes a context of what the call raises, and keeps its frames and its words."""
@@ -250,7 +250,7 @@ async def test_a_hook_that_raises_for_a_status_ends_no_attempts(
     assert (await server.client(hook=hook).qr_code()).payload == "2@code"
 
 
-async def test_what_a_hook_has_read_counts(family: ModuleType) -> None:
+async def test_a_body_that_a_hook_has_read_counts(family: ModuleType) -> None:
     """The body tells more than the status."""
     server = ScriptedServer(family, (400, b'{"error": "You are already connected."}', {}))
     with pytest.raises(AlreadyConnected):
@@ -296,7 +296,7 @@ async def test_a_rate_limit_without_a_time_is_raised_immediately(family: ModuleT
     assert caught.value.retry_after is None
 
 
-async def test_what_will_not_pass_is_not_tried_again(family: ModuleType) -> None:
+async def test_a_permanent_failure_is_not_retried(family: ModuleType) -> None:
     """A refused token stays refused, at the first attempt and at a later one."""
     server = ScriptedServer(family, (401, b"", {}))
     with pytest.raises(AuthenticationError):

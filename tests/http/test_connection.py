@@ -50,7 +50,7 @@ async def reset(connection: SocketStream) -> None:
 @pytest.mark.parametrize("make_http_client", HTTP_CLIENTS.values(), ids=HTTP_CLIENTS)
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 @pytest.mark.parametrize(
-    ("answer", "error", "reason"),
+    ("handle", "error", "reason"),
     [
         (stall, RequestTimeout, "no complete response from {place} within 0.05 s: check the "),
         (reset, NetworkError, "no response from {place}, RemoteProtocolError: check the network"),
@@ -59,14 +59,14 @@ async def reset(connection: SocketStream) -> None:
 async def test_a_failure_names_the_endpoint_and_its_host(
     make_http_client: MakeHttpClient,
     endpoint: str,
-    answer: Callable[[SocketStream], Awaitable[None]],
+    handle: Callable[[SocketStream], Awaitable[None]],
     error: type[PlugChatError],
     reason: str,
 ) -> None:
     """So that a base URL which was forgotten shows; the token does not."""
     http_client = make_http_client and make_http_client()
-    timeout = 0.05 if answer is stall else 60
-    async with serve_raw(answer) as base_url:
+    timeout = 0.05 if handle is stall else 60
+    async with serve_raw(handle) as base_url:
         async with AsyncPlugChat(
             TOKEN, base_url=base_url, timeout=timeout, retries=0, http_client=http_client
         ) as client:

@@ -198,7 +198,7 @@ def test_a_long_unbroken_word_is_taken_for_a_secret(length: int, word: str) -> N
     ],
 )
 def test_honest_sentences_stay_unchanged(sentence: str) -> None:
-    """What the API says in words reaches the reader unharmed."""
+    """A sentence of the API reaches the reader unchanged."""
     assert credentials(Client_Token=CLIENT_TOKEN).redact(sentence) == sentence
 
 

@@ -172,7 +172,9 @@ async def test_no_variable_is_named_if_none_is_set(monkeypatch: pytest.MonkeyPat
     assert str(await failure()) == "no connection can be made, Too many open files"
 
 
-async def test_what_was_not_sent_has_not_happened(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_request_that_was_not_sent_has_not_happened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """After a mistake in the environment there is nothing to ask `status()` for."""
     monkeypatch.setenv("NO_PROXY", "[::1]")
     with pytest.raises(NetworkError, match=r"variable NO_PROXY can't be parsed: remove .*'$"):

@@ -59,7 +59,7 @@ MAKE_HTTP_CLIENT: dict[str, Callable[[], HttpClient]] = {
     + [("trio", kind) for kind in MAKE_HTTP_CLIENT if kind != "httpx-aiohttp"],
 )
 @pytest.mark.parametrize("are_parallel", [True, False], ids=["in parallel", "in turn"])
-async def test_a_call_brings_its_own_response_or_fails(
+async def test_a_call_returns_its_own_response_or_fails(
     backend: str, kind: str, are_parallel: bool
 ) -> None:
     """Never that of the other loop, and never a wait without end."""

@@ -42,7 +42,7 @@ async def test_each_attempt_needs_a_permit() -> None:
 
 
 async def test_without_a_permit_nothing_is_sent() -> None:
-    """What is raised instead arrives as itself, and the client can be used all the same."""
+    """The exception arrives as itself, and the client can be used all the same."""
     server = ScriptedServer(httpx, CODE)
     client = server.client()
 

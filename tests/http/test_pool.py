@@ -139,7 +139,7 @@ async def test_an_idle_connection_is_used_again_the_last_one_first(server: Threa
 async def test_closing_lets_a_call_finish_and_closes_its_connection_then(
     server: ThreadedServer,
 ) -> None:
-    """What is in use is not torn away; a call that waits is refused."""
+    """A connection in use is not torn away; a call that waits is refused."""
     server.together = threading.Barrier(2)
     client = AsyncPlugChat("token", base_url=server.base_url, max_connections=1)
     payloads: list[str] = []
@@ -171,12 +171,12 @@ async def test_closing_lets_a_call_finish_and_closes_its_connection_then(
 async def test_a_request_has_its_own_headers_and_nothing_of_the_one_before() -> None:
     """Each of them once; an extra header replaces ours, but for the one against compression."""
 
-    async def answer(connection: SocketStream) -> None:
+    async def handle(connection: SocketStream) -> None:
         await connection.send(b'HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{"value":"2@code"}')
 
     heads: list[bytes] = []
     extra = {"User-Agent": "mine", "Accept-Encoding": "br", "Client-Token": "second"}
-    async with serve_raw(answer, heads=heads) as base_url:
+    async with serve_raw(handle, heads=heads) as base_url:
         async with AsyncPlugChat("one", base_url=base_url) as client:
             await client.qr_code()
             await client.for_token("another").qr_code()
@@ -204,7 +204,7 @@ def headers_of(head: bytes) -> dict[str, str]:
 
 
 @pytest.mark.anyio
-async def test_what_was_idle_for_too_long_is_closed_by_the_next_call(
+async def test_idle_connections_are_closed_by_the_next_call(
     server: ThreadedServer,
 ) -> None:
     """After a burst of 60 calls all connections but one go with the next call."""
@@ -249,7 +249,7 @@ async def test_a_relay_that_swallows_idle_connections_costs_one_attempt(
 
 @pytest.mark.anyio
 async def test_a_fresh_connection_is_opened_instead_of_an_idle_one(server: ThreadedServer) -> None:
-    """What changes something is sent over one that no relay can have swallowed."""
+    """A request that changes something is sent over one that no relay can have swallowed."""
     server.together = threading.Barrier(2)
     async with AsyncPlugChat("token", base_url=server.base_url, max_connections=2) as client:
         await call_all(client, client)
@@ -510,7 +510,7 @@ PROGRAM = Path(__file__).with_name("forking.py")
 @pytest.mark.journey
 @pytest.mark.parametrize("fork", ["os.fork", "multiprocessing"])
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_a_forked_process_has_connections_of_its_own(
+def test_a_forked_process_opens_separate_connections(
     server: ThreadedServer, backend: str, fork: str
 ) -> None:
     """Two children never use those of the parent, which go on, nor read each other's codes."""

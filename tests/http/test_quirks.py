@@ -65,12 +65,12 @@ def respond(*responses: bytes, ports: list[int] | None = None) -> Any:
     """Return what sends the responses, one after the other, and notes the clients' ports."""
     left = list(responses)
 
-    async def answer(connection: SocketStream) -> None:
+    async def handle(connection: SocketStream) -> None:
         if ports is not None:
             ports.append(connection.extra(SocketAttribute.remote_port))
         await connection.send(left.pop(0))
 
-    return answer
+    return handle
 
 
 # Data behind a response
@@ -87,8 +87,8 @@ async def test_a_response_that_nobody_asked_for_is_not_the_next_one(
 ) -> None:
     """The next call is made over a new connection, and needs no further attempt."""
     ports: list[int] = []
-    answer = respond(CODE % b"0001" + surplus, CODE % b"0002", ports=ports)
-    async with serve_raw(answer) as base_url, client_of(base_url, make_http_client) as client:
+    handle = respond(CODE % b"0001" + surplus, CODE % b"0002", ports=ports)
+    async with serve_raw(handle) as base_url, client_of(base_url, make_http_client) as client:
         payloads = [
             (await each.qr_code()).payload for each in (client, client.for_token("tenant-two"))
         ]
@@ -99,8 +99,8 @@ async def test_a_response_that_nobody_asked_for_is_not_the_next_one(
 async def test_a_connection_without_surplus_is_kept() -> None:
     """The next call goes over the same one."""
     ports: list[int] = []
-    answer = respond(CODE % b"code", CODE % b"code", ports=ports)
-    async with serve_raw(answer) as base_url, client_of(base_url, None) as client:
+    handle = respond(CODE % b"code", CODE % b"code", ports=ports)
+    async with serve_raw(handle) as base_url, client_of(base_url, None) as client:
         await client.qr_code()
         await client.qr_code()
     assert len(set(ports)) == 1
@@ -111,8 +111,8 @@ async def test_httpx_still_takes_surplus_for_the_next_response(
     make_http_client: Callable[[], HttpClient],
 ) -> None:
     """`close_after_trailing_data` is needed."""
-    answer = respond(CODE % b"0001" + CODE % b"else", CODE % b"0002")
-    async with serve_raw(answer) as base_url, make_http_client() as http_client:
+    handle = respond(CODE % b"0001" + CODE % b"else", CODE % b"0002")
+    async with serve_raw(handle) as base_url, make_http_client() as http_client:
         await http_client.get(base_url)
         assert (await http_client.get(base_url)).json() == {"value": "2@else"}
 
@@ -128,7 +128,7 @@ class Peer:
     """A server that says its lines, one for each thing it receives, and never closes.
 
     Attributes:
-        url: Where it listens, without a scheme.
+        url: Its address, without a scheme.
         open_connections: How many are open.
         said: How many lines it has said.
     """
@@ -139,8 +139,8 @@ class Peer:
         self.said = 0
         self._lines = lines
 
-    async def answer(self, connection: SocketStream) -> None:
-        """Say the lines."""
+    async def handle(self, connection: SocketStream) -> None:
+        """Send the lines."""
         self.open_connections += 1
         async with connection:
             with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
@@ -159,7 +159,7 @@ async def peer_that_says(*lines: bytes) -> AsyncGenerator[Peer]:
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     peer = Peer(listener.extra(SocketAttribute.local_port), list(lines))
     async with listener, anyio.create_task_group() as serving:
-        serving.start_soon(listener.serve, peer.answer)
+        serving.start_soon(listener.serve, peer.handle)
         yield peer
         serving.cancel_scope.cancel()
 
@@ -269,13 +269,13 @@ async def test_a_socket_is_the_connection_s_after_its_handshake() -> None:
     port = sockets.extra(SocketAttribute.local_port)
     listener = TLSListener(sockets, context)
 
-    async def answer(connection: TLSStream) -> None:
+    async def handle(connection: TLSStream) -> None:
         async with connection:
             await connection.receive()
             await connection.send(CODE % b"code")
 
     async with listener, anyio.create_task_group() as serving:
-        serving.start_soon(listener.serve, answer)
+        serving.start_soon(listener.serve, handle)
         async with httpx.AsyncClient(verify=trust) as http_client:
             client = AsyncPlugChat(
                 TOKEN, base_url=f"https://localhost:{port}", http_client=http_client
@@ -367,10 +367,10 @@ async def test_httpx_still_keeps_cookies(make_http_client: Callable[[], HttpClie
 async def test_aiohttp_still_keeps_cookies() -> None:
     """`forget_cookies_of_aiohttp` is needed."""
     heads: list[bytes] = []
-    answer = respond(
+    handle = respond(
         CODE.replace(b"\r\n\r\n", b"\r\nSet-Cookie: a=b\r\n\r\n") % b"0001", CODE % b"0002"
     )
-    async with serve_raw(answer, heads=heads) as base_url, HttpxAiohttpClient() as http_client:
+    async with serve_raw(handle, heads=heads) as base_url, HttpxAiohttpClient() as http_client:
         named = base_url.replace("127.0.0.1", "localhost")  # its jar takes no addresses
         await http_client.get(named)
         http_client.cookies.clear()
@@ -397,14 +397,14 @@ async def test_aiohttp_still_sends_a_get_twice() -> None:
     """`sends_twice` is needed."""
     seen: list[bytes] = []
 
-    async def answer(connection: SocketStream) -> None:
+    async def handle(connection: SocketStream) -> None:
         seen.append(b"")
         if len(seen) == 2:
             await connection.aclose()
         else:
             await connection.send(CODE % b"code")
 
-    async with serve_raw(answer) as base_url, HttpxAiohttpClient() as http_client:
+    async with serve_raw(handle) as base_url, HttpxAiohttpClient() as http_client:
         await http_client.get(base_url)
         await http_client.get(base_url)
     assert len(seen) == 3
@@ -431,11 +431,11 @@ async def test_a_cause_has_no_request(make_http_client: MakeHttpClient) -> None:
 async def test_a_cause_that_is_aiohttp_s_has_no_headers() -> None:
     """Neither among its attributes nor among its arguments."""
 
-    async def answer(connection: SocketStream) -> None:
+    async def handle(connection: SocketStream) -> None:
         await connection.send(b"SPAM\r\n\r\n")
         await connection.aclose()
 
-    async with serve_raw(answer) as base_url, client_of(base_url, HttpxAiohttpClient) as client:
+    async with serve_raw(handle) as base_url, client_of(base_url, HttpxAiohttpClient) as client:
         with pytest.raises(NetworkError) as caught:
             await client.qr_code()
     shown = traceback.format_exception(caught.value)
@@ -460,11 +460,11 @@ async def test_httpx_still_keeps_the_request_in_an_exception(
 async def test_aiohttp_still_keeps_the_headers_in_an_exception() -> None:
     """`drop_request` is needed."""
 
-    async def answer(connection: SocketStream) -> None:
+    async def handle(connection: SocketStream) -> None:
         await connection.send(b"SPAM\r\n\r\n")
         await connection.aclose()
 
-    async with serve_raw(answer) as base_url, aiohttp.ClientSession() as session:
+    async with serve_raw(handle) as base_url, aiohttp.ClientSession() as session:
         with pytest.raises(aiohttp.ClientResponseError) as caught:
             await session.get(base_url, headers={"Authorization": TOKEN})
     assert caught.value.request_info.headers["Authorization"] == TOKEN

@@ -138,7 +138,7 @@ async def test_it_is_sent_once(
 
 @pytest.mark.parametrize("name", SENDING)
 async def test_our_own_pool_sends_it_over_a_fresh_connection(name: str) -> None:
-    """A kept connection may be dead, and then nobody knows whether it arrived."""
+    """A kept connection may be closed, and then nobody knows whether it arrived."""
     connections: list[SocketStream] = []
 
     async def respond(connection: SocketStream) -> None:
@@ -181,7 +181,7 @@ WHILE_SENDING: list[httpx.TransportError] = [
     [(each, False) for each in BEFORE_SENDING] + [(each, True) for each in WHILE_SENDING],
     ids=repr,
 )
-async def test_what_was_never_sent_has_not_happened(
+async def test_a_request_that_was_never_sent_has_not_happened(
     error: httpx.TransportError, may_have_happened: bool
 ) -> None:
     """A status need not be asked for after a connection that was not made."""
@@ -241,7 +241,7 @@ async def test_a_hook_s_own_connection_says_nothing_about_ours(
 
 @pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
 @pytest.mark.parametrize(("last_processed", "times_sent"), [(1, 2), (3, 1)])
-async def test_over_http2_only_what_was_not_processed_is_sent_again(
+async def test_over_http2_only_an_unprocessed_request_is_sent_again(
     library: ModuleType, last_processed: int, times_sent: int
 ) -> None:
     """By RFC 9113, section 8.7, even if it changes something: it still happens once at most."""

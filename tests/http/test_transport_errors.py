@@ -69,7 +69,7 @@ def exception_classes(*modules: ModuleType) -> list[type[Exception]]:
 
 
 class Response(BaseModel):
-    """What a user's hook may read a body as."""
+    """Model that a user's hook may read a body as."""
 
     value: bool
 
@@ -324,7 +324,7 @@ class Own(Unchangeable, PlugChatError):
 async def test_an_error_of_a_hook_that_makes_calls_itself_shows_no_secret(
     place: str, error: PlugChatError, expected: type[PlugChatError]
 ) -> None:
-    """It is raised as it is, if it can be cleaned: neither its words nor the frames show one."""
+    """It is raised unchanged, if it can be cleaned: neither its text nor the frames show one."""
     http_client = Failing(httpx, place, error).http_client()
     with pytest.raises(expected) as caught:
         await AsyncPlugChat(TOKEN, retries=0, http_client=http_client).qr_code()
@@ -353,7 +353,7 @@ async def test_an_exception_that_is_being_handled_stays_unchanged() -> None:
     assert handled.__traceback__ is not None
 
 
-async def test_what_ends_a_program_goes_through_unchanged() -> None:
+async def test_an_exception_that_ends_a_program_passes_unchanged() -> None:
     """An exception that is not an `Exception` leaves as itself; those beside it are cleaned."""
     interrupted = KeyboardInterrupt("by the operator")
     group = BaseExceptionGroup("stopped", [interrupted, OSError(TOKEN)])
@@ -407,7 +407,7 @@ async def serve_http2(headers: list[tuple[str, str]]) -> AsyncGenerator[str]:
 
 @pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
 async def test_a_status_that_is_not_a_number_is_a_network_error(library: ModuleType) -> None:
-    """Over HTTP/2 a library fails to read it, with an exception that is none of its own."""
+    """Over HTTP/2 a library fails to read it, with an exception of another library."""
     async with (
         serve_http2([(":status", TOKEN)]) as base_url,
         library.AsyncClient(http1=False, http2=True) as http_client,
