@@ -1,4 +1,4 @@
-"""What a sandbox was asked, and when."""
+"""Calls to a sandbox, and their times."""
 
 from __future__ import annotations
 

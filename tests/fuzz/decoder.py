@@ -1,4 +1,4 @@
-"""What has to hold for every answer, whatever bytes arrive.
+"""Properties of every response, whatever bytes arrive.
 
 An input is written as text, so that one that was found can be read: a line for the status, one for
 `Retry-After`, one for `Location`, an empty one, then the body.
@@ -35,15 +35,16 @@ _PIECE = 12
 
 
 def check(data: bytes) -> None:
-    """Read one input as an answer of each kind of endpoint.
+    """Read one input as a response of each kind of endpoint.
 
     Raises:
         AssertionError: What was read breaks a promise. Any other exception breaks one, too.
     """
-    answer = _answer(data)
-    code, status = read_code(answer, _CREDENTIALS.redact), read_status(answer, _CREDENTIALS.redact)
-    device = read_device(answer, _CREDENTIALS.redact)
-    done = read_done(answer, _CREDENTIALS.redact, endpoint=RESTART)
+    response = _response(data)
+    code = read_code(response, _CREDENTIALS.redact)
+    status = read_status(response, _CREDENTIALS.redact)
+    device = read_device(response, _CREDENTIALS.redact)
+    done = read_done(response, _CREDENTIALS.redact, endpoint=RESTART)
     _check_code(code)
     assert isinstance(status, InstanceStatus | ResponseError)
     assert isinstance(device, Device | ResponseError)
@@ -51,10 +52,10 @@ def check(data: bytes) -> None:
     # The words of a device are the person's: nothing is taken out of them.
     for told in (code, status, done):
         _check_words(told)
-    assert is_whole(answer.content) <= (media_type(answer.content) is not None)
+    assert is_whole(response.content) <= (media_type(response.content) is not None)
 
 
-def _answer(data: bytes) -> Response:
+def _response(data: bytes) -> Response:
     head, _, body = data.partition(b"\n\n")
     status, retry_after, location, *_ = [*head.decode("latin-1").split("\n"), "", ""]
     return Response(

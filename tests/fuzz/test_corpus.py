@@ -35,7 +35,7 @@ def test_the_corpus_is_small() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"999\n", b"\xff\xff\n\n\n\n", ECHO, CODE])
-def test_whatever_the_input_it_is_an_answer(data: bytes) -> None:
+def test_any_input_is_a_response(data: bytes) -> None:
     """The fuzzer need not learn a format."""
     decoder.check(data)
 
@@ -48,10 +48,10 @@ def test_a_secret_that_is_left_breaks_a_promise(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("wrong", [Text(""), Text("x" * 3000), "2@code", ResponseError])
-def test_what_is_no_outcome_breaks_a_promise(
+def test_a_result_that_is_not_an_outcome_breaks_a_promise(
     wrong: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An empty code, one that no symbol holds, and what is neither a value nor an error."""
-    monkeypatch.setattr(decoder, "read_code", lambda answer, redact: wrong)
+    monkeypatch.setattr(decoder, "read_code", lambda response, redact: wrong)
     with pytest.raises(AssertionError):
         decoder.check(CODE)

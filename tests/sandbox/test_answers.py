@@ -256,7 +256,7 @@ async def test_an_object_comes_with_its_status(sandbox: Sandbox, ask: Ask, name:
 async def test_a_response_without_a_body_is_all_headers(
     sandbox: Sandbox, ask: Ask, name: str
 ) -> None:
-    """Where the wire has nothing, there is no byte and no label."""
+    """If the wire has nothing, there is no byte and no label."""
     status, headers = NOTHINGS[name]
     sandbox.answer_next(name)
     response = await ask("/qr-code")
@@ -328,7 +328,7 @@ def test_every_error_code_of_a_response_is_a_name() -> None:
 async def test_an_error_code_is_the_response_that_the_sdk_reads_it_from(
     sandbox: Sandbox, ask: Ask, code: str
 ) -> None:
-    """The SDK raises that very error, and the bytes are those of the name it stands for."""
+    """The SDK raises that very error, and the bytes are those of the response that causes it."""
     sandbox.answer_next(code)
     with pytest.raises(PlugChatError) as caught:
         await sandbox.client(retries=0).qr_code()
@@ -348,7 +348,7 @@ async def test_an_error_code_is_the_response_that_the_sdk_reads_it_from(
 async def test_an_error_without_a_response_is_refused_with_what_to_use_instead(
     sandbox: Sandbox, error: type[PlugChatError]
 ) -> None:
-    """What the message advises raises that very error."""
+    """The advice of the message raises that very error."""
     with pytest.raises(ValueError, match=f"'{error.code}' is not a response") as refused:
         sandbox.answer_next(error.code)
     advised = re.search(r"raises httpx\.(\w+)$", str(refused.value))

@@ -61,7 +61,7 @@ def test_a_code_cannot_be_scanned_twice(instance: Instance, scan: Scan) -> None:
     assert not scan(payload)
 
 
-def test_what_was_never_issued_links_nothing(instance: Instance, scan: Scan) -> None:
+def test_an_invented_code_links_nothing(instance: Instance, scan: Scan) -> None:
     """Before the first code there is nothing to scan."""
     assert not scan("2@invented")
 
