@@ -1,4 +1,4 @@
-"""What a process holds: tasks, descriptors, memory."""
+"""Resources of a process: tasks, descriptors, memory."""
 
 from __future__ import annotations
 

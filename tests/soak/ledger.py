@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 What: TypeAlias = Literal[
     "asked",  # a call reached the wire: its endpoint
-    "answered",  # the sandbox answered it: its endpoint, the answer's name
+    "answered",  # the sandbox responded: its endpoint, the response's name
     "unanswered",  # it was given up before the sandbox saw it: its endpoint
     "shown",  # the program got a code: its round
     "scanned",  # the phone scanned a code: its round, "linked" or "dead"
@@ -29,11 +29,11 @@ What: TypeAlias = Literal[
 ]
 
 HONEST = {"code", "already_connected", "status connected", "status not_connected"}
-"""What the sandbox answers where nothing was ordered; anything else was injected."""
+"""Responses of the sandbox if nothing was ordered; anything else was injected."""
 
 
 class Event(NamedTuple):
-    """Hold one thing that happened.
+    """One thing that happened.
 
     Attributes:
         at: Seconds since the soak began.
@@ -50,7 +50,7 @@ class Event(NamedTuple):
 
 @dataclass
 class Session:
-    """Hold one session: who ran it with what, and everything that happened in it.
+    """One session: who ran it with what, and everything that happened in it.
 
     Attributes:
         outcome: What `pairing.outcome`, or the hub's last state, said at the end.
@@ -92,7 +92,7 @@ class Session:
         return self.outcome or "failed"
 
     def line(self) -> str:
-        """Tell the session as one line of JSON."""
+        """Return the session as one line of JSON."""
         script = self.script
         return json.dumps(
             {
@@ -115,7 +115,7 @@ class Session:
 
 
 def summary(sessions: Iterable[Session]) -> str:
-    """Count what happened: sessions by outcome, calls by endpoint, scans, injected answers."""
+    """Count what happened: sessions by outcome, calls by endpoint, scans, injected responses."""
     endings: Counter[str] = Counter()
     calls: Counter[str] = Counter()
     faults: Counter[str] = Counter()
@@ -127,7 +127,7 @@ def summary(sessions: Iterable[Session]) -> str:
             if event.what == "asked":
                 calls[event.subject] += 1
             elif event.what == "unanswered":
-                faults["no answer"] += 1
+                faults["no response"] += 1
             elif event.what == "answered" and event.detail not in HONEST:
                 faults[event.detail] += 1
             elif event.what == "scanned":

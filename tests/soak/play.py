@@ -1,4 +1,4 @@
-"""Many tenants play their sessions at once, each one after another, as their scripts say."""
+"""Many tenants play their sessions in parallel, each one after another, as their scripts say."""
 
 from __future__ import annotations
 
@@ -257,7 +257,7 @@ class Visit:
         if not isinstance(ending, Expired | Failed):
             return False
         self._begin()
-        for _ in range(2):  # two people press it at once
+        for _ in range(2):  # two people press it simultaneously
             await self._hub.restart(self._client)
         return True
 

@@ -1,4 +1,4 @@
-"""What every session has to obey, read from its line in the ledger alone."""
+"""Rules of every session, read from its line in the ledger alone."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ ERRORS = {
     },
 }
 TRANSIENT = {"qr_not_ready", "rate_limited", "request_timeout", "server_error"}
-"""What the client tries again, before it gives up."""
+"""Failures that the client retries, before it gives up."""
 
 WITHOUT_A_TIME = "rate_limited"
 """A rate limit that does not say how long it lasts: no attempt follows it."""
@@ -74,7 +74,7 @@ def violations(session: Session) -> Iterator[str]:
         _has_one_outcome,
         _asks_for_no_code_too_many,
         _agrees_with_its_phone,
-        _agrees_with_its_answers,
+        _agrees_with_its_responses,
         _asks_nothing_after_its_end,
         _shows_its_watchers_one_ending,
     ):
@@ -109,9 +109,9 @@ def _asks_for_no_code_too_many(session: Session) -> Iterator[str]:
 
 
 def _agrees_with_its_phone(session: Session) -> Iterator[str]:
-    """Hold what was said without being ordered against what the phone did."""
+    """Compare what was said without being ordered with what the phone did."""
     linked = session.linked_before or (
-        # Two threads write the ledger: there, the scan may be written after the answer to it.
+        # Two threads write the ledger: there, the scan may be written after the response to it.
         session.sockets
         and any(event.what == "scanned" and event.detail == "linked" for event in session.events)
     )
@@ -125,16 +125,16 @@ def _agrees_with_its_phone(session: Session) -> Iterator[str]:
                 yield f"was told at {event.at} that it is not connected, after a scan"
     told = any(_says_connected(event) for event in _before_the_end(session))
     if session.outcome in CONNECTED and not told:
-        yield f"is {session.outcome}, and no answer had said so"
-    # Over sockets an answer may come in the moment in which nobody waits for it any more.
+        yield f"is {session.outcome}, and no response had said so"
+    # Over sockets a response may arrive just when nobody waits for it any more.
     if told and session.outcome not in {*CONNECTED, "cancelled"} and not session.sockets:
         yield f"ended as {session.outcome or session.error}, after it was told that it is connected"
     if told and session.outcome == "cancelled" and not session.sockets:
         yield "was cancelled, after it was told that it is connected"
 
 
-def _agrees_with_its_answers(session: Session) -> Iterator[str]:
-    """Hold the ending against the conversation before it."""
+def _agrees_with_its_responses(session: Session) -> Iterator[str]:
+    """Compare the ending with the conversation before it."""
     events = _before_the_end(session)
     codes = sum(map(_is_code, events))
     stopped = any(event.what == "stopped" for event in events)
@@ -152,15 +152,15 @@ def _agrees_with_its_answers(session: Session) -> Iterator[str]:
     if session.outcome == "cancelled" and session.script.way == "pairing" and not stopped:
         yield "was cancelled, and nobody had left it"
     if session.error is not None:
-        answers = _last_answers(events)
-        attempts = [_ERROR_OF.get(answer, answer) for answer in answers]
+        responses = _last_responses(events)
+        attempts = [_ERROR_OF.get(response, response) for response in responses]
         allowed = 1 + session.script.retries if session.error in TRANSIENT else 1
-        is_final = answers[-1:] == [WITHOUT_A_TIME]
+        is_final = responses[-1:] == [WITHOUT_A_TIME]
         if not attempts or attempts[-1] != session.error:
-            yield f"failed by {session.error}, after the answers {attempts}"
+            yield f"failed by {session.error}, after the responses {attempts}"
         elif session.error in TRANSIENT and len(attempts) != allowed and not is_final:
             yield f"failed by {session.error} after {len(attempts)} attempts, not {allowed}"
-        if WITHOUT_A_TIME in answers[:-1]:
+        if WITHOUT_A_TIME in responses[:-1]:
             yield "made an attempt after a rate limit without a time"
 
 
@@ -244,7 +244,7 @@ def _says_connected(event: Event) -> bool:
 
 
 def _looked_after_the_last_code(session: Session) -> bool:
-    """Tell whether the last call asked for the status, when the last code's time was over."""
+    """Check that the last call asked for the status, when the last code's time was over."""
     asked = [event for event in _before_the_end(session) if event.what == "asked"]
     codes = [event.at for event in asked if event.subject == "/qr-code"]
     if not codes or asked[-1].subject != "/status":
@@ -252,14 +252,14 @@ def _looked_after_the_last_code(session: Session) -> bool:
     return asked[-1].at >= codes[-1] + session.script.interval - TOLERANCE
 
 
-def _last_answers(events: list[Event]) -> list[str]:
-    """Return the answers to the calls for the last code, one for each attempt."""
-    answers: list[str] = []
+def _last_responses(events: list[Event]) -> list[str]:
+    """Return the responses to the calls for the last code, one for each attempt."""
+    responses: list[str] = []
     for event in events:
         if _is_code(event):
-            answers = []
+            responses = []
         elif event.subject == "/qr-code" and event.what == "answered":
-            answers.append(event.detail)
+            responses.append(event.detail)
         elif event.subject == "/qr-code" and event.what == "unanswered":
-            answers.append("request_timeout")
-    return answers
+            responses.append("request_timeout")
+    return responses

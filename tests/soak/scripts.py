@@ -1,4 +1,4 @@
-"""What shall happen in a session, drawn from the seed: the phone, the program, the wire."""
+"""Events of a session, drawn from the seed: the phone, the program, the wire."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ Way: TypeAlias = Literal["pairing", "hub"]
 
 
 class Mishap(NamedTuple):
-    """What the wire does to one call: seconds of delay, and the answer in place of the usual."""
+    """Disturbance of one call: seconds of delay, and the response instead of the usual."""
 
     delay: float
-    answer: str | None
+    response: str | None
 
 
 class Scan(NamedTuple):
@@ -53,7 +53,7 @@ class Scan(NamedTuple):
 
 
 class Visitor(NamedTuple):
-    """What a watcher of the hub does."""
+    """Actions of a watcher of the hub."""
 
     joins_after: float
     stays: float
@@ -70,21 +70,21 @@ class Pace:
 
     Attributes:
         unit: Real seconds that one second of a script takes.
-        slowness: Seconds that a slow answer takes at most; beyond the client's 10 it is none.
-        answers: What each endpoint answers where something goes wrong, or goes another way.
+        slowness: Seconds that a slow response takes at most; beyond the client's 10 none arrives.
+        responses: Those of each endpoint if something goes wrong, or goes another way.
     """
 
     unit: float
     slowness: float
-    answers: Mapping[str, Sequence[str]]
+    responses: Mapping[str, Sequence[str]]
 
 
-# Pictures are read in a thread, for which a clock in virtual time does not wait. Over sockets an
-# answer may come too late to count, so that it has to stay true.
+# Images are read in a thread, for which a clock in virtual time does not wait. Over sockets a
+# response may come too late to count, so that it has to stay true.
 VIRTUAL = Pace(
     unit=1,
     slowness=13,
-    answers={
+    responses={
         "/qr-code": (*FAILURES, *FALSE_CONNECTIONS, *CODES_AS_TEXT * 3),
         "/status": (*FAILURES, *FALSE_CONNECTIONS, "session_lost"),
     },
@@ -92,7 +92,7 @@ VIRTUAL = Pace(
 OVER_SOCKETS = Pace(
     unit=0.02,
     slowness=0.5,
-    answers={
+    responses={
         "/qr-code": (*FAILURES, *CODES_AS_IMAGE, *CODES_AS_TEXT * 3),
         "/status": (*FAILURES, "session_lost"),
     },
@@ -132,7 +132,7 @@ class Script:
         delay = self._dice.uniform(0, self._slowness)
         if self._dice.random() >= self._failing:
             return Mishap(delay, None)
-        return Mishap(delay, self._dice.choice(self._pace.answers[endpoint]))
+        return Mishap(delay, self._dice.choice(self._pace.responses[endpoint]))
 
     def _draw_scans(self) -> list[Scan]:
         dice, last = self._dice, self.max_rounds

@@ -1,4 +1,4 @@
-"""Many tenants link their phones at once while much goes wrong; the ledger has to be right.
+"""Many tenants link their phones in parallel while much goes wrong; the ledger has to be right.
 
 The small run is a journey; `nox -s soak` makes the large one.
 """
@@ -55,7 +55,7 @@ async def test_every_session_obeys_the_rules_and_leaves_nothing(
 
 
 def test_a_seed_tells_the_whole_soak(seed: int) -> None:
-    """It can be played again, event by event; trio takes turns in an order of its own."""
+    """It can be played again, event by event; trio takes turns in a random order."""
 
     async def lines() -> list[str]:
         return [session.line() for session in await play(seed, tenants=3, sessions=20)]

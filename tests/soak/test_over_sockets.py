@@ -1,4 +1,4 @@
-"""The same over real sockets, at fifty times the speed: codes live for 0.4 s.
+"""The same over real sockets, at fifty times the speed: codes are valid for 0.4 s.
 
 The small run is a journey; `nox -s soak` makes the large one.
 """

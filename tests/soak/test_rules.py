@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     Story = list[tuple[float, What, str] | tuple[float, What, str, str]]
 
 
-def call(at: float, endpoint: str, answer: str) -> Story:
-    """Tell of a call that is answered at once."""
-    return [(at, "asked", endpoint), (at, "answered", endpoint, answer)]
+def call(at: float, endpoint: str, response: str) -> Story:
+    """Return the events of a call whose response arrives immediately."""
+    return [(at, "asked", endpoint), (at, "answered", endpoint, response)]
 
 
 def code(at: float, number: int) -> Story:
-    """Tell of a code and its show."""
+    """Return the events of a code that is shown."""
     return [*call(at, "/qr-code", "code"), (at, "shown", str(number))]
 
 
-def look(at: float, answer: str = "status not_connected") -> Story:
-    """Tell of a look at the status."""
-    return call(at, "/status", answer)
+def look(at: float, response: str = "status not_connected") -> Story:
+    """Return the events of a look at the status."""
+    return call(at, "/status", response)
 
 
 SCAN: Story = [(3, "scanned", "1", "linked")]
@@ -136,14 +136,14 @@ def say(**words: str | None) -> Callable[[Session], None]:
 @pytest.mark.parametrize("sockets", [False, True])
 @pytest.mark.parametrize("name", STORIES)
 def test_a_story_that_is_right_breaks_no_rule(name: str, sockets: bool) -> None:
-    """Each ending, by a session of one's own and by the hub."""
+    """Each ending, by a separate session and by the hub."""
     assert list(violations(session(name, sockets=sockets))) == []
 
 
 @pytest.mark.parametrize("told", ["connected", "already_connected", "expired", "cancelled", None])
 @pytest.mark.parametrize("name", ["connected", "already_connected", "expired", "cancelled"])
 def test_no_other_outcome_agrees_with_the_story(name: str, told: str | None) -> None:
-    """Whatever a session says, the phone, the answers and the program know better."""
+    """Whatever a session says, the phone, the responses and the program know better."""
     doctored = session(name)
     doctored.events.pop()
     doctored.end(outcome=told, error=None if told else "server_error")
@@ -166,7 +166,7 @@ def test_no_other_outcome_agrees_with_the_story(name: str, told: str | None) -> 
         ("expired", put(-1, [(30, "shown", "2")]), "showed the rounds [1, 2, 2]"),
         ("connected", without(5), "connected, and nobody had scanned"),
         ("connected", put(-3, look(3.5)), "not connected, after a scan"),
-        ("connected", without(-2), "is connected, and no answer had said so"),
+        ("connected", without(-2), "is connected, and no response had said so"),
         ("expired", put(5, look(4, "already_connected_400")), "ended as expired, after it was"),
         ("cancelled", put(3, look(1, "already_connected_400")), "was cancelled, after it was"),
         ("connected", without(0, 3), "is connected, and no code"),
@@ -174,10 +174,10 @@ def test_no_other_outcome_agrees_with_the_story(name: str, told: str | None) -> 
         ("expired", without(5, 3), "expired after 1 of 2 codes"),
         ("expired", without(8, 2), "expired without a last look"),
         ("cancelled", without(3), "was cancelled, and nobody had left it"),
-        ("failed", without(0, 2), "failed by authentication_error, after the answers []"),
+        ("failed", without(0, 2), "failed by authentication_error, after the responses []"),
         ("failed for long", without(2, 2), "failed by server_error after 2 attempts, not 3"),
         ("failed for long", put(0, call(0, "/qr-code", "html_page")), "after 4 attempts, not 3"),
-        ("failed", put(2, call(1, "/qr-code", "redirect")), "after the answers ['auth"),
+        ("failed", put(2, call(1, "/qr-code", "redirect")), "after the responses ['auth"),
         ("failed for long", put(0, call(0, "/qr-code", "rate_limited")), "after a rate limit"),
         ("expired", after_the_end([(41, "asked", "/status")]), "asked /status at 41, after its"),
         ("connected", put(-1, [(5, "asked", "/status")]), "asked /status at 5, after its end"),
@@ -223,7 +223,7 @@ def test_over_sockets_a_last_look_may_come_too_late_to_be_noted() -> None:
         assert (list(violations(doctored)) == []) is is_right
 
 
-def test_every_answer_has_a_meaning() -> None:
+def test_every_response_has_a_meaning() -> None:
     """The rules know what becomes of each that the sandbox can give."""
     known = {name for names in ERRORS.values() for name in names} | {"status", "session_lost"}
     rest = set(ANSWERS) - known - OTHER_ENDPOINTS

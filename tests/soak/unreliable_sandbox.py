@@ -31,7 +31,7 @@ class UnreliableSandbox(Sandbox):
         self.sessions: dict[str, Session] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Respond to one request."""
         token = dict(scope["headers"])[b"authorization"].decode()
         session = self.sessions.get(token)
         if session is None:
@@ -43,7 +43,7 @@ class UnreliableSandbox(Sandbox):
         async def note_and_send(message: Message) -> None:
             nonlocal is_answered
             if message["type"] == "http.response.start":
-                # Kept until the note is written: an answer without a body is whole by its head.
+                # Kept until the note is written: a response without a body is whole by its head.
                 heads.append(message)
                 return
             is_answered = True
@@ -55,15 +55,15 @@ class UnreliableSandbox(Sandbox):
         mishap = session.script.mishap(endpoint)
         try:
             await anyio.sleep(mishap.delay * self._unit)
-            if mishap.answer is not None:
-                self.answer_next(mishap.answer, endpoint=endpoint, token=token)
+            if mishap.response is not None:
+                self.answer_next(mishap.response, endpoint=endpoint, token=token)
             await super().__call__(scope, receive, note_and_send)
         finally:
             if not is_answered:
                 session.note("unanswered", endpoint)
 
     def _name(self, token: str, body: bytes) -> str:
-        """Name the answer that was just given; the usual status also by what it says."""
+        """Return the name of the last response; of the usual status also its value."""
         name = next(call.answer for call in reversed(self.calls) if call.token == token)
         if name != "status":
             return name
