@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
 
 from plugchat_async import AsyncPlugChat, _arguments
 from plugchat_async.cli._output.failures import Failure
@@ -12,8 +14,10 @@ from plugchat_async.cli._output.failures import Failure
 from .token import find_token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
+
+T = TypeVar("T")
 
 
 def import_for_calls() -> None:
@@ -64,3 +68,13 @@ class Access:
             raise Failure("base_url_insecure") from None
         except ValueError:
             raise Failure("base_url_unusable") from None
+
+
+def call(client: AsyncPlugChat, method: Callable[[AsyncPlugChat], Awaitable[T]]) -> T:
+    """Call one method of a client, and close the client."""
+
+    async def call_once() -> T:
+        async with client:
+            return await method(client)
+
+    return anyio.run(call_once)

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
-import anyio
 import typer
 
+from plugchat_async import AsyncPlugChat
+from plugchat_async.cli._access.client import Access, call
 from plugchat_async.cli._output.events import print_event
 from plugchat_async.cli._output.failures import Failure
 from plugchat_async.cli._output.stderr import say
 from plugchat_async.cli._terminal import keyboard
 from plugchat_async.cli._texts import text
-
-if TYPE_CHECKING:
-    from plugchat_async import AsyncPlugChat
-    from plugchat_async.cli._access.client import Access
 
 
 def run(access: Access, *, as_json: bool, yes: bool) -> None:
@@ -28,7 +24,7 @@ def run(access: Access, *, as_json: bool, yes: bool) -> None:
     client = access.client()
     if not (yes or _is_confirmed(as_json=as_json)):
         return say(text("disconnect.kept"))
-    anyio.run(_disconnect, client)
+    call(client, AsyncPlugChat.disconnect)
     return print_event("disconnected") if as_json else typer.echo(text("disconnect.done"))
 
 
@@ -37,8 +33,3 @@ def _is_confirmed(*, as_json: bool) -> bool:
         raise Failure("not_confirmed")
     line = keyboard.ask(text("disconnect.question")) or ""
     return line.strip()[:1].lower() == text("disconnect.yes")
-
-
-async def _disconnect(client: AsyncPlugChat) -> None:
-    async with client:
-        await client.disconnect()

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import anyio
 import typer
 
+from plugchat_async import AsyncPlugChat, QRImage
+from plugchat_async.cli._access.client import Access, call
 from plugchat_async.cli._output.failures import Failure
 from plugchat_async.cli._output.files import replacing, say_saved
 from plugchat_async.cli._output.stderr import warn
 from plugchat_async.cli._texts import text
-
-if TYPE_CHECKING:
-    from plugchat_async import AsyncPlugChat, QRImage
-    from plugchat_async.cli._access.client import Access
 
 _SUFFIXES = {
     "image/gif": {".gif"},
@@ -31,11 +27,11 @@ def run(access: Access, output: Path | None, *, as_json: bool) -> None:
     if output is not None and output != Path("-"):
         image = _save(access, output)
     elif as_json:
-        image = anyio.run(_fetch, access.client())
+        image = _fetch(access)
     elif sys.stdout.isatty():
         raise Failure("output_wanted")
     else:
-        return typer.echo(anyio.run(_fetch, access.client()).data, nl=False)
+        return typer.echo(_fetch(access).data, nl=False)
     if as_json:
         typer.echo(image.model_dump_json())
     return None
@@ -43,7 +39,7 @@ def run(access: Access, output: Path | None, *, as_json: bool) -> None:
 
 def _save(access: Access, output: Path) -> QRImage:
     with replacing(output) as file:
-        image = anyio.run(_fetch, access.client())
+        image = _fetch(access)
         file.write(image.data)
     if output.suffix and output.suffix.lower() not in _SUFFIXES[image.media_type]:
         warn(text("misnamed", path=output, media_type=image.media_type))
@@ -51,6 +47,5 @@ def _save(access: Access, output: Path) -> QRImage:
     return image
 
 
-async def _fetch(client: AsyncPlugChat) -> QRImage:
-    async with client:
-        return await client.qr_code_image()
+def _fetch(access: Access) -> QRImage:
+    return call(access.client(), AsyncPlugChat.qr_code_image)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import anyio
 import typer
 
+from plugchat_async import AsyncPlugChat, QRCode
+from plugchat_async.cli._access.client import Access, call
 from plugchat_async.cli._output.failures import Failure
 from plugchat_async.cli._output.files import check_suffix, image_of, replacing, say_saved
 from plugchat_async.cli._output.stderr import say
@@ -16,9 +17,6 @@ from plugchat_async.cli._texts import text
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from plugchat_async import AsyncPlugChat, QRCode
-    from plugchat_async.cli._access.client import Access
 
 # A prompt of two lines follows the code, and must not push it out of the window.
 _ROWS_OF_A_PROMPT = 2
@@ -30,7 +28,7 @@ def run(
     """Fetch a code, and show, save or print it."""
     if output is None and not as_json:
         return _show(access, ascii_only=ascii_only, compact=compact)
-    code = anyio.run(_fetch, access.client()) if output is None else _save(access, output)
+    code = _fetch(access) if output is None else _save(access, output)
     if as_json:
         typer.echo(code.model_dump_json())
     return None
@@ -39,15 +37,14 @@ def run(
 def _save(access: Access, output: Path) -> QRCode:
     check_suffix(output)
     with replacing(output) as file:
-        code = anyio.run(_fetch, access.client())
+        code = _fetch(access)
         file.write(image_of(code, output))
     say_saved(output, code)
     return code
 
 
-async def _fetch(client: AsyncPlugChat) -> QRCode:
-    async with client:
-        return await client.qr_code()
+def _fetch(access: Access) -> QRCode:
+    return call(access.client(), AsyncPlugChat.qr_code)
 
 
 def _show(access: Access, *, ascii_only: bool, compact: bool) -> None:
@@ -55,7 +52,7 @@ def _show(access: Access, *, ascii_only: bool, compact: bool) -> None:
     drawn_in = forms(window, ascii_only=ascii_only, compact=compact)
     ways = other_ways(window, drawn_in, "--output code.png", "plugchat pair --web")
     check_room(window, drawn_in, rows_around=_ROWS_OF_A_PROMPT, ways=ways)
-    code = anyio.run(_fetch, access.client())
+    code = _fetch(access)
     drawings = draw(code, window, drawn_in)
     drawing = fitting(drawings, window.size, rows_around=_ROWS_OF_A_PROMPT)
     if drawing is None:

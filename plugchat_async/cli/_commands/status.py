@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import anyio
 import typer
 
+from plugchat_async import AsyncPlugChat, InstanceStatus
+from plugchat_async.cli._access.client import Access, call
 from plugchat_async.cli._texts import text
-
-if TYPE_CHECKING:
-    from plugchat_async import AsyncPlugChat, InstanceStatus
-    from plugchat_async.cli._access.client import Access
 
 
 def run(access: Access, *, as_json: bool) -> None:
     """Fetch the status, and print a line or two."""
-    status = anyio.run(_fetch, access.client())
+    status = call(access.client(), AsyncPlugChat.status)
     typer.echo(status.model_dump_json() if as_json else text(f"status.{_name(status)}"))
-
-
-async def _fetch(client: AsyncPlugChat) -> InstanceStatus:
-    async with client:
-        return await client.status()
 
 
 def _name(status: InstanceStatus) -> str:
