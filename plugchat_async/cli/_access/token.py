@@ -37,7 +37,8 @@ def find_token(token_file: Path | None) -> SecretStr:
     Raises:
         Failure: There is none, or it is not valid.
     """
-    in_environment = _taken_from_environment()
+    # Taken out of it: a viewer or a browser that is opened must not inherit the token.
+    in_environment = SecretStr(os.environ.pop(_environment.TOKEN_VARIABLE, "").strip())
     token = _from_file(token_file) if token_file else in_environment or _from_terminal()
     if token is None:
         raise Failure("no_token")
@@ -46,7 +47,8 @@ def find_token(token_file: Path | None) -> SecretStr:
     except ValueError as error:
         reason = "quoted" if isinstance(error, _arguments.Quoted) else "unusable"
     if token_file is not None:
-        raise _unreadable(token_file, text(f"token.{reason}"))
+        reason = text(f"token.{reason}")
+        raise Failure("token_file_unreadable", path=token_file, reason=reason)
     raise Failure(f"token_{reason}")
 
 
@@ -64,17 +66,7 @@ def _from_file(path: Path) -> SecretStr:
         if os.name == "posix" and is_exposed:
             warn(text("token.exposed", path=path))
         return token
-    raise _unreadable(path, reason)
-
-
-def _unreadable(path: Path, reason: str) -> Failure:
-    return Failure("token_file_unreadable", path=path, reason=reason)
-
-
-def _taken_from_environment() -> SecretStr | None:
-    # A viewer or a browser that is opened must not inherit it.
-    token = SecretStr(os.environ.pop(_environment.TOKEN_VARIABLE, "").strip())
-    return token or None
+    raise Failure("token_file_unreadable", path=path, reason=reason)
 
 
 def _from_terminal() -> SecretStr | None:
