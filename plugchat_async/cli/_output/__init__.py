@@ -1,1 +1,1 @@
-"""Output: standard error, events, files, exit codes."""
+"""Output: standard error, events, files, failures."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from contextlib import contextmanager
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
 import typer
@@ -13,11 +14,35 @@ from plugchat_async._extras import install_command
 from plugchat_async.cli._texts import text
 
 from .events import print_event
-from .exit_codes import ExitCode, exit_code
 from .stderr import say
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+
+class ExitCode(IntEnum):
+    """Exit codes of failures, as public as the commands."""
+
+    FAILURE = 1
+    USAGE = 2
+    ALREADY_CONNECTED = 3
+    EXPIRED = 4
+
+
+_EXIT_CODES = {
+    "already_connected": ExitCode.ALREADY_CONNECTED,
+    "expired": ExitCode.EXPIRED,
+    "demo_expired": ExitCode.EXPIRED,
+    **dict.fromkeys(
+        (
+            *("no_token", "token_unusable", "token_quoted", "token_file_unreadable"),
+            *("base_url_unusable", "base_url_quoted", "base_url_insecure"),
+            *("output_wanted", "output_suffix", "output_unwritable", "output_exists"),
+            *("compact_impossible", "not_confirmed"),
+        ),
+        ExitCode.USAGE,
+    ),
+}
 
 
 class Failure(Exception):
@@ -29,12 +54,14 @@ class Failure(Exception):
 
     Attributes:
         code: The error code.
+        exit_code: What the command exits with.
         happened: What happened.
         to_do: What to do about it.
     """
 
     def __init__(self, code: str, **fields: object) -> None:
         self.code = code
+        self.exit_code = _EXIT_CODES.get(code, ExitCode.FAILURE)
         self.happened = text(f"failures.{code}.happened", **fields)
         self.to_do = text(f"failures.{code}.to_do", **fields)
         super().__init__(self.happened)
@@ -56,7 +83,9 @@ def reported(*, debug: bool = False, as_json: bool = False) -> Generator[None]:
         if debug:
             traceback.print_exception(error)
         if as_json:
-            print_event("failed", code=_code(error), message=_explain(error).happened)
+            failure = _explain(error)
+            code = error.code if isinstance(error, PlugChatError) else failure.code
+            print_event("failed", code=code, message=failure.happened)
         raise typer.Exit(report(error)) from None
 
 
@@ -66,7 +95,7 @@ def report(error: Failure | PlugChatError | OSError) -> ExitCode:
     _say_error(failure, error.code if isinstance(error, PlugChatError) else None)
     if isinstance(error, ResponseError) and error.detail:
         say(text("detail", detail=error.detail), dim=True)
-    return exit_code(_code(error))
+    return failure.exit_code
 
 
 def say_failed(code: str) -> None:
@@ -86,10 +115,6 @@ def _explain(error: Failure | PlugChatError | OSError) -> Failure:
             return Failure("environment_unusable", reason=str(reason).rstrip("."))
         case _:
             return Failure(error.code)
-
-
-def _code(error: Failure | PlugChatError | OSError) -> str:
-    return "system_error" if isinstance(error, OSError) else error.code
 
 
 def _say_error(failure: Failure, code: str | None) -> None:

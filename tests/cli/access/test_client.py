@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from plugchat_async.cli._access.client import Access
-from plugchat_async.cli._output.exit_codes import exit_code
 from plugchat_async.cli._output.failures import Failure
 
 
@@ -35,7 +34,7 @@ def test_a_base_url_that_is_none(base_url: str) -> None:
     """Exit code 2; the address, which may hold a secret, is not repeated."""
     with pytest.raises(Failure, match="base URL is not valid") as caught:
         access(base_url).client()
-    assert exit_code(caught.value.code) == 2
+    assert caught.value.exit_code == 2
     assert base_url not in f"{caught.value.happened} {caught.value.to_do}"
 
 
@@ -50,7 +49,7 @@ def test_a_base_url_in_quotation_marks_is_refused_with_that_reason(
     monkeypatch.setenv("LC_ALL", f"{language}.UTF-8")
     with pytest.raises(Failure, match=reason) as caught:
         access(f"{mark}https://chat.example/api/whatsapp{mark}").client()
-    assert exit_code(caught.value.code) == 2
+    assert caught.value.exit_code == 2
     assert "chat.example" not in f"{caught.value.happened} {caught.value.to_do}"
 
 
@@ -58,7 +57,7 @@ def test_plain_http_to_another_machine_has_to_be_allowed() -> None:
     """The sentence names the option."""
     with pytest.raises(Failure, match="sent unencrypted") as caught:
         access("http://chat.example/api").client()
-    assert exit_code(caught.value.code) == 2
+    assert caught.value.exit_code == 2
     assert "--allow-insecure-http" in caught.value.to_do
     client = access("http://chat.example/api", allow_insecure_http=True).client()
     assert "http://chat.example/api" in repr(client)

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from plugchat_async.cli._access.token import find_token
-from plugchat_async.cli._output.exit_codes import exit_code
 from plugchat_async.cli._output.failures import Failure
 
 
@@ -59,7 +58,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     """Exit code 2, and the reason."""
     with pytest.raises(Failure, match="No such file") as caught:
         find_token(tmp_path / "nothing")
-    assert exit_code(caught.value.code) == 2
+    assert caught.value.exit_code == 2
 
 
 def test_a_file_that_is_not_text(token_file: Path) -> None:
@@ -153,7 +152,7 @@ def test_an_unusable_token_without_a_file(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("PLUGCHAT_TOKEN", "to\x07ken")
     with pytest.raises(Failure, match="The token is empty, too long") as caught:
         find_token(None)
-    assert exit_code(caught.value.code) == 2
+    assert caught.value.exit_code == 2
 
 
 def test_no_token_and_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +160,7 @@ def test_no_token_and_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     with pytest.raises(Failure, match="No token was given") as caught:
         find_token(None)
-    assert exit_code(caught.value.code) == 2
+    assert caught.value.exit_code == 2
     ways = ("PLUGCHAT_TOKEN", "--token-file", "terminal")
     assert all(way in caught.value.to_do for way in ways)
 
@@ -172,7 +171,7 @@ def test_an_invalid_token_is_refused_without_being_shown(token_file: Path, unusa
     token_file.write_text(unusable, encoding="utf-8")
     with pytest.raises(Failure, match="empty, too long, or contains invalid") as caught:
         find_token(token_file)
-    assert exit_code(caught.value.code) == 2
+    assert caught.value.exit_code == 2
     assert str(token_file) in caught.value.happened
     assert not unusable or unusable not in f"{caught.value.happened} {caught.value.to_do}"
 
@@ -196,5 +195,5 @@ def test_a_token_in_quotation_marks_is_refused_with_that_reason(
         monkeypatch.setenv("PLUGCHAT_TOKEN", f"{mark}{token}{mark}")
         with pytest.raises(Failure, match=reason) as caught:
             find_token(file)
-        assert exit_code(caught.value.code) == 2
+        assert caught.value.exit_code == 2
         assert token not in f"{caught.value.happened} {caught.value.to_do}"

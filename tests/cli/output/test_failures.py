@@ -17,7 +17,6 @@ from plugchat_async import (
     UnexpectedResponse,
 )
 from plugchat_async._extras import install_command
-from plugchat_async.cli._output.exit_codes import exit_code as code_for
 from plugchat_async.cli._output.failures import Failure, report, reported, say_failed
 
 REFUSED = AuthenticationError("refused", status_code=401)
@@ -214,4 +213,5 @@ def test_standard_output_that_is_full_is_reported_outside_of_commands(
 )
 def test_each_code_has_an_exit_code(code: str, expected: int) -> None:
     """A mistake that the caller could have avoided is a usage error."""
-    assert code_for(code) == expected
+    fields = dict.fromkeys(("path", "reason", "ways", "columns", "rows", "width", "height"))
+    assert Failure(code, **fields).exit_code == expected

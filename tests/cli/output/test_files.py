@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from plugchat_async import QRCode
-from plugchat_async.cli._output.exit_codes import exit_code
 from plugchat_async.cli._output.failures import Failure
 from plugchat_async.cli._output.files import (
     check_current_code,
@@ -80,7 +79,7 @@ def test_a_path_that_cannot_be_written_is_found_on_entering(
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(Failure, match=reason) as caught:
         replacing(tmp_path / path).__enter__()
-    assert exit_code(caught.value.code) == 2
+    assert caught.value.exit_code == 2
     assert {found.name for found in tmp_path.iterdir()} == {"file", "folder", "pipe"}
 
 
@@ -99,7 +98,7 @@ def test_a_full_disk_is_a_failure(tmp_path: Path) -> None:
     """A failure while writing is reported like the rest."""
     with pytest.raises(Failure, match="No space left") as caught, replacing(tmp_path / "code.png"):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    assert exit_code(caught.value.code) == 1
+    assert caught.value.exit_code == 1
     assert contents(tmp_path) == {}
 
 
@@ -139,7 +138,7 @@ def test_a_file_that_exists_is_refused(tmp_path: Path, *, is_link: bool) -> None
         path.write_bytes(b"mine")
     with pytest.raises(Failure, match="already exists") as caught:
         check_current_code(path)
-    assert exit_code(caught.value.code) == 2
+    assert caught.value.exit_code == 2
     assert [each.name for each in tmp_path.iterdir()] == ["code.png"]
 
 

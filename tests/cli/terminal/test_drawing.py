@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from plugchat_async import QRCode
-from plugchat_async.cli._output.exit_codes import exit_code
 from plugchat_async.cli._output.failures import Failure
 from plugchat_async.cli._terminal.drawing import (
     ASCII,
@@ -136,7 +135,7 @@ def test_sextants_that_cannot_be_shown(
     monkeypatch.setenv("TERM", term)
     with pytest.raises(Failure, match=reason) as caught:
         forms(Window(True, True, encoding), ascii_only=False, compact=True)
-    assert exit_code(caught.value.code) == 2
+    assert caught.value.exit_code == 2
 
 
 def test_a_window_without_room_is_told_what_it_would_need() -> None:
