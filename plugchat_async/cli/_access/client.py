@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from pydantic import SecretStr
+
 T = TypeVar("T")
 
 
@@ -25,7 +27,7 @@ def import_for_calls() -> None:
     AsyncPlugChat("any", base_url="http://localhost")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Access:
     """Options that say how to reach PlugChat."""
 
@@ -35,27 +37,22 @@ class Access:
     timeout: float
 
     def client(self) -> AsyncPlugChat:
-        """Make the client; it may ask for the token at the terminal.
-
-        Raises:
-            Failure: The base URL or the token can't be used.
-        """
-        return self.clients()()
-
-    def clients(self) -> Callable[[], AsyncPlugChat]:
-        """Find the token once, for several clients: each event loop needs its own.
+        """Make a client for one event loop; the first may ask for the token at the terminal.
 
         Raises:
             Failure: The base URL or the token can't be used.
         """
         base_url = self._checked_base_url()  # first, so that nobody types a token in vain
-        return partial(
-            AsyncPlugChat,
-            find_token(self.token_file),
+        return AsyncPlugChat(
+            self._token,
             base_url=base_url,
             timeout=self.timeout,
             allow_insecure_http=self.allow_insecure_http,
         )
+
+    @cached_property
+    def _token(self) -> SecretStr:
+        return find_token(self.token_file)
 
     def _checked_base_url(self) -> str | None:
         try:

@@ -82,11 +82,11 @@ def run(access: Access, options: PairOptions) -> None:
     drawn_in = forms(window, ascii_only=options.ascii_only, compact=options.compact)
     if options.output is not None:
         check_current_code(options.output)
-    make_client = access.clients()
+    client = access.client()
     try:
-        outcome = _run_session(make_client(), options, window, drawn_in)
+        outcome = _run_session(client, options, window, drawn_in)
         while outcome is PairingOutcome.EXPIRED and _goes_on(window, options):
-            outcome = _run_session(make_client(), options, window, drawn_in)
+            outcome = _run_session(access.client(), options, window, drawn_in)
     except KeyboardInterrupt:
         say(text("pair.stopped"))
         raise
