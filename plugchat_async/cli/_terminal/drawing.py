@@ -145,10 +145,7 @@ def check_room(window: Window, forms: tuple[Form, ...], *, rows_around: int, way
         return
     needed = [size.plus(rows=rows_around) for size in drawn_sizes(USUAL_PAYLOAD_SIZE, forms)]
     if not any(map(window.size.has_room_for, needed)):
-        columns, rows = needed[-1]
-        width, height = window.size
-        sizes = {"columns": columns, "rows": rows, "width": width, "height": height}
-        raise Failure("window_too_small", ways=ways, **sizes)
+        raise Failure("window_too_small", needed=needed[-1], window=window.size, ways=ways)
 
 
 def _modules(code: QRCode, border: int) -> list[list[bool]]:

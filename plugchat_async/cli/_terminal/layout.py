@@ -125,8 +125,18 @@ class Layout:
                 return layout
         if self.needed is None:
             return _centered(self._heading(), "", Text(self.note))
-        above = (self._heading(), "", *self._too_small(self.needed), "")
-        return _centered(*above, *self._below(), "", _how_to_stop())
+        needed = needed_size(self.needed, note_rows=len(self._notes()))
+        return _centered(
+            self._heading(),
+            "",
+            Text(text("screen.too_small"), style="bold yellow"),
+            Text(text("screen.enlarge", needed=needed, window=self.size), justify="center"),
+            Text(self.elsewhere, justify="center"),
+            "",
+            *self._below(),
+            "",
+            _how_to_stop(),
+        )
 
     def _lay_out(self, drawing: Drawing) -> RenderableType | None:
         """Put words around a drawing; None if there is no room for it."""
@@ -160,23 +170,6 @@ class Layout:
 
     def _heading(self) -> Text:
         return _line(self.heading, style="dim")
-
-    def _too_small(self, drawing: Size) -> tuple[Text, Text, Text]:
-        return (
-            Text(text("screen.too_small"), style="bold yellow"),
-            Text(
-                enlarge(needed_size(drawing, note_rows=len(self._notes())), self.size),
-                justify="center",
-            ),
-            Text(self.elsewhere, justify="center"),
-        )
-
-
-def enlarge(needed: Size, window: Size) -> str:
-    """Return the advice for a window that is too small."""
-    columns, rows = needed
-    width, height = window
-    return text("screen.enlarge", columns=columns, rows=rows, width=width, height=height)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from plugchat_async.cli._output.stderr import say
 from plugchat_async.cli._texts import text
 
 from .drawing import USUAL_PAYLOAD_SIZE, check_room, draw, drawn_sizes, fitting
-from .layout import Countdown, Layout, enlarge, has_layout
+from .layout import Countdown, Layout, has_layout
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -124,16 +124,17 @@ class _Lines:
         size = self._window.size
         drawing = fitting(drawings, size, rows_around=rows_around)
         needed = drawings[-1].size.plus(rows=rows_around)
-        typer.echo(self._too_small(needed, size) if drawing is None else drawing.text)
+        if drawing is not None:
+            typer.echo(drawing.text)
+        else:
+            typer.echo(text("screen.too_small"))
+            typer.echo(text("screen.enlarge", needed=needed, window=size))
+            self.note(_elsewhere(self._ways))
         self.note(note)
 
     def note(self, note: str) -> None:
         if note:
             typer.echo(note)
-
-    def _too_small(self, needed: Size, size: Size) -> str:
-        elsewhere = _elsewhere(self._ways)
-        return f"{text('screen.too_small')}\n{enlarge(needed, size)}\n{elsewhere}".rstrip()
 
 
 class _Pages(AbstractAsyncContextManager["_Pages"]):

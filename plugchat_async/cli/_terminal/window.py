@@ -17,6 +17,9 @@ class Size(NamedTuple):
     columns: int
     rows: int
 
+    def __str__(self) -> str:
+        return f"{self.columns} x {self.rows}"
+
     def plus(self, *, columns: int = 0, rows: int = 0) -> Size:
         """Return the size with some columns or rows more."""
         return Size(self.columns + columns, self.rows + rows)

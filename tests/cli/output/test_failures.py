@@ -213,5 +213,5 @@ def test_standard_output_that_is_full_is_reported_outside_of_commands(
 )
 def test_each_code_has_an_exit_code(code: str, expected: int) -> None:
     """A mistake that the caller could have avoided is a usage error."""
-    fields = dict.fromkeys(("path", "reason", "ways", "columns", "rows", "width", "height"))
+    fields = dict.fromkeys(("path", "reason", "ways", "needed", "window"))
     assert Failure(code, **fields).exit_code == expected
