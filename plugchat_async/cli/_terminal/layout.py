@@ -142,7 +142,7 @@ class Layout:
         """Put words around a drawing; None if there is no room for it."""
         below, drawn = self._below(), _Drawn(drawing)
         least = needed_size(drawing.size, note_rows=len(self._notes()))
-        steps = _steps()
+        steps = Text.assemble((text("screen.steps_title"), "bold"), "\n", text("screen.steps"))
         around = len(steps.plain.split("\n")) + 5  # heading, gaps and how to stop
         if self.size.has_room_for(least.plus(rows=around)):
             above = (self._heading(), "", steps, "")
@@ -197,10 +197,6 @@ def _centered(*rows: RenderableType) -> Group:
 def _line(words: str, style: str = "") -> Text:
     """Keep to one line: a second one would push the code out of the window."""
     return Text(words, style=style, no_wrap=True, overflow="ellipsis")
-
-
-def _steps() -> Text:
-    return Text.assemble((text("screen.steps_title"), "bold"), "\n", text("screen.steps"))
 
 
 def _how_to_stop() -> Text:

@@ -40,7 +40,9 @@ def has_room(window: Window, payload_size: int, forms: tuple[Form, ...]) -> bool
     """
     size, is_redrawn = window.size, window.is_redrawn
     return any(
-        has_layout(drawing, size) if is_redrawn else size.has_room_for(_around(drawing))
+        has_layout(drawing, size)
+        if is_redrawn
+        else size.has_room_for(drawing.plus(rows=_ROWS_AROUND))
         for drawing in drawn_sizes(payload_size, forms)
     )
 
@@ -83,8 +85,10 @@ def open_screen(
         # The terminal's second page keeps nothing stale, and nothing torn when it is resized.
         console = Console(force_terminal=True, highlight=False)
         live = Live(console=console, screen=True, auto_refresh=False)
-        return _Pages(live, window, forms, heading, ways)
-    return nullcontext(_Lines(window, forms, heading, ways))
+        elsewhere = text("screen.elsewhere", ways=ways) if ways else ""
+        return _Pages(live, window, forms, heading, elsewhere)
+    typer.echo(heading)
+    return nullcontext(_Lines(window, forms, ways))
 
 
 class Events:
@@ -104,24 +108,23 @@ class Events:
             say(note)
 
 
+@dataclass(frozen=True, slots=True)
 class _Lines:
     """Codes and notes one after the other, without escape sequences that move the cursor."""
 
-    def __init__(self, window: Window, forms: tuple[Form, ...], heading: str, ways: str) -> None:
-        self._window = window
-        self._forms = forms
-        self._ways = ways
-        typer.echo(heading)
+    window: Window
+    forms: tuple[Form, ...]
+    ways: str
 
     async def wait_for_room(self) -> None:
-        check_room(self._window, self._forms, rows_around=_ROWS_AROUND, ways=self._ways)
+        check_room(self.window, self.forms, rows_around=_ROWS_AROUND, ways=self.ways)
 
     def show(self, code: QRCode, *, seconds: float, note: str) -> None:
         countdown = Countdown.of(code, total=seconds, left=seconds)
         typer.echo(f"\n{countdown.place}, {countdown.lifetime}.")
-        drawings = tuple(draw(code, self._window, self._forms))
+        drawings = tuple(draw(code, self.window, self.forms))
         rows_around = _ROWS_AROUND + note.count("\n")
-        size = self._window.size
+        size = self.window.size
         drawing = fitting(drawings, size, rows_around=rows_around)
         needed = drawings[-1].size.plus(rows=rows_around)
         if drawing is not None:
@@ -129,7 +132,8 @@ class _Lines:
         else:
             typer.echo(text("screen.too_small"))
             typer.echo(text("screen.enlarge", needed=needed, window=size))
-            self.note(_elsewhere(self._ways))
+            if self.ways:
+                typer.echo(text("screen.elsewhere", ways=self.ways))
         self.note(note)
 
     def note(self, note: str) -> None:
@@ -141,13 +145,13 @@ class _Pages(AbstractAsyncContextManager["_Pages"]):
     """Pages that fill the terminal, drawn again when they would look different."""
 
     def __init__(
-        self, live: Live, window: Window, forms: tuple[Form, ...], heading: str, ways: str
+        self, live: Live, window: Window, forms: tuple[Form, ...], heading: str, elsewhere: str
     ) -> None:
         self._live = live
         self._window = window
         self._forms = forms
         self._heading = heading
-        self._ways = ways
+        self._elsewhere = elsewhere
         self._tasks = anyio.create_task_group()
         self._note = text("screen.asking")
         self._current: _Current | None = None
@@ -204,7 +208,7 @@ class _Pages(AbstractAsyncContextManager["_Pages"]):
             needed=self._needed,
             countdown=None if current is None else current.countdown(),
             note=self._note,
-            elsewhere=_elsewhere(self._ways),
+            elsewhere=self._elsewhere,
             size=self._window.size,
         )
         if layout != self._drawn:
@@ -224,11 +228,3 @@ class _Current:
     def countdown(self) -> Countdown:
         left = max(0.0, self.ends_at - anyio.current_time())
         return Countdown.of(self.code, left=left, total=self.seconds)
-
-
-def _elsewhere(ways: str) -> str:
-    return text("screen.elsewhere", ways=ways) if ways else ""
-
-
-def _around(drawing: Size) -> Size:
-    return drawing.plus(rows=_ROWS_AROUND)
