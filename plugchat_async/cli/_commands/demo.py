@@ -22,7 +22,6 @@ from plugchat_async.sandbox._sandbox import DEFAULT_TOKEN
 if TYPE_CHECKING:
     from plugchat_async import QRCode
     from plugchat_async.cli._terminal.drawing import Form
-    from plugchat_async.cli._terminal.screen import Screen
     from plugchat_async.cli._terminal.window import Window
 
 _SCANNED_ROUND = 2
@@ -68,31 +67,29 @@ async def _demonstrate(
             AsyncPlugChat(DEFAULT_TOKEN, base_url=base_url) as client,
             open_screen(window, forms, heading=heading) as screen,
         ):
+
+            def show(code: QRCode) -> None:
+                if code.round == _SCANNED_ROUND:
+                    sandbox.scan_after(pace.scan_after)
+                note = text("demo.waits" if code.round < _SCANNED_ROUND else "demo.scans")
+                screen.show(code, seconds=pace.interval, note=note + remark)
+
             pairing = client.pairing(
                 interval=pace.interval,
                 max_rounds=_ROUNDS,
                 status_interval=pace.scan_after / 2,
             )
-            outcome = await pairing.wait(partial(_show, pace, sandbox, screen, remark))
+            outcome = await pairing.wait(show)
     if outcome is not PairingOutcome.CONNECTED:
         raise Failure("demo_expired")
     return base_url
-
-
-def _show(pace: Pace, sandbox: Sandbox, screen: Screen, remark: str, code: QRCode) -> None:
-    if code.round == _SCANNED_ROUND:
-        sandbox.scan_after(pace.scan_after)
-    note = text("demo.waits" if code.round < _SCANNED_ROUND else "demo.scans")
-    screen.show(code, seconds=pace.interval, note=note + remark)
 
 
 def _conclude(window: Window, sandbox: Sandbox, base_url: str) -> None:
     log = SandboxLog()
     record = "\n".join(f"  {log.line(call)}" for call in sandbox.calls)
     linked = text("demo.linked", round=_SCANNED_ROUND, rounds=_ROUNDS)
-
-    def write(words: str, **style: bool | str) -> None:
-        typer.echo(typer.style(words, **style), color=window.has_colors)  # type: ignore[arg-type]
+    write = partial(typer.secho, color=window.has_colors)
 
     write(f"\n\N{CHECK MARK} {linked}\n", fg="green", bold=True)
     write(text("demo.record", base_url=base_url), bold=True)
