@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 import typer
 
+from plugchat_async._schedule import DEFAULT_INTERVAL
 from plugchat_async.cli._output.failures import Failure
 from plugchat_async.cli._output.sandbox_log import SandboxLog
 from plugchat_async.cli._output.stderr import warn
@@ -21,13 +22,10 @@ if TYPE_CHECKING:
 
 _SECONDS_BETWEEN_LOOKS = 0.2
 
-# Between two codes of the SDK, unless it is told another interval.
-_USUAL_INTERVAL = 15.0
-
 
 def run(host: str, port: int, token: str | None, scan_after: float | None) -> None:
     """Serve until interrupted."""
-    if scan_after is not None and scan_after >= _USUAL_INTERVAL:
+    if scan_after is not None and scan_after >= DEFAULT_INTERVAL:
         warn(text("sandbox.never", seconds=scan_after))
     anyio.run(_serve, host, port, token, scan_after)
 
