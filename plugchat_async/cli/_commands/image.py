@@ -26,15 +26,14 @@ def run(access: Access, output: Path | None, *, as_json: bool) -> None:
     """Save the image, write it into a pipe, or print it as JSON."""
     if output is not None and output != Path("-"):
         image = _save(access, output)
-    elif as_json:
-        image = _fetch(access)
-    elif sys.stdout.isatty():
+    elif not as_json and sys.stdout.isatty():
         raise Failure("output_wanted")
     else:
-        return typer.echo(_fetch(access).data, nl=False)
+        image = _fetch(access)
+        if not as_json:
+            typer.echo(image.data, nl=False)
     if as_json:
         typer.echo(image.model_dump_json())
-    return None
 
 
 def _save(access: Access, output: Path) -> QRImage:

@@ -15,7 +15,10 @@ def ask(question: str) -> str | None:
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed.
     """
-    _forget_keys()
+    with suppress(ImportError):  # Windows has none, and forgets no keys
+        import termios
+
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
     try:
         return input(question)
     except EOFError:
@@ -30,11 +33,3 @@ def ask_for_enter(question: str) -> bool:
     """Return whether Enter was pressed, and neither "no" nor "quit" typed before it."""
     line = ask(question)
     return line is not None and line.strip()[:1].lower() not in {"n", "q"}
-
-
-def _forget_keys() -> None:
-    """Discard keys that were pressed before the question."""
-    with suppress(ImportError):  # Windows has none
-        import termios
-
-        termios.tcflush(sys.stdin, termios.TCIFLUSH)
