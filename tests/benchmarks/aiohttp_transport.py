@@ -1,6 +1,6 @@
 """One call of `qr_code()` over the aiohttp transport, beside httpx by hand with its own transport.
 
-The client is brought along: `AsyncPlugChat(http_client=HttpxAiohttpClient())`, extra `[aiohttp]`.
+The client is user-supplied: `AsyncPlugChat(http_client=HttpxAiohttpClient())`, extra `[aiohttp]`.
 The bytecodes leave out what the kernel does for a call, which is the same whoever sends it.
 """
 

@@ -1,7 +1,7 @@
 """One call of other packages, beside httpx by hand: HTTP clients, and SDKs of similar gateways.
 
-Each has an environment of its own, made for this run from PyPI, with httpx and sniffio in it. What
-is called is what asks for a code as text, or else the nearest that the package has.
+Each has a separate environment, made for this run from PyPI, with httpx and sniffio in it. The
+call is the one that asks for a code as text, or else the nearest that the package has.
 """
 
 from __future__ import annotations

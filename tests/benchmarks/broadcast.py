@@ -1,4 +1,4 @@
-"""What it costs to tell 1,000 watchers of one change of state, beside a bare `anyio.Event`.
+"""Cost of telling 1,000 watchers of one change of state, beside a bare `anyio.Event`.
 
 The bare one is a number, and an event for each change of it. Nothing is fetched: a hub's session is
 told of the change as its poller would.
@@ -83,7 +83,7 @@ async def _hub_broadcast() -> float:
     reached = 0
     never = anyio.Event()
 
-    async def answer(request: httpx.Request) -> httpx.Response:
+    async def respond(request: httpx.Request) -> httpx.Response:
         await never.wait()
         return httpx.Response(200)
 
@@ -94,7 +94,7 @@ async def _hub_broadcast() -> float:
                 if isinstance(state, ShowingCode):
                     reached += 1
 
-    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http_client:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http_client:
         client = AsyncPlugChat("token", http_client=http_client)
         async with PairingHub(status_interval=None) as hub, anyio.create_task_group() as tasks:
             watchers = [hub.watch(client) for _ in range(WATCHERS)]

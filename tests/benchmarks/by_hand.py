@@ -1,4 +1,4 @@
-"""What a user would write without this package."""
+"""The code that a user would write without this package."""
 
 from __future__ import annotations
 

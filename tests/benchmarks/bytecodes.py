@@ -1,8 +1,8 @@
 """How many bytecodes one `qr_code()` runs, beside the same call written by hand with httpx.
 
 A count is the same on a busy machine as on an idle one, so that it can decide where a clock cannot.
-The server answers from a thread, which is not counted, and takes its time: trio saves a turn of its
-loop when an answer is there before it is waited for, and who is that lucky must not decide.
+The server responds from a thread, which is not counted, and takes its time: trio saves a turn of
+its loop if a response is there before it is waited for, and such luck must not decide.
 
     python tests/benchmarks/bytecodes.py [--json]
 """
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 CALLS = 31
 LATENCY_SECONDS = 0.02
 BODY = json.dumps({"value": "2@" + "x" * 235}).encode()
-ANSWER = (
+RESPONSE = (
     b"HTTP/1.1 200 OK\r\nDate: Sun, 01 Mar 2026 12:00:00 GMT\r\nContent-Type: application/json\r\n"
     b"Content-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
 )
@@ -41,7 +41,7 @@ ANSWER = (
 
 @contextmanager
 def server() -> Iterator[str]:
-    """Answer every request with a code, and give the base URL."""
+    """Send a code to every request, and give the base URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=_accept, args=[listener], daemon=True).start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/api/whatsapp"
@@ -54,14 +54,14 @@ def _accept(listener: socket.socket) -> None:
             connection, _ = listener.accept()
         except OSError:
             return
-        threading.Thread(target=_answer, args=[connection], daemon=True).start()
+        threading.Thread(target=_respond, args=[connection], daemon=True).start()
 
 
-def _answer(connection: socket.socket) -> None:
+def _respond(connection: socket.socket) -> None:
     with connection:
         while connection.recv(65536).endswith(b"\r\n\r\n"):
             time.sleep(LATENCY_SECONDS)
-            connection.sendall(ANSWER)
+            connection.sendall(RESPONSE)
 
 
 async def bytecodes_of(call: Callable[[], Awaitable[object]]) -> int:

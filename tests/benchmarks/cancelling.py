@@ -1,6 +1,6 @@
-"""Cancelling 1,000 calls at once, 900 of which wait for one of 100 connections.
+"""Cancelling 1,000 simultaneous calls, 900 of which wait for one of 100 connections.
 
-The API takes ten minutes for an answer. Then the same client starts 1,000 calls again: as many are
+The API takes ten minutes for a response. Then the same client starts 1,000 calls again: as many are
 under way as it has slots, if none was lost. They are cancelled, too, and it makes one call more.
 Its connections are counted at the server once it was closed. By hand it is one httpx client of as
 many connections, cancelled once.
@@ -38,7 +38,7 @@ RUNS = 5
 
 @dataclass(frozen=True)
 class Cancelled:
-    """What cancelling took, and what it lost."""
+    """Duration and losses of a cancellation."""
 
     milliseconds: float
     slots: int
@@ -114,7 +114,7 @@ async def _start_and_cancel(server: Server, call: Call) -> tuple[float, int]:
         with anyio.move_on_after(PATIENCE):
             while under_way < SLOTS:
                 await anyio.sleep(0.1)
-                under_way = server.take(SLOW).most_at_once
+                under_way = server.take(SLOW).most_in_parallel
         await anyio.wait_all_tasks_blocked()
         began = time.perf_counter()
         tasks.cancel_scope.cancel()

@@ -1,9 +1,9 @@
 """How long the event loop is held while one code is drawn, beside segno's default `segno.make`.
 
-It is told as CPU time of the loop's thread: what the loop is held for on a core of its own. Ours
-includes writing the SVG, PNG or text; segno's alone makes the symbol. Each turn has a payload of
-its own, so that nothing is drawn from memory, except where the same code is drawn again. A code has
-about 240 characters; 2,000 stand for a much denser one.
+It is the CPU time of the loop's thread: how long the loop is held on a separate core. Ours
+includes writing the SVG, PNG or text; segno's alone makes the symbol. Each turn has
+another payload, so that nothing is drawn from memory, unless the same code is drawn again. A code
+has about 240 characters; one of 2,000 is much denser.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a run found: its figures, each beside what it is compared with, and the machine."""
+"""Results of a run: its figures, each beside its alternative, and the machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PACKAGES = (
 )
 
 Pairs = Sequence[tuple[float, float]]
-"""What was measured and what it is compared with, from each turn."""
+"""The measured value and its alternative, from each turn."""
 
 
 class Ratio(BaseModel):

@@ -34,7 +34,7 @@ INTERVAL = 20.0
 
 @dataclass
 class Shared:
-    """What the tasks of all streams share."""
+    """State that the tasks of all streams share."""
 
     url: str
     client: AsyncPlugChat

@@ -1,4 +1,4 @@
-"""Run what is measured in a process of its own, free of the memory and garbage of another's."""
+"""Run what is measured in a separate process, free of the memory and garbage of another's."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def in_fresh_process(measure: Callable[P, T], *arguments: P.args, **named_argume
 
 
 def resident_kibibytes() -> float:
-    """Tell the most memory that this process has had so far."""
+    """Return the most memory that this process has had so far."""
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most / 1024 if sys.platform == "darwin" else most
 

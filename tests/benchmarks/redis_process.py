@@ -1,4 +1,4 @@
-"""A Redis in a process of its own, asked by `redis-cli`."""
+"""A Redis in a separate process, asked by `redis-cli`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RedisProcess:
 
     @property
     def url(self) -> str:
-        """Where clients find it."""
+        """The URL for its clients."""
         return f"unix://{self._socket}"
 
     def ask(self, *command: str) -> str:

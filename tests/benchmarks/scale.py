@@ -1,8 +1,8 @@
-"""10,000 streams in one process, their rounds spread over 15 s, on an API that answers in 100 ms.
+"""10,000 streams in one process, their rounds spread over 15 s, on an API that responds in 100 ms.
 
-Each stream is of a tenant of its own, made by `for_token()`, and asks for three codes. A code is
-late by the time from the moment it was due to its arrival, beyond the API's own 100 ms. Where the
-collector is held back, it is as the guide to scaling tells.
+Each stream is of a separate tenant, made by `for_token()`, and asks for three codes. A code is
+late by the time from the moment it was due to its arrival, beyond the API's own 100 ms. With the
+collector held back, it is as the guide to scaling tells.
 """
 
 from __future__ import annotations

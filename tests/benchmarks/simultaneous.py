@@ -1,8 +1,8 @@
-"""Calls and streams that start in the same instant, beside the same ones in good order.
+"""Calls and streams that start simultaneously, beside the same ones in good order.
 
-10,000 streams wait for 100 connections on an API that answers in 100 ms, so that no pool could
-serve the last of them before 10 s: that is the floor. The CPU of a call among 1,000 at once is set
-beside that of one after another, on an API that answers at once.
+10,000 streams wait for 100 connections on an API that responds in 100 ms, so that no pool could
+serve the last of them before 10 s: that is the floor. The CPU of one of 1,000 simultaneous
+calls is set beside that of sequential ones, on an API that responds immediately.
 """
 
 from __future__ import annotations
@@ -66,9 +66,9 @@ def _calls(backend: str) -> list[Figure]:
     return [
         Figure.from_pairs(
             pairs,
-            what=f"a call among {CALLS:,} at once, {backend}",
+            what=f"one of {CALLS:,} simultaneous calls, {backend}",
             unit="µs of CPU",
-            against="one after another",
+            against="sequential",
             ratio_goal=1.5,
         )
     ]
@@ -77,14 +77,14 @@ def _calls(backend: str) -> list[Figure]:
 async def _cpu(server: Server) -> list[tuple[float, float]]:
     async with AsyncPlugChat("token", base_url=server.base_url) as client:
         return await in_turns(
-            partial(cpu_per_call_at_once, client, CALLS),
+            partial(cpu_per_simultaneous_call, client, CALLS),
             partial(cpu_per_call, client.qr_code, CALLS),
             runs=RUNS,
         )
 
 
-async def cpu_per_call_at_once(client: AsyncPlugChat, calls: int) -> float:
-    """Give the microseconds of CPU that one of many calls costs, all of them started at once."""
+async def cpu_per_simultaneous_call(client: AsyncPlugChat, calls: int) -> float:
+    """Return the microseconds of CPU that one of many simultaneous calls costs."""
     began = time.process_time()
     async with anyio.create_task_group() as tasks:
         for _ in range(calls):

@@ -1,4 +1,4 @@
-"""Run many streams at once in this process, and take down how late each code came."""
+"""Run many streams in parallel in this process, and take down how late each code came."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LEAD = 3.0
 
 @dataclass
 class Run:
-    """What became of the streams.
+    """Results of the streams.
 
     Attributes:
         waits: Seconds from the moment a code was due to its arrival, for each that came.
@@ -45,10 +45,10 @@ async def run_streams(
     max_rounds: int,
     holds_collector_back: bool = False,
 ) -> Run:
-    """Run a stream for each start, each of a tenant of its own, up to its last code.
+    """Run a stream for each start, each of a separate tenant, up to its last code.
 
     Args:
-        base_url: Where the server is.
+        base_url: The URL of the server.
         starts: When each stream starts, in seconds from when all tasks are there.
         max_rounds: How many codes each of them asks for.
         holds_collector_back: Whether to do what `docs/guides/scaling.md` tells of the collector.

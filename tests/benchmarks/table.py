@@ -57,7 +57,7 @@ _INTRODUCTION = """\
 
 Each figure stands beside an alternative that was measured in the same run. Look at the ratio: a
 slower machine slows both. Both take turns, A B A B; the table shows the median of the ratios and
-their interquartile range. The server is a process of its own on another core. Goals are upper
+their interquartile range. The server is a separate process on another core. Goals are upper
 limits: of the ratio or, with a unit, of the figure itself.
 
 ```console

@@ -1,4 +1,4 @@
-"""One more tenant: a client by `for_token()`, beside an `httpx.AsyncClient()` of its own.
+"""One more tenant: a client by `for_token()`, beside a separate `httpx.AsyncClient()`.
 
 None of them makes a call. Memory is what the process grows by while the clients are kept, so that
 OpenSSL's copy of the CA bundle counts, too.
@@ -17,8 +17,8 @@ from .figures import Figure
 from .processes import in_fresh_process, resident_kibibytes
 
 RUNS = 5
-OURS_AT_ONCE = 100_000
-THEIRS_AT_ONCE = 50
+OURS_IN_PARALLEL = 100_000
+THEIRS_IN_PARALLEL = 50
 
 
 def measure() -> list[Figure]:
@@ -40,7 +40,7 @@ def measure() -> list[Figure]:
 def _make_ours() -> tuple[float, float]:
     client = AsyncPlugChat("token")
     client.for_token("token")
-    tokens = [f"token-of-tenant-{number:08}" for number in range(OURS_AT_ONCE)]
+    tokens = [f"token-of-tenant-{number:08}" for number in range(OURS_IN_PARALLEL)]
     size, began = resident_kibibytes(), time.process_time()
     kept = [client.for_token(token) for token in tokens]
     took, grown = time.process_time() - began, resident_kibibytes() - size
@@ -50,6 +50,6 @@ def _make_ours() -> tuple[float, float]:
 def _make_theirs() -> tuple[float, float]:
     httpx.AsyncClient()
     size, began = resident_kibibytes(), time.process_time()
-    kept = [httpx.AsyncClient() for _ in range(THEIRS_AT_ONCE)]
+    kept = [httpx.AsyncClient() for _ in range(THEIRS_IN_PARALLEL)]
     took, grown = time.process_time() - began, resident_kibibytes() - size
     return took * 1e6 / len(kept), grown / len(kept)

@@ -1,8 +1,8 @@
-"""Calls at once over a client that was brought along, beside our own pool of 100 connections.
+"""Simultaneous calls over a user-supplied client, beside the built-in pool of 100 connections.
 
-The API answers in 50 ms, over plain sockets: over TLS each connection that is opened costs a
-handshake on top. httpx's own limits are 100 connections, of which 20 are kept alive. As many calls
-at once were made before, to open connections.
+The API responds in 50 ms, over plain sockets: over TLS each connection that is opened costs a
+handshake on top. httpx's own limits are 100 connections, of which 20 are kept alive. As many
+simultaneous calls were made before, to open connections.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from httpx_aiohttp import HttpxAiohttpClient
 
 from plugchat_async import AsyncPlugChat
 
-from .at_once import cpu_per_call_at_once
 from .figures import Figure
 from .interleaving import in_turns
 from .server import Server, serving
+from .simultaneous import cpu_per_simultaneous_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-AT_ONCE = (10, 100)
+SIMULTANEOUS = (10, 100)
 API_SECONDS = 0.05
 RUNS = 5
 
@@ -41,7 +41,7 @@ def measure() -> list[Figure]:
     with serving() as server:
         return [
             figure
-            for calls in AT_ONCE
+            for calls in SIMULTANEOUS
             for name in CLIENTS
             for figure in anyio.run(_compare, server, calls, name)
         ]
@@ -50,17 +50,17 @@ def measure() -> list[Figure]:
 async def _compare(server: Server, calls: int, name: str) -> list[Figure]:
     async with (
         CLIENTS[name]() as http,
-        AsyncPlugChat("token", base_url=server.base_url, http_client=http, timeout=600) as brought,
+        AsyncPlugChat("token", base_url=server.base_url, http_client=http, timeout=600) as supplied,
         AsyncPlugChat("token", base_url=server.base_url) as own,
     ):
         server.take(API_SECONDS)
         pairs = await in_turns(
-            partial(cpu_per_call_at_once, brought, calls),
-            partial(cpu_per_call_at_once, own, calls),
+            partial(cpu_per_simultaneous_call, supplied, calls),
+            partial(cpu_per_simultaneous_call, own, calls),
             runs=RUNS,
         )
-        opened = [await _opened(server, client, calls) for client in (brought, own)]
-    what = f"{calls:,} calls at once, {name}"
+        opened = [await _opened(server, client, calls) for client in (supplied, own)]
+    what = f"{calls:,} simultaneous calls, {name}"
     return [
         Figure.from_pairs(pairs, what=what, unit="µs of CPU a call", against="our own pool"),
         Figure(
@@ -75,5 +75,5 @@ async def _compare(server: Server, calls: int, name: str) -> list[Figure]:
 
 async def _opened(server: Server, client: AsyncPlugChat, calls: int) -> float:
     server.take(API_SECONDS)
-    await cpu_per_call_at_once(client, calls)
+    await cpu_per_simultaneous_call(client, calls)
     return server.take(API_SECONDS).opened

@@ -2,7 +2,7 @@
 
 Both servers send the very same bytes at the same intervals over real sockets: what a viewer of
 the router was sent is given to Starlette, whose streams wait for a bare `anyio.Event`. Each viewer
-is a connection of HTTP/1.1 to a process of its own, and each instance of a tenant of its own, by
+is a connection of HTTP/1.1 from a separate process, and each instance of a separate tenant, by
 `for_token()`. Nothing is fetched: sessions are told of a code as their poller would. Memory is what
 the server grows by for each viewer who came and was sent all codes. Drawing a code is measured by
 itself, as `drawing`: in the CPU that has a goal, codes were drawn before; in the other one, each is

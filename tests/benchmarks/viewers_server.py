@@ -51,7 +51,7 @@ _LENGTH = 240
 
 
 class Order(BaseModel):
-    """What to do with all instances.
+    """Command for all instances.
 
     Attributes:
         draws_before: Whether the codes are drawn before their turn comes.
@@ -65,7 +65,7 @@ class Order(BaseModel):
 
 
 class Changes(BaseModel):
-    """What was done.
+    """Results of a command.
 
     Attributes:
         moments: When each instance changed, on the clock that all processes share.
@@ -125,12 +125,12 @@ class Router:
         """Give the app while the hub is open."""
         never = asyncio.Event()
 
-        async def answer(_: httpx.Request) -> httpx.Response:
+        async def respond(_: httpx.Request) -> httpx.Response:
             await never.wait()
             return httpx.Response(200)
 
         async with (
-            httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http_client,
+            httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http_client,
             PairingHub(status_interval=None) as self._hub,
         ):
             self._client = AsyncPlugChat("token", http_client=http_client, timeout=3600)
