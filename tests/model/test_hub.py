@@ -77,7 +77,7 @@ class Session:
 
 @dataclass
 class Watching:
-    """What one watcher watches, and up to which change it has seen it."""
+    """The session of one watcher, and up to which change it has seen it."""
 
     session: Session
     is_eager: bool
@@ -87,15 +87,15 @@ class Watching:
 
 @dataclass
 class Instance:
-    """What the gateway knows of one tenant."""
+    """Instance of one tenant, as the gateway knows it."""
 
     is_linked: bool = False
-    has_live_code: bool = False
+    has_valid_code: bool = False
     failing: Counter[Endpoint] = field(default_factory=Counter)
 
 
 class Model:
-    """Say what a hub has to do, as a list of moments and what is seen at each."""
+    """Reference of a hub: a list of moments and what is seen at each."""
 
     def __init__(self, *, linger: int) -> None:
         self.seen: Seen = []
@@ -194,14 +194,14 @@ class Model:
         self.is_open = True
 
     def scan(self, tenant: str) -> None:
-        """Scan the code on show."""
+        """Scan the current code."""
         instance = self._instances[tenant]
-        if self.state(tenant).startswith("code") and instance.has_live_code:
+        if self.state(tenant).startswith("code") and instance.has_valid_code:
             instance.is_linked = True
 
     def unlink(self, tenant: str) -> None:
-        """Unlink the phone; a code on show is dead."""
-        self._instances[tenant].is_linked = self._instances[tenant].has_live_code = False
+        """Unlink the phone, which invalidates the current code."""
+        self._instances[tenant].is_linked = self._instances[tenant].has_valid_code = False
 
     def fail(self, tenant: str, endpoint: Endpoint) -> None:
         """Let the next call of an endpoint fail."""
@@ -253,7 +253,7 @@ class Model:
         elif instance.is_linked:
             self._end(tenant, "connected" if session.round else "already_connected")
         else:
-            instance.has_live_code = True
+            instance.has_valid_code = True
             session.round += 1
             session.asked_at = self._now
             session.status_at = self._now + STATUS_INTERVAL
@@ -266,7 +266,7 @@ class Model:
             self._end(tenant, "connected")
 
     def _call(self, tenant: str, endpoint: Endpoint) -> bool:
-        """Make a call, and tell whether it fails."""
+        """Make a call, and return whether it fails."""
         self._see(f"{tenant} asked {endpoint}")
         failing = self._instances[tenant].failing
         fails = failing[endpoint] > 0
@@ -321,7 +321,7 @@ class Player:
         )
         self._heard: Seen = []
         self._opened = AsyncExitStack()
-        self._on_show: dict[str, PairingState | None] = {}
+        self._current: dict[str, PairingState | None] = {}
         self._eager: dict[str, anyio.CancelScope] = {}
         self._slow: dict[str, tuple[AsyncExitStack, Watcher]] = {}
 
@@ -343,10 +343,10 @@ class Player:
                 state = await self._hub.state(self._client.for_token(tenant))
             except RuntimeError:
                 self._see(f"anyone sees {tenant}", "refused")
-                self._on_show[tenant] = None
+                self._current[tenant] = None
             else:
                 self._see(f"anyone sees {tenant}", "nothing" if state is None else word(state))
-                self._on_show[tenant] = state
+                self._current[tenant] = state
 
     async def join(self, name: str, tenant: str, *, is_eager: bool) -> None:
         """Come and watch."""
@@ -377,7 +377,7 @@ class Player:
             await stay.aclose()
 
     async def restart(self, tenant: str) -> None:
-        """Press the button, two at once."""
+        """Press the button twice."""
         try:
             for _ in range(2):
                 await self._hub.restart(self._client.for_token(tenant))
@@ -393,8 +393,8 @@ class Player:
         await self._opened.aclose()
 
     async def scan(self, tenant: str) -> None:
-        """Scan the code on show."""
-        state = self._on_show.get(tenant)
+        """Scan the current code."""
+        state = self._current.get(tenant)
         if isinstance(state, ShowingCode):
             self._sandbox.scan(state.qr.payload)
 
@@ -440,7 +440,7 @@ class Player:
         self._last_seen[self._now, who] = what
 
 
-# To a model it happens at once, to a player it is awaited.
+# To a model it happens immediately, to a player it is awaited.
 Action: TypeAlias = "Callable[[Any, str, str], Any]"
 
 ACTIONS: dict[str, Action] = {
@@ -459,7 +459,7 @@ JOINS = ("join eagerly", "join slowly")
 
 
 class Hubs(RuleBasedStateMachine):
-    """Draw a hub's life. Each thing happens in a millisecond of its own, so that none ties."""
+    """Draw a hub's life. Each thing happens in another millisecond, so that none ties."""
 
     @initialize(linger=st.sampled_from([0, 2_000]))
     def begin(self, linger: int) -> None:

@@ -50,7 +50,7 @@ class Setting(NamedTuple):
 
 @dataclass
 class World:
-    """What is true outside of the session, for the model and for the gateway alike."""
+    """State outside of the session, for the model and for the gateway alike."""
 
     is_linked: bool = False
     codes_fail: bool = False
@@ -60,7 +60,7 @@ class World:
 
 @dataclass
 class Model:
-    """Say what a session has to do, as a list of moments and what is seen at each.
+    """Reference of a session: a list of moments and what is seen at each.
 
     `take()` is one step of the iteration: it waits until the next code is due, while looks are made
     at the status, and asks for the code. `due`, `look_at` and the `…_told_at` are the moments at
@@ -90,7 +90,7 @@ class Model:
             self.now = moment
             self._happen()
         self.now = to
-        self._see(f"outcome {self.outcome}, code {self._on_show()}")
+        self._see(f"outcome {self.outcome}, code {self._current()}")
 
     def take(self) -> None:
         """Ask for the next code."""
@@ -239,7 +239,7 @@ class Model:
     def _is_connected(self) -> bool:
         return self.outcome in {PairingOutcome.CONNECTED, PairingOutcome.ALREADY_CONNECTED}
 
-    def _on_show(self) -> int | None:
+    def _current(self) -> int | None:
         return None if self.is_over or self.round == 0 else self.round
 
     def _see(self, what: str) -> None:
@@ -272,7 +272,7 @@ class Player:
         self._see(f"outcome {self._pairing.outcome}, code {code and code.round}")
 
     def take(self) -> None:
-        """Ask for the next code, in a task of its own."""
+        """Ask for the next code, in a separate task."""
         self._tasks.start_soon(self._take)
 
     def cancel(self) -> None:
@@ -281,7 +281,7 @@ class Player:
             step.cancel()
 
     def check(self) -> None:
-        """Press the button, in a task of its own."""
+        """Press the button, in a separate task."""
         self._tasks.start_soon(self._check)
 
     def leave(self) -> None:
@@ -372,7 +372,7 @@ ACTIONS: dict[str, Action] = {
 
 
 class Sessions(RuleBasedStateMachine):
-    """Draw sessions' lives. Each thing happens in a millisecond of its own, so that none ties."""
+    """Draw sessions' lives. Each thing happens in another millisecond, so that none ties."""
 
     def __init__(self) -> None:
         super().__init__()
