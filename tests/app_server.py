@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ServerSettings(TypedDict, total=False):
-    """What `uvicorn.Config` takes."""
+    """Arguments of `uvicorn.Config`."""
 
     port: int
     timeout_graceful_shutdown: int

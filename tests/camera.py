@@ -13,20 +13,20 @@ from PIL import Image
 _QR_CODE = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
 
 
-def read_codes(picture: Image.Image | bytes) -> list[str]:
-    """Read all codes in a picture, or in the file of one."""
+def read_codes(image: Image.Image | bytes) -> list[str]:
+    """Read all codes in an image, or in the file of one."""
     with ExitStack() as files:
-        if isinstance(picture, bytes):
-            picture = files.enter_context(Image.open(io.BytesIO(picture)))
+        if isinstance(image, bytes):
+            image = files.enter_context(Image.open(io.BytesIO(image)))
         found = zxingcpp.read_barcodes(
-            picture.convert("L"), _QR_CODE, try_invert=False, text_mode=zxingcpp.TextMode.Plain
+            image.convert("L"), _QR_CODE, try_invert=False, text_mode=zxingcpp.TextMode.Plain
         )
     return [code.text for code in found]
 
 
-def read_code(picture: Image.Image | bytes) -> str:
-    """Read the one code in a picture, or in the file of one."""
-    (code,) = read_codes(picture)
+def read_code(image: Image.Image | bytes) -> str:
+    """Read the one code in an image, or in the file of one."""
+    (code,) = read_codes(image)
     return code
 
 

@@ -1,4 +1,4 @@
-"""What many tests share: both event loops, in real and in virtual time."""
+"""Fixtures of many tests: both event loops, in real and in virtual time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ collect_ignore = [] if shutil.which(PROGRAM) else _NEED_REDIS
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which tests were left out."""
+    """Report which tests were left out."""
     for file in collect_ignore:
         terminalreporter.write_line(f"left out: tests/{file}, which needs {PROGRAM}")
 

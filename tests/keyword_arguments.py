@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class HubArguments(TypedDict, total=False):
-    """What `PairingHub` takes."""
+    """Arguments of `PairingHub`."""
 
     interval: float
     max_rounds: int
@@ -25,7 +25,7 @@ class HubArguments(TypedDict, total=False):
 
 
 class ClientArguments(TypedDict, total=False):
-    """What `AsyncPlugChat` takes beside a token and a base URL."""
+    """Arguments of `AsyncPlugChat` beside a token and a base URL."""
 
     timeout: float
     retries: int

@@ -51,7 +51,7 @@ ROOMS = (
 
 # Doors: who may import from a subpackage, and what a subpackage may import.
 ENTERED_BY = {"_http": {"_client"}, "sandbox": {"cli", "testing"}}
-# It knows the SDK by its public names; how an extra is installed is no part of that.
+# It knows the SDK by its public names; how an extra is installed is not part of that.
 ENTERS = {"sandbox": {"__init__", "_extras"}}
 
 

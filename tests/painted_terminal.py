@@ -49,7 +49,7 @@ def paint_terminal(text: str, *, columns: int = 200, theme: str = "dark") -> Ima
         for y in range(_ROWS):
             for parts, shade in zip(inked, colours, strict=True):
                 shades.extend(shade[part] for part in parts[y])
-    picture = Image.frombytes("L", (_COLUMNS * columns, _ROWS * screen.lines), bytes(shades))
+    screenshot = Image.frombytes("L", (_COLUMNS * columns, _ROWS * screen.lines), bytes(shades))
     # A cell is twice as high as wide.
-    picture = picture.resize((6 * columns, 12 * screen.lines), Image.Resampling.NEAREST)
-    return ImageOps.expand(picture, 16, _THEMES[theme][1])
+    screenshot = screenshot.resize((6 * columns, 12 * screen.lines), Image.Resampling.NEAREST)
+    return ImageOps.expand(screenshot, 16, _THEMES[theme][1])

@@ -1,4 +1,4 @@
-"""What a hub shows its watchers, in a word each: for a ledger, and to compare with a model."""
+"""States that a hub shows, in a word each: for a ledger, and to compare with a model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def word(state: PairingState) -> str:
-    """Name a state, with the round of its code or the cause of its failure."""
+    """Return the words for a state, with the round of its code or the cause of its failure."""
     match state:
         case ShowingCode():
             return f"code {state.qr.round}"

@@ -1,4 +1,4 @@
-"""Bad arguments are refused at once, by the constructor or the call, in words without a secret."""
+"""Bad arguments are refused immediately, by the constructor or the call, without secrets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DOCUMENTED = "https://app.plugchat.com.br/api/whatsapp"
 
 
 class MakeClient(Protocol):
-    """What makes a client for a token."""
+    """Function that makes a client for a token."""
 
     def __call__(
         self, token: str | SecretStr | None, *, http_client: httpx.AsyncClient | None = None
@@ -64,7 +64,7 @@ def headers_added(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def base_url_of(client: AsyncPlugChat) -> str:
-    """Tell the base URL that a client shows."""
+    """Return the base URL that a client shows."""
     return repr(client).removeprefix("AsyncPlugChat(base_url='").removesuffix("')")
 
 
@@ -86,7 +86,7 @@ make_client = pytest.mark.parametrize(
 @pytest.mark.parametrize("wrap", [str, SecretStr])
 @pytest.mark.parametrize("given", [TOKEN, f" {TOKEN}", f"{TOKEN}\n", f"\t\u00a0{TOKEN} \r\n"])
 def test_a_token_is_stripped(make: MakeClient, wrap: type[str | SecretStr], given: str) -> None:
-    """What a copy from a web page or a file brought along is dropped."""
+    """White space that was copied with it from a web page or a file is dropped."""
     assert token_sent(make, wrap(given)) == TOKEN
 
 
@@ -230,7 +230,7 @@ def test_without_a_base_url_the_documented_host_is_shown() -> None:
         ("https://api.example/api/whatsapp#", "fragment"),
     ],
 )
-def test_what_is_no_base_url_is_refused(given: str, reason: str) -> None:
+def test_a_bad_base_url_is_refused(given: str, reason: str) -> None:
     """A wrong address is found before a token is sent to it."""
     with pytest.raises(ValueError, match=reason):
         AsyncPlugChat(TOKEN, base_url=given)
@@ -315,7 +315,7 @@ def test_blanks_around_a_header_s_value_are_dropped() -> None:
     assert headers_added({"Client-Token": " abc "}) == {"client-token": "abc"}
 
 
-def test_nobody_else_says_how_an_answer_may_be_compressed() -> None:
+def test_headers_can_not_ask_for_a_compressed_response() -> None:
     """It is asked for uncompressed, since a body that inflates can't be bounded before."""
     assert headers_added({"accept-encoding": "gzip"}) == {}
 
@@ -431,10 +431,10 @@ def test_a_number_outside_its_limits_is_refused(
         (ask_in_turns, "max_rounds"),
     ],
 )
-def test_what_is_no_number_is_refused(
+def test_a_number_of_another_type_is_refused(
     call: Callable[..., object], name: str, value: object
 ) -> None:
-    """Nothing is converted by guess, and a bool is no number."""
+    """Nothing is converted by guess, and a bool is not a number."""
     with pytest.raises(TypeError, match=f"^{name} must be an? "):
         call(**{name: value})
 
@@ -505,7 +505,7 @@ def test_no_refusal_of_another_token_repeats_it(given: object) -> None:
 
 
 def test_no_refusal_of_the_environment_s_token_repeats_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment is where most tokens come from."""
+    """Most tokens come from the environment."""
     monkeypatch.setenv("PLUGCHAT_TOKEN", f"{TOKEN}\n!")
     with pytest.raises(ValueError, match="control characters") as caught:
         AsyncPlugChat()

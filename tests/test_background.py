@@ -90,7 +90,7 @@ async def test_tasks_see_the_context_in_which_they_were_opened() -> None:
     assert seen == ["opened"]
 
 
-def test_what_is_left_open_ends_with_its_event_loop(
+def test_tasks_that_are_left_open_end_with_their_event_loop(
     virtual_time: tuple[str, dict[str, Any]],
 ) -> None:
     """A hub that nobody closes holds no event loop up, and can be entered in the next one."""

@@ -20,6 +20,6 @@ async def test_a_call_that_would_block_is_caught(plugchat_client: AsyncPlugChat)
         await plugchat_client.pairing().wait(lambda _: time.sleep(0))
 
 
-async def test_what_a_test_does_by_itself_is_let_through() -> None:
-    """Servers and files of the tests' own may block."""
+async def test_blocking_calls_of_a_test_itself_are_allowed() -> None:
+    """Servers and files of the tests may block."""
     time.sleep(0)  # noqa: ASYNC251 - that it blocks is what is tested

@@ -62,7 +62,7 @@ BODIES = {**REPEATABLE, **COMMANDS}
 
 @pytest.fixture
 def router() -> Iterator[respx.MockRouter]:
-    """Answer in place of PlugChat's two hosts; any other request fails."""
+    """Respond for PlugChat's two hosts; any other request fails."""
     with respx.mock(assert_all_called=False) as router:
         yield router
 
@@ -130,7 +130,7 @@ async def test_nothing_is_sent_before_the_first_call(router: respx.MockRouter) -
 
 
 async def test_a_code_tells_when_it_was_asked_for(plugchat_client: AsyncPlugChat) -> None:
-    """It lives 20 seconds from then, and stands alone in its stream."""
+    """It is valid for 20 seconds from then, and the only one of its stream."""
     code = await plugchat_client.qr_code()
     assert 0 < code.expires_in <= 20
     assert (code.round, code.rounds) == (1, 1)
@@ -140,7 +140,7 @@ async def test_a_code_tells_when_it_was_asked_for(plugchat_client: AsyncPlugChat
 async def test_an_image_from_the_text_endpoint_is_read(
     plugchat_sandbox: Sandbox, plugchat_client: AsyncPlugChat, name: str
 ) -> None:
-    """The family's own documentation shows an image there; the code in it is alive."""
+    """The family's own documentation shows an image there; the code in it is valid."""
     plugchat_sandbox.answer_next(name)
     code = await plugchat_client.qr_code()
     assert plugchat_sandbox.scan(code.payload)
@@ -158,19 +158,19 @@ async def test_an_image_from_the_text_endpoint_without_the_extra(
 
 
 async def test_an_image_without_a_code_from_the_text_endpoint() -> None:
-    """A logo is no code."""
+    """A logo is not a code."""
     blank = io.BytesIO()
     segno.make_qr("x").save(blank, kind="png", dark="white")
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=blank.getvalue()))
-    async with httpx.AsyncClient(transport=transport) as brought:
+    async with httpx.AsyncClient(transport=transport) as supplied:
         with pytest.raises(UnexpectedResponse, match="no QR code"):
-            await AsyncPlugChat(TOKEN, http_client=brought).qr_code()
+            await AsyncPlugChat(TOKEN, http_client=supplied).qr_code()
 
 
 async def test_the_image_endpoint_gives_the_file_it_sent(
     plugchat_sandbox: Sandbox, plugchat_client: AsyncPlugChat
 ) -> None:
-    """Its type is told by its bytes, and the code in it is alive."""
+    """Its type is told by its bytes, and the code in it is valid."""
     image = await plugchat_client.qr_code_image()
     assert image.media_type == "image/png"
     assert 0 < image.expires_in <= 20
@@ -190,7 +190,7 @@ async def test_text_from_the_image_endpoint_is_drawn(
 async def test_the_status_before_and_after_a_scan(
     plugchat_sandbox: Sandbox, plugchat_client: AsyncPlugChat
 ) -> None:
-    """It spends no code: the one on show can still be scanned."""
+    """It requests no code: the current one can still be scanned."""
     code = await plugchat_client.qr_code()
     assert await plugchat_client.status() == InstanceStatus(
         connected=False,
@@ -227,7 +227,7 @@ async def test_the_stream_sees_the_scan_of_one_of_its_codes(
     assert (caught.value.after_scan, caught.value.round) == (True, 3)
 
 
-async def test_a_transient_failure_is_no_round_of_the_stream(
+async def test_a_transient_failure_costs_no_round_of_the_stream(
     plugchat_sandbox: Sandbox, plugchat_client: AsyncPlugChat
 ) -> None:
     """It is retried within its round."""
@@ -326,7 +326,7 @@ async def test_a_rate_limit_without_a_time_is_raised_immediately(method: Method)
 
 @pytest.mark.parametrize("location", ["https://login.example/", "//[", "https://\x7f", "\u2100"])
 async def test_a_redirect_is_refused_wherever_it_points(location: str) -> None:
-    """Also where its location is no URL, at which httpx would stumble."""
+    """Even if its location is not a URL, on which httpx would fail."""
     async with AsyncPlugChat(TOKEN) as client:
         with respx.mock() as router:
             router.get(path="/api/whatsapp/qr-code").respond(
@@ -389,17 +389,17 @@ async def test_a_closed_client_says_so_at_every_call() -> None:
         client.for_token("other")
 
 
-async def test_a_client_brought_along_is_never_closed(plugchat_sandbox: Sandbox) -> None:
+async def test_a_user_supplied_client_is_never_closed(plugchat_sandbox: Sandbox) -> None:
     """It serves others, too."""
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(plugchat_sandbox)) as brought:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(plugchat_sandbox)) as supplied:
         async with AsyncPlugChat(
-            TOKEN, base_url="http://localhost/api/whatsapp", http_client=brought
+            TOKEN, base_url="http://localhost/api/whatsapp", http_client=supplied
         ) as client:
             await client.qr_code()
-        assert not brought.is_closed
+        assert not supplied.is_closed
 
 
-async def test_hooks_and_headers_of_a_client_brought_along_hold(
+async def test_hooks_and_headers_of_a_user_supplied_client_apply(
     plugchat_sandbox: Sandbox,
 ) -> None:
     """A hook may read the whole response; the token is never a header of the shared client."""
@@ -412,10 +412,12 @@ async def test_hooks_and_headers_of_a_client_brought_along_hold(
         transport=httpx.ASGITransport(plugchat_sandbox),
         event_hooks={"response": [read]},
         headers={"X-Service": "shop"},
-    ) as brought:
-        client = AsyncPlugChat(TOKEN, base_url="http://localhost/api/whatsapp", http_client=brought)
+    ) as supplied:
+        client = AsyncPlugChat(
+            TOKEN, base_url="http://localhost/api/whatsapp", http_client=supplied
+        )
         code = await client.qr_code()
-        assert "Authorization" not in brought.headers
+        assert "Authorization" not in supplied.headers
     assert seen == [{"value": code.payload}]
 
 
@@ -479,12 +481,12 @@ def test_whatever_the_api_answers_only_a_model_or_one_of_our_errors_comes_out(
     """Any status, any headers, any bytes, at each endpoint."""
     encoded = [(name.encode(), value) for name, value in headers]
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         return httpx.Response(status, headers=encoded, stream=httpx.ByteStream(body))
 
     async def ask() -> list[object]:
         outcomes: list[object] = []
-        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http_client:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http_client:
             client = AsyncPlugChat(TOKEN, http_client=http_client, retries=0)
             for method in BODIES:
                 try:

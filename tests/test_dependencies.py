@@ -1,4 +1,4 @@
-"""What the package asks for is what its documentation says."""
+"""The package has the dependencies that its documentation lists."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ async def test_a_callback_may_raise_what_is_not_an_exception(
 
 
 async def test_a_callback_has_its_time_when_its_caller_is_cancelled() -> None:
-    """What it stores is worth more than a prompt end."""
+    """Storing the ending is worth more than a prompt end."""
     heard: list[PairingEnd] = []
 
     async def remember(_client: AsyncPlugChat, ending: PairingEnd) -> None:

@@ -47,40 +47,40 @@ TREE: list[tuple[type[PlugChatError], type[Exception], str]] = [
     (UnexpectedResponse, ResponseError, "unexpected_response"),
 ]
 
-ANSWER = {"status_code": 418, "detail": "I'm a teapot"}
+RESPONSE = {"status_code": 418, "detail": "I'm a teapot"}
 
 # One error of each class, with a value for everything that it can carry.
 LADEN: list[tuple[PlugChatError, dict[str, object]]] = [
     (PlugChatError("what happened"), {}),
     (NetworkError("what happened"), {}),
     (RequestTimeout("what happened"), {}),
-    (ResponseError("what happened", status_code=418, detail="I'm a teapot"), ANSWER),
+    (ResponseError("what happened", status_code=418, detail="I'm a teapot"), RESPONSE),
     (
         AlreadyConnected(
             "what happened", status_code=418, detail="I'm a teapot", after_scan=True, round=3
         ),
-        ANSWER | {"after_scan": True, "round": 3},
+        RESPONSE | {"after_scan": True, "round": 3},
     ),
-    (PasskeyRequired("what happened", status_code=418, detail="I'm a teapot"), ANSWER),
-    (AuthenticationError("what happened", status_code=418, detail="I'm a teapot"), ANSWER),
-    (SubscriptionRequired("what happened", status_code=418, detail="I'm a teapot"), ANSWER),
-    (InstanceNotFound("what happened", status_code=418, detail="I'm a teapot"), ANSWER),
+    (PasskeyRequired("what happened", status_code=418, detail="I'm a teapot"), RESPONSE),
+    (AuthenticationError("what happened", status_code=418, detail="I'm a teapot"), RESPONSE),
+    (SubscriptionRequired("what happened", status_code=418, detail="I'm a teapot"), RESPONSE),
+    (InstanceNotFound("what happened", status_code=418, detail="I'm a teapot"), RESPONSE),
     (
         RateLimited("what happened", status_code=418, detail="I'm a teapot", retry_after=7.5),
-        ANSWER | {"retry_after": 7.5},
+        RESPONSE | {"retry_after": 7.5},
     ),
     (
         ServerError("what happened", status_code=418, detail="I'm a teapot", retry_after=7.5),
-        ANSWER | {"retry_after": 7.5},
+        RESPONSE | {"retry_after": 7.5},
     ),
-    (QRNotReady("what happened", status_code=418, detail="I'm a teapot"), ANSWER),
+    (QRNotReady("what happened", status_code=418, detail="I'm a teapot"), RESPONSE),
     (
         UnexpectedRedirect(
             "what happened", status_code=418, detail="I'm a teapot", location="login.example"
         ),
-        ANSWER | {"location": "login.example"},
+        RESPONSE | {"location": "login.example"},
     ),
-    (UnexpectedResponse("what happened", status_code=418, detail="I'm a teapot"), ANSWER),
+    (UnexpectedResponse("what happened", status_code=418, detail="I'm a teapot"), RESPONSE),
 ]
 
 every_class = pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_codes_are_unique() -> None:
 def test_an_error_tells_its_message_and_what_it_carries(
     error: PlugChatError, carried: dict[str, object]
 ) -> None:
-    """What it was made with is there under the contract's names, and nothing else is."""
+    """Its arguments are there under the contract's names, and nothing else is."""
     assert str(error) == "what happened"
     assert vars(error) == carried
 
@@ -169,7 +169,7 @@ def test_an_error_can_be_copied(
 
 
 def test_notes_travel_too() -> None:
-    """What a caller added to an error on its way is not lost."""
+    """A caller's note on an error is not lost."""
     error = QRNotReady("what happened", status_code=200)
     error.add_note("while linking the shop's number")
     back = pickle.loads(pickle.dumps(error))
@@ -185,7 +185,7 @@ def test_notes_travel_too() -> None:
         (UnexpectedRedirect("so", status_code=302), {"location": None}),
     ],
 )
-def test_what_the_api_did_not_say_has_a_quiet_default(
+def test_a_missing_field_has_a_quiet_default(
     error: ResponseError, carried: dict[str, object]
 ) -> None:
     """Only the message and the status have to be known."""

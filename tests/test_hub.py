@@ -48,7 +48,7 @@ def anyio_backend(virtual_time: tuple[str, dict[str, Any]]) -> tuple[str, dict[s
 
 @pytest.fixture
 async def sandbox(anyio_backend: object) -> Sandbox:
-    """Give a sandbox whose codes live and die in virtual time."""
+    """Give a sandbox whose codes expire in virtual time."""
     return Sandbox(clock=anyio.current_time)
 
 
@@ -121,8 +121,8 @@ async def test_all_watchers_of_an_instance_share_one_poller(sandbox: Sandbox) ->
     assert codes_requested(sandbox) == 3
 
 
-async def test_a_late_watcher_sees_the_present_state_at_once(sandbox: Sandbox) -> None:
-    """With what is left of the code's life, and without a call."""
+async def test_a_late_watcher_sees_the_current_state_immediately(sandbox: Sandbox) -> None:
+    """With the remaining time of the code, and without a call."""
     async with PairingHub() as hub, hub.watch(sandbox.client()) as early:
         shown = await until(early, ShowingCode)
         await anyio.sleep(5)
@@ -133,7 +133,7 @@ async def test_a_late_watcher_sees_the_present_state_at_once(sandbox: Sandbox) -
 
 
 async def test_a_slow_watcher_sees_the_latest_state_and_no_backlog(sandbox: Sandbox) -> None:
-    """What it missed is gone."""
+    """States that it missed are gone."""
     async with PairingHub() as hub, hub.watch(sandbox.client()) as states:
         await until(states, ShowingCode)
         await anyio.sleep(31)
@@ -155,7 +155,7 @@ async def test_a_slow_watcher_sees_that_another_session_ended_like_the_one_befor
 
 
 async def test_a_session_goes_on_while_anybody_watches(sandbox: Sandbox) -> None:
-    """Who leaves before takes nothing from who stays."""
+    """A watcher that leaves takes nothing from one that stays."""
     async with PairingHub(linger=2) as hub, hub.watch(sandbox.client()) as states:
         async with hub.watch(sandbox.client()):
             await until(states, ShowingCode)
@@ -350,7 +350,7 @@ async def test_an_ended_session_stays_ended_until_it_is_restarted(sandbox: Sandb
 
 
 async def test_a_restart_is_seen_by_those_who_watch_and_two_are_one(sandbox: Sandbox) -> None:
-    """Two people press the button at once; one session starts."""
+    """Two people press the button simultaneously; one session starts."""
     async with PairingHub() as hub, hub.watch(sandbox.client()) as states:
         await until(states, Expired)
         await hub.restart(sandbox.client())
@@ -374,7 +374,7 @@ async def test_a_restart_before_the_end_does_nothing(sandbox: Sandbox) -> None:
 
 
 async def test_the_present_state_can_be_seen_without_watching(sandbox: Sandbox) -> None:
-    """It starts nothing, holds nothing alive, and is what a watcher sees."""
+    """It starts nothing, keeps nothing running, and is the state that a watcher sees."""
     async with PairingHub(linger=2) as hub:
         assert await hub.state(sandbox.client()) is None
         async with hub.watch(sandbox.client()) as states:
@@ -440,10 +440,10 @@ async def test_the_documented_base_url_is_the_same_instance_written_out_or_not(
     assert AsyncPlugChat("token").instance_key == written_out.instance_key
 
 
-@pytest.mark.parametrize("answer", ["unauthorized", "passkey", "subscription_required"])
-async def test_a_failure_is_a_state_with_the_stable_word(sandbox: Sandbox, answer: str) -> None:
+@pytest.mark.parametrize("response", ["unauthorized", "passkey", "subscription_required"])
+async def test_a_failure_is_a_state_with_its_error_code(sandbox: Sandbox, response: str) -> None:
     """It ends the session, and a restart tries again."""
-    sandbox.answer_next(answer, times=2)
+    sandbox.answer_next(response, times=2)
     with pytest.raises(PlugChatError) as caught:
         await sandbox.client().qr_code()
     async with PairingHub() as hub, hub.watch(sandbox.client()) as states:
@@ -484,7 +484,7 @@ async def test_the_client_may_be_closed_after_it_was_given(sandbox: Sandbox) -> 
 
 
 async def test_a_restart_outlives_the_client_that_asked_for_it(sandbox: Sandbox) -> None:
-    """The request that brings the button's press may close its client at once."""
+    """The request that the button sends may close its client immediately."""
     async with PairingHub() as hub, hub.watch(sandbox.client()) as states:
         await until(states, Expired)
         async with sandbox.client() as client:
@@ -554,7 +554,7 @@ async def test_a_watcher_that_was_entered_is_not_entered_again(sandbox: Sandbox)
 
 
 async def test_a_watcher_may_come_back(sandbox: Sandbox) -> None:
-    """It sees the present state at once, also one that it has seen before."""
+    """It sees the current state immediately, even one that it has seen before."""
     sandbox.answer_next("already_connected")
     async with PairingHub() as hub:
         watcher = hub.watch(sandbox.client())
@@ -585,7 +585,7 @@ async def test_a_user_exception_leaves_the_hub_as_itself(sandbox: Sandbox) -> No
 
 
 async def test_a_user_exception_leaves_the_whole_hub_as_itself(sandbox: Sandbox) -> None:
-    """The hub's own tasks are no reason to wrap it in a group."""
+    """The hub's own tasks do not wrap it in a group."""
     with pytest.raises(KeyError):
         async with PairingHub() as hub, hub.watch(sandbox.client()) as states:
             await until(states, ShowingCode)
@@ -661,7 +661,7 @@ async def test_states_survive_json() -> None:
         {"max_watchers": 0},
     ],
 )
-async def test_bad_arguments_are_refused_at_once(arguments: dict[str, Any]) -> None:
+async def test_bad_arguments_are_refused_immediately(arguments: dict[str, Any]) -> None:
     """Not when the first page is opened, and by their name."""
     (name,) = arguments
     with pytest.raises(ValueError, match=f"^{name} must be"):
@@ -716,7 +716,7 @@ async def test_the_app_is_told_each_ending_once(
 async def test_the_app_is_told_that_a_phone_was_linked_before(
     sandbox: Sandbox, endings: list[PairingEnd]
 ) -> None:
-    """That is an ending of its own, without a code."""
+    """That is a separate ending, without a code."""
     sandbox.answer_next("already_connected")
     hub = PairingHub(on_end=lambda _, ending: endings.append(ending))
     async with hub, hub.watch(sandbox.client()) as states:

@@ -13,9 +13,9 @@ from plugchat_async._image_formats import is_whole, media_type, without_metadata
 
 def stored(kind: str, mode: str = "RGB", **options: object) -> bytes:
     """Store 15 shades of grey; one of them is the byte that also ends a GIF."""
-    picture = Image.frombytes("L", (5, 3), bytes(range(46, 61))).convert(mode)
+    image = Image.frombytes("L", (5, 3), bytes(range(46, 61))).convert(mode)
     file = io.BytesIO()
-    picture.save(file, kind, **options)
+    image.save(file, kind, **options)
     return file.getvalue()
 
 
@@ -51,7 +51,7 @@ def test_both_ages_of_gif_are_among_the_files() -> None:
 
 @real_files
 def test_no_truncation_is_whole(data: bytes, kind: str) -> None:
-    """Wherever a file breaks off, the part that came is refused, also where it is still told."""
+    """Wherever a file breaks off, the part that came is refused, even if it is still told."""
     told = [length for length in range(len(data)) if media_type(data[:length]) == kind]
     assert len(told) >= len(data) - 12
     assert not any(is_whole(data[:length]) for length in range(len(data)))
@@ -112,14 +112,14 @@ def test_without_metadata_is_still_a_whole_file(data: bytes, kind: str) -> None:
         pytest.param(b"", id="empty"),
     ],
 )
-def test_anything_else_is_no_image(data: bytes) -> None:
-    """What is none of the four has no type, and is never whole."""
+def test_anything_else_is_not_an_image(data: bytes) -> None:
+    """Any other file has no type, and is never whole."""
     assert media_type(data) is None
     assert not is_whole(data)
 
 
 def test_an_end_inside_of_a_jpeg_is_not_its_end() -> None:
-    """A thumbnail in the metadata has one of its own."""
+    """A thumbnail in the metadata has a separate one."""
     whole = stored("JPEG", comment=b"\xff\xd8 a thumbnail \xff\xd9")
     assert is_whole(whole)
     cut = whole[: whole.index(b"\xff\xd9") + 2]

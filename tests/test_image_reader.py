@@ -71,7 +71,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def measure(small: bytes, large: bytes, folder: Path) -> tuple[str | None, int]:
-    """Read an image in a process of its own: the code, and by how many bytes memory grew."""
+    """Read an image in a separate process: the code, and by how many bytes memory grew."""
     for name, data in (("small", small), ("large", large)):
         (folder / name).write_bytes(data)
     command = [sys.executable, "-c", MEASURE, str(folder / "small"), str(folder / "large")]

@@ -1,4 +1,4 @@
-"""What comes back: frozen, discreet, with twenty seconds to live, and the same after a journey."""
+"""Models: frozen, discreet, valid for twenty seconds, and the same after serialization."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 IN_INDIA = timezone(timedelta(hours=5, minutes=30))
 
 
-def picture(kind: str = "PNG", payload: str = LINK) -> bytes:
+def image_file(kind: str = "PNG", payload: str = LINK) -> bytes:
     """Draw a code as the API would, and store it in one of the formats."""
     drawn = io.BytesIO()
     segno.make_qr(payload).save(drawn, kind="png", scale=4)
@@ -49,14 +49,14 @@ def picture(kind: str = "PNG", payload: str = LINK) -> bytes:
 
 
 def blank(kind: str = "PNG") -> bytes:
-    """Store a white picture."""
+    """Store a white image."""
     stored = io.BytesIO()
     Image.new("RGB", (200, 200), "white").save(stored, kind)
     return stored.getvalue()
 
 
 def bomb(side: int) -> bytes:
-    """Make a PNG of a few hundred bytes say that it unpacks to `side` times `side` pixels."""
+    """Make a PNG of a few hundred bytes whose header promises `side` times `side` pixels."""
     header = struct.pack(">II", side, side) + blank()[24:29]
     return blank()[:8] + chunk(b"IHDR", header) + blank()[33:]
 
@@ -66,7 +66,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-PNG = picture()
+PNG = image_file()
 
 both = pytest.mark.parametrize(
     ("cls", "content"),
@@ -81,7 +81,9 @@ both = pytest.mark.parametrize(
 
 
 @both
-def test_it_lives_for_twenty_seconds(cls: type[QRCode | QRImage], content: dict[str, str]) -> None:
+def test_it_is_valid_for_twenty_seconds(
+    cls: type[QRCode | QRImage], content: dict[str, str]
+) -> None:
     """WhatsApp invalidates a code 20 s after it was fetched."""
     fresh = cls(fetched_at=NOON, **content)
     assert fresh.fetched_at == NOON
@@ -179,10 +181,10 @@ def test_nothing_is_valid_for_longer_than_a_code(
 
 
 @both
-def test_a_look_at_the_time_left_is_no_part_of_it(
+def test_reading_the_time_left_changes_no_equality(
     cls: type[QRCode | QRImage], content: dict[str, str]
 ) -> None:
-    """What was looked at is equal to what was not, before and after a journey."""
+    """A code whose time was read equals one whose was not, before and after pickling."""
     seen, other = (cls(fetched_at=NOON, **content) for _ in range(2))
     assert seen.is_expired
     assert seen == other
@@ -195,10 +197,10 @@ def test_a_look_at_the_time_left_is_no_part_of_it(
 def test_it_is_expired_and_never_less_than_that(
     cls: type[QRCode | QRImage], content: dict[str, str], age: timedelta
 ) -> None:
-    """A dead code has 0 seconds left, however long ago it died."""
-    dead = cls(fetched_at=datetime.now(UTC) - age, **content)
-    assert dead.expires_in == 0.0
-    assert dead.is_expired
+    """An expired code has 0 seconds left, however long ago it expired."""
+    expired = cls(fetched_at=datetime.now(UTC) - age, **content)
+    assert expired.expires_in == 0.0
+    assert expired.is_expired
 
 
 # Frozen and discreet
@@ -263,7 +265,7 @@ def test_no_text_of_it_shows_the_code(cls: type[QRCode | QRImage], content: dict
     ],
 )
 def test_no_refusal_shows_the_code(cls: type[QRCode | QRImage], content: dict[str, object]) -> None:
-    """What is wrong is said without the value."""
+    """The mistake is described without the value."""
     with pytest.raises(ValidationError) as caught:
         cls.model_validate(content)
     assert LINK[:20] not in str(caught.value)
@@ -304,8 +306,8 @@ def test_no_refusal_of_json_shows_the_code(json: str) -> None:
     ("cls", "content"),
     [(QRCode, {"payload": ""}), (QRImage, {"data": b"", "media_type": "image/png"})],
 )
-def test_nothing_is_no_code(cls: type[QRCode | QRImage], content: dict[str, object]) -> None:
-    """An empty code is refused."""
+def test_an_empty_code_is_refused(cls: type[QRCode | QRImage], content: dict[str, object]) -> None:
+    """Neither an empty payload nor an empty file."""
     with pytest.raises(ValidationError, match="at least 1"):
         cls.model_validate(content)
 
@@ -347,7 +349,7 @@ def test_bytes_in_json_are_standard_base64() -> None:
 
 @pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
 def test_base64_of_either_alphabet_is_read_from_json(encode: Callable[[bytes], bytes]) -> None:
-    """What another program wrote comes back as well."""
+    """JSON that another program wrote is read as well."""
     written = {"data": encode(bytes(range(256))).decode(), "media_type": "image/png"}
     assert QRImage.model_validate_json(json.dumps(written)).data == bytes(range(256))
 
@@ -384,7 +386,7 @@ def test_a_state_reads_the_api_s_own_keys() -> None:
     assert not hasattr(state, "battery")
 
 
-def test_what_the_api_does_not_say_is_none() -> None:
+def test_a_missing_field_is_none() -> None:
     """Only `connected` has to be there."""
     assert InstanceStatus(connected=False).model_dump() == {
         "connected": False,
@@ -437,19 +439,19 @@ def test_a_device_keeps_the_phone_number_out_of_its_texts() -> None:
 @pytest.mark.parametrize("kind", ["png", "jpeg", "gif", "webp"])
 def test_an_image_s_data_uri_holds_the_file_as_it_came(kind: str) -> None:
     """An `<img>` shows the very file, under the type that its bytes have."""
-    image = QRImage.model_validate({"data": picture(kind), "media_type": f"image/{kind}"})
+    image = QRImage.model_validate({"data": image_file(kind), "media_type": f"image/{kind}"})
     label, _, encoded = image.data_uri().partition(",")
     assert label == f"data:image/{kind};base64"
-    assert base64.b64decode(encoded, validate=True) == picture(kind)
+    assert base64.b64decode(encoded, validate=True) == image_file(kind)
 
 
 @pytest.mark.parametrize("payload", [LEGACY, LINK, "x", "ação", "tab\tand\x1descape"])
 @pytest.mark.parametrize("kind", ["png", "jpeg", "gif", "webp"])
 def test_a_code_is_read_out_of_an_image(kind: str, payload: str) -> None:
-    """What the symbol encodes comes out to the letter, with the moments of the image."""
+    """The payload of the symbol is read to the letter, with the times of the image."""
     code = QRImage.model_validate(
         {
-            "data": picture(kind, payload),
+            "data": image_file(kind, payload),
             "media_type": f"image/{kind}",
             "fetched_at": NOON,
             "expires_at": NOON + timedelta(seconds=7),
@@ -473,7 +475,7 @@ def test_a_code_is_read_out_of_an_image(kind: str, payload: str) -> None:
         pytest.param(PNG.replace(b"IHDR", b"iHDR"), id="a png without a header"),
         pytest.param(PNG[:8] + chunk(b"IHDR", PNG[16:20]) + PNG[33:], id="a short header"),
         pytest.param(PNG[:33] + chunk(b"IDAT", b"") + chunk(b"?!", b""), id="a broken chunk"),
-        pytest.param(picture(payload=""), id="an empty code"),
+        pytest.param(image_file(payload=""), id="an empty code"),
         pytest.param(bomb(5_000), id="25 megapixels"),
         pytest.param(bomb(10_000), id="100 megapixels"),
         pytest.param(bomb(20_000), id="400 megapixels"),
@@ -498,7 +500,7 @@ def test_a_code_that_only_another_program_can_write_is_an_unexpected_response() 
 
 
 def test_a_code_on_nothing_is_read_as_on_paper() -> None:
-    """What is transparent looks white on a page."""
+    """A transparent background looks white on a page."""
     drawn = io.BytesIO()
     segno.make_qr(LINK).save(drawn, kind="png", scale=4, dark="black", light=None)
     assert QRImage(data=drawn.getvalue(), media_type="image/png").decode().payload == LINK

@@ -1,4 +1,4 @@
-"""What the package hands out, and what importing it costs."""
+"""Public names of the package, and the cost of importing it."""
 
 from __future__ import annotations
 

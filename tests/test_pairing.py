@@ -105,7 +105,7 @@ async def test_a_status_that_says_no_after_a_scan_breaks_no_session() -> None:
 
 @pytest.mark.parametrize("latency", [3, 60])
 async def test_a_slow_status_makes_no_code_late(latency: float) -> None:
-    """An answer that takes too long is given up when the next code is due."""
+    """A response that takes too long is given up when the next code is due."""
     instance = FakeInstance(status_latency=latency)
     pairing = instance.pairing()
     codes = [code.round async for code in pairing]
@@ -150,7 +150,7 @@ async def test_a_look_in_the_moment_of_a_code_is_left_out() -> None:
     assert instance.looks == [5, 10, 20, 25, 35, 40, 45]
 
 
-async def test_a_slow_consumer_gets_the_next_code_at_once() -> None:
+async def test_a_slow_consumer_gets_the_next_code_immediately() -> None:
     """Its clock restarts from there; never a burst."""
     instance = FakeInstance()
     pairing = instance.pairing()
@@ -183,7 +183,7 @@ async def test_a_session_that_was_never_iterated_is_cancelled() -> None:
 
 
 @pytest.mark.parametrize(("latency", "after"), [(5, 2), (0, 3), (0, 14.999), (5, 17)])
-async def test_a_caller_that_is_cancelled_leaves_at_once(latency: float, after: float) -> None:
+async def test_a_caller_that_is_cancelled_leaves_immediately(latency: float, after: float) -> None:
     """In the middle of a code call, of a look, of a wait: nothing is asked any more."""
     instance = FakeInstance(latency=latency)
     pairing = instance.pairing()
@@ -261,7 +261,7 @@ async def test_wait_again_tells_the_outcome_again() -> None:
     assert len(instance.codes) == 3
 
 
-async def test_the_code_on_show() -> None:
+async def test_the_current_code() -> None:
     """None before the first one and after the end."""
     instance = FakeInstance()
     pairing = instance.pairing(max_rounds=1)
@@ -344,8 +344,8 @@ async def test_checking_before_the_first_code() -> None:
     assert pairing.outcome is PairingOutcome.ALREADY_CONNECTED
 
 
-async def test_checking_where_the_status_fails_tells_no() -> None:
-    """Not to know is no reason to end."""
+async def test_a_check_whose_status_fails_returns_false() -> None:
+    """The session goes on."""
     pairing = FakeInstance(status_error=ServerError("down", status_code=500)).pairing()
     assert await pairing.check() is False
 
@@ -378,7 +378,7 @@ async def test_the_pause_that_the_api_asks_for_is_kept_for_the_status(
     assert instance.looks == [2, 9, 17, 24, 30]
 
 
-async def test_a_failure_in_the_moment_of_the_end_is_no_second_one() -> None:
+async def test_a_failure_in_the_moment_of_the_end_is_not_a_second_one() -> None:
     """The session is connected, and has exactly one outcome."""
     instance = FakeInstance(scan_at=10)
 

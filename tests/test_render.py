@@ -39,9 +39,9 @@ ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 def on(background: str, file: bytes) -> Image.Image:
     """Lay a PNG file on a page."""
     with Image.open(io.BytesIO(file)) as image:
-        picture = image.convert("RGBA")
-    page = ImageOps.expand(Image.new("RGBA", picture.size, background), 40, background)
-    page.alpha_composite(picture, (40, 40))
+        layer = image.convert("RGBA")
+    page = ImageOps.expand(Image.new("RGBA", layer.size, background), 40, background)
+    page.alpha_composite(layer, (40, 40))
     return page.convert("L")
 
 
@@ -198,7 +198,7 @@ def test_a_border_is_counted_in_modules() -> None:
 
 
 def test_the_half_line_that_is_left_over_is_light() -> None:
-    """A symbol has an odd number of rows, and what fills the last line is no part of it."""
+    """A symbol has an odd number of rows, and the filling of the last line is not part of it."""
     last = QRCode(payload="x").terminal(border=0, color=False).split("\n")[-1]
     assert set(last) == {"█", "▄"}
 
@@ -233,7 +233,7 @@ def test_the_same_code_is_drawn_once(draw: Callable[..., object]) -> None:
 
 
 def test_a_drawing_is_forgotten_with_its_code() -> None:
-    """No live code stays in memory after its session."""
+    """No valid code stays in memory after its session."""
     code = QRCode(payload=LINK)
     code.svg()
     drawings = weakref.ref(code._drawings)
@@ -241,7 +241,7 @@ def test_a_drawing_is_forgotten_with_its_code() -> None:
     assert drawings() is None
 
 
-def test_a_drawing_is_no_part_of_a_code() -> None:
+def test_a_drawing_is_not_part_of_a_code() -> None:
     """A code that was drawn is equal to one that was not, and travels without its drawings."""
     drawn, other = (QRCode(payload=LINK, fetched_at=NOON) for _ in range(2))
     before = pickle.dumps(drawn)
@@ -255,7 +255,7 @@ def test_a_drawing_is_no_part_of_a_code() -> None:
     assert drawn.model_copy(update={"payload": LEGACY}).svg() != svg
 
 
-def test_what_is_remembered_shows_no_code() -> None:
+def test_the_cache_shows_no_code() -> None:
     """An error reporter may render it with a frame's locals."""
     code = QRCode(payload=LINK)
     code.svg()
@@ -265,10 +265,10 @@ def test_what_is_remembered_shows_no_code() -> None:
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_a_code_scans_between_lines_of_text(theme: str) -> None:
-    """Its border keeps the neighbours off, in a window just as wide as it is."""
+    """Its border keeps the neighbours off, in a window of the same width."""
     drawing = QRCode(payload=LINK).terminal()
     columns = len(ESCAPE.sub("", drawing).split("\n")[0])
-    screen = f"{'Scan this code:':M<{columns}}\n{drawing}\n{'It lives 20 s':M<{columns}}"
+    screen = f"{'Scan this code:':M<{columns}}\n{drawing}\n{'Valid for 20 s':M<{columns}}"
     assert read_codes(paint_terminal(screen, columns=columns, theme=theme)) == [LINK]
 
 
@@ -318,7 +318,7 @@ def test_a_refusal_of_a_long_payload_says_how_long_it_is() -> None:
         ("4", pytest.raises(TypeError, match="border must be an int, not str")),
     ],
 )
-def test_a_border_that_is_no_count_is_refused(
+def test_a_border_that_is_not_a_count_is_refused(
     method: str, border: object, refusal: Refusal
 ) -> None:
     """There is no such thing."""
@@ -335,6 +335,6 @@ def test_a_border_that_is_no_count_is_refused(
     ],
 )
 def test_a_scale_below_one_pixel_is_refused(scale: object, refusal: Refusal) -> None:
-    """There is no such picture."""
+    """There is no such image."""
     with refusal:
         QRCode(payload="x").png(scale=scale)  # type: ignore[arg-type]  # on purpose

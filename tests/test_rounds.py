@@ -1,4 +1,4 @@
-"""What a session requests next, and when: without a clock and without requests."""
+"""Next request of a session, and its time: without a clock and without requests."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_regular_status_has_time_until_the_next_code_and_the_last_one_an_inter
     assert rounds.next(13) == Step(Do.REQUEST_LAST_STATUS, 10, 23)
 
 
-def test_what_is_overdue_is_due_now() -> None:
+def test_an_overdue_request_is_due_now() -> None:
     """And once, not for each interval that was missed."""
     rounds = Rounds(Schedule(10, 2, 2))
     rounds.show(fetched(1))

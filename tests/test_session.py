@@ -50,7 +50,7 @@ def ended(ending: Ending, *, is_watched: bool = True) -> Session:
 
 
 def test_every_phase_is_reached_and_but_one_is_left() -> None:
-    """Nothing is a dead end but the end."""
+    """Every phase leads on, except the end."""
     reached = {Phase.WATCHED, *MOVES.values()}
     assert reached == set(Phase)
     assert {phase for phase, _ in MOVES} == set(Phase) - {Phase.FORGOTTEN}
@@ -139,7 +139,7 @@ def test_the_app_is_told_before_the_watchers(ending: Ending) -> None:
 
 
 def test_a_session_ends_once() -> None:
-    """What comes later changes nothing."""
+    """Later events change nothing."""
     session = showing_code()
     session.end(CONNECTED, 10)
     session.end(EXPIRED, 11)
@@ -178,7 +178,7 @@ def test_a_restart_before_the_api_allows_it_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(("phase", "event"), sorted(set(product(Phase, Event)) - set(MOVES)))
-def test_what_no_move_lists_changes_nothing(phase: Phase, event: Event) -> None:
+def test_an_unlisted_move_changes_nothing(phase: Phase, event: Event) -> None:
     """In any phase."""
     session = showing_code()
     session.phase = phase

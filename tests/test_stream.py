@@ -37,7 +37,7 @@ async def test_nothing_is_sent_before_the_first_iteration() -> None:
     assert (code.round, code.rounds) == (1, 3)
 
 
-async def test_three_codes_then_the_last_one_lives_its_interval() -> None:
+async def test_three_codes_then_the_last_one_is_shown_for_its_interval() -> None:
     """Three calls, 15 s apart, never a fourth; the stream ends 15 s after the third."""
     instance = FakeInstance()
     codes = [code.payload async for code in rounds(instance.fetch_code, Schedule())]
@@ -55,7 +55,7 @@ async def test_the_time_of_a_request_does_not_add_up() -> None:
     assert instance.now == 64
 
 
-async def test_a_slow_consumer_gets_the_next_code_at_once_and_never_a_burst() -> None:
+async def test_a_slow_consumer_gets_the_next_code_immediately_and_never_a_burst() -> None:
     """A code held for longer than the interval restarts the clock when the next is asked for."""
     instance = FakeInstance()
     async for code in rounds(instance.fetch_code, Schedule(max_rounds=4)):
@@ -64,7 +64,7 @@ async def test_a_slow_consumer_gets_the_next_code_at_once_and_never_a_burst() ->
     assert instance.codes == [0, 50, 65, 80]
 
 
-async def test_a_slow_consumer_of_the_last_code_meets_the_end_at_once() -> None:
+async def test_a_slow_consumer_of_the_last_code_meets_the_end_immediately() -> None:
     """Nothing is left to wait for when the last code was held beyond its interval."""
     instance = FakeInstance()
     async for _ in rounds(instance.fetch_code, Schedule(max_rounds=1)):
@@ -75,7 +75,7 @@ async def test_a_slow_consumer_of_the_last_code_meets_the_end_at_once() -> None:
 @pytest.mark.parametrize(
     ("scan_at", "round_told", "after_scan"), [(0, 1, False), (1, 2, True), (16, 3, True)]
 )
-async def test_already_connected_tells_whether_a_code_of_the_stream_did_it(
+async def test_already_connected_shows_if_a_code_of_the_stream_was_scanned(
     scan_at: float, round_told: int, after_scan: bool
 ) -> None:
     """In round 1 nobody scanned a code of this stream; later somebody did."""
@@ -90,7 +90,7 @@ async def test_already_connected_tells_whether_a_code_of_the_stream_did_it(
 
 
 async def test_a_failure_that_persists_ends_the_stream() -> None:
-    """What is raised within a round is raised to the consumer, and there is no round after it."""
+    """An exception within a round is raised to the consumer, and no round follows."""
 
     async def fetch(number: int, of: int) -> Fetched:
         raise ServerError("down", status_code=500)
@@ -137,7 +137,7 @@ async def test_leaving_early_is_prompt(leave_at: int, asked: list[float]) -> Non
 
 
 async def test_cancellation_between_rounds_is_prompt() -> None:
-    """A cancelled consumer is gone at once, and no call follows."""
+    """A cancelled consumer leaves immediately, and no call follows."""
     instance = FakeInstance()
     with anyio.move_on_after(20):
         async for _ in rounds(instance.fetch_code, Schedule()):

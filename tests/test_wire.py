@@ -1,4 +1,4 @@
-"""What answers mean: each row of the wire's tables, on every endpoint it applies to."""
+"""Meaning of responses: each row of the wire's tables, on every endpoint it applies to."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ LINK = "https://wa.me/settings/linked_devices#" + base64.b64encode(bytes(150)).d
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
-def picture(kind: str = "PNG") -> bytes:
+def image_file(kind: str = "PNG") -> bytes:
     """Draw a code and store it in one of the formats."""
     drawn = io.BytesIO()
     segno.make_qr(LINK).save(drawn, kind="png", scale=3)
@@ -69,13 +69,13 @@ def picture(kind: str = "PNG") -> bytes:
     return stored.getvalue()
 
 
-PNG = picture()
+PNG = image_file()
 PNG_BASE64 = base64.b64encode(PNG).decode()
 XML = '<?xml version="1.0" encoding="iso-8859-1"?>'
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h9v9"/></svg>'
 
 
-def answer(status: int, body: Body, **headers: str) -> Response:
+def response(status: int, body: Body, **headers: str) -> Response:
     """Make a response; its label is left out, since labels lie and are never looked at.
 
     Headers are given as `retry_after="7"`.
@@ -93,8 +93,8 @@ def keep(text: str) -> str:
 
 
 def read(status: int, body: Body, **headers: str) -> Code | ResponseError:
-    """Read an answer of a QR endpoint."""
-    return read_code(answer(status, body, **headers), keep)
+    """Read a response of a QR endpoint."""
+    return read_code(response(status, body, **headers), keep)
 
 
 def read_command(response: Response, redact: Redact) -> bool | ResponseError:
@@ -103,7 +103,7 @@ def read_command(response: Response, redact: Redact) -> bool | ResponseError:
 
 
 def test_each_endpoint_goes_to_the_host_that_is_documented_for_it() -> None:
-    """The image lives on another host than the text."""
+    """The image has another host than the text."""
     assert QR_CODE.url(None) == "https://app.plugchat.com.br/api/whatsapp/qr-code"
     assert QR_CODE_IMAGE.url(None) == "https://www.plugchat.com.br/api/whatsapp/qr-code/image"
     for endpoint, path in [
@@ -145,7 +145,7 @@ def test_a_base_url_holds_for_every_endpoint() -> None:
 def test_the_text_of_a_code_is_taken_as_it_is(
     payload: str, beside: dict[str, object], key: str
 ) -> None:
-    """No prefix is asked for, nothing is added or lost, and what is no error beside it is none."""
+    """No prefix is asked for, nothing is added or lost, and fields beside it are ignored."""
     body = json.dumps({key: payload, **beside})
     assert read(200, body) == Text(payload)
     assert read(200, "\ufeff" + body) == Text(payload)
@@ -190,21 +190,21 @@ def test_a_code_is_as_long_as_a_symbol_can_hold(longest: str) -> None:
     ids=["value", "qrcode", "bare", "quoted"],
 )
 def test_an_image_in_base64_is_an_image(text: str, body: Callable[[str], Body]) -> None:
-    """Either endpoint may answer one, under a key or alone."""
+    """Either endpoint may return one, under a key or alone."""
     assert read(200, body(text)) == ImageFile(PNG, "image/png")
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP"])
 def test_a_binary_body_is_an_image_of_the_type_its_bytes_have(kind: str) -> None:
     """The four types that every browser shows are taken, whatever they are labelled."""
-    assert read(200, picture(kind)) == ImageFile(picture(kind), f"image/{kind.lower()}")  # type: ignore[arg-type]  # one of the four
+    assert read(200, image_file(kind)) == ImageFile(image_file(kind), f"image/{kind.lower()}")  # type: ignore[arg-type]  # one of the four
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP"])
 @pytest.mark.parametrize("kept", [0.2, 0.5, 0.99])
 def test_a_truncated_image_is_refused(kind: str, kept: float) -> None:
-    """Half an image is no code, in binary or in base64."""
-    data = picture(kind)[: int(len(picture(kind)) * kept)]
+    """Half an image is not a code, in binary or in base64."""
+    data = image_file(kind)[: int(len(image_file(kind)) * kept)]
     encoded = base64.b64encode(data).decode()
     for body in (data, {"value": encoded}, {"value": f"data:image/png;base64,{encoded}"}):
         assert isinstance(read(200, body), UnexpectedResponse)
@@ -237,7 +237,7 @@ def test_a_broken_image_or_one_of_another_type_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("body", [SVG, b'<?xml version="1.0"?>' + SVG, b"<svg><path/></svg>"])
 def test_an_svg_is_refused(body: bytes) -> None:
-    """An SVG could carry a script, and is no proxy's page."""
+    """An SVG could carry a script, and is not a proxy's page."""
     assert isinstance(read(200, body), UnexpectedResponse)
 
 
@@ -260,7 +260,7 @@ def test_an_svg_is_refused(body: bytes) -> None:
     ],
 )
 def test_a_success_without_a_code_that_is_connected(body: Body) -> None:
-    """The likeliest answer of a connected instance is 200 with `connected`."""
+    """The likeliest response of a connected instance is 200 with `connected`."""
     assert isinstance(read(200, body), AlreadyConnected)
 
 
@@ -405,10 +405,10 @@ def test_an_instance_that_is_not_connected_has_no_code_yet(body: Body) -> None:
         (200, b"\xff\xfe\x00", UnexpectedResponse),
     ],
 )
-def test_what_is_not_a_code_is_an_error_with_a_meaning(
+def test_a_response_without_a_code_is_an_error_with_a_meaning(
     status: int, body: Body, error: type[ResponseError]
 ) -> None:
-    """Each row of the family's answers without a code."""
+    """Each row of the family's responses without a code."""
     found = read(status, body)
     assert type(found) is error
     assert isinstance(found, ResponseError)
@@ -430,7 +430,7 @@ def test_what_is_not_a_code_is_an_error_with_a_meaning(
     ],
 )
 def test_a_status_means_what_its_hundred_says(status: int, meaning: type[object]) -> None:
-    """From the first to the last of each hundred, also where a code comes with it."""
+    """From the first to the last of each hundred, even if a code comes with it."""
     assert type(read(status, LINK)) is meaning
 
 
@@ -466,7 +466,7 @@ def test_a_status_means_what_its_hundred_says(status: int, meaning: type[object]
     ],
 )
 def test_an_error_sentence_is_never_a_code(sentence: str, template: object) -> None:
-    """Wherever it stands, also where the code should stand, and alone."""
+    """Wherever it stands, even as the value of the code, and alone."""
     body = json.dumps(template).replace('"%"', json.dumps(sentence))
     assert isinstance(read(200, body), ResponseError)
     assert isinstance(read(200, sentence), ResponseError)
@@ -608,8 +608,8 @@ def test_retry_after_is_seconds_or_a_date(status: int, text: str, seconds: float
     assert found.retry_after == seconds
 
 
-def test_what_an_error_tells_is_found_among_the_first_sentences() -> None:
-    """An answer full of words costs no more than a short one: it holds up everybody else."""
+def test_the_meaning_of_an_error_is_found_among_the_first_sentences() -> None:
+    """A long response costs no more than a short one: it would hold up everybody else."""
     looked_at: list[int] = []
 
     def redact(text: str) -> str:
@@ -617,7 +617,7 @@ def test_what_an_error_tells_is_found_among_the_first_sentences() -> None:
         return text
 
     for body in ({"error": "a " * 400_000}, {"errors": [f"{n}" for n in range(100_000)]}):
-        assert isinstance(read_code(answer(400, body), redact), UnexpectedResponse)
+        assert isinstance(read_code(response(400, body), redact), UnexpectedResponse)
     assert len(looked_at) == 2
     assert max(looked_at) < 25_000
 
@@ -672,15 +672,15 @@ def test_a_redirect_is_cleaned_as_a_detail_is(unprintable: str) -> None:
 def test_a_redirect_to_a_host_that_repeats_a_secret_is_redacted() -> None:
     """Hosts are in lower case, whatever the secret is."""
     location = "https://the-token.login.example/"
-    found = read_code(answer(302, b"", location=location), lambda _: "[redacted]")
+    found = read_code(response(302, b"", location=location), lambda _: "[redacted]")
     assert isinstance(found, UnexpectedRedirect)
     assert found.location == "[redacted]"
     assert "the-token" not in str(found)
 
 
-def test_an_answer_shows_nothing_that_the_api_chose() -> None:
+def test_a_response_shows_nothing_that_the_api_chose() -> None:
     """Its repr stands among the locals that an error reporter renders."""
-    came = answer(200, b"secret", retry_after="secret", location="secret")
+    came = response(200, b"secret", retry_after="secret", location="secret")
     assert "secret" not in repr(came)
 
 
@@ -693,13 +693,13 @@ def test_a_code_shows_nothing_of_itself(code: Code) -> None:
 @pytest.mark.parametrize(
     ("value", "name"),
     [
-        (answer(200, LINK), "content"),
+        (response(200, LINK), "content"),
         (Text(LINK), "payload"),
         (ImageFile(PNG, "image/png"), "data"),
     ],
-    ids=["answer", "text", "picture"],
+    ids=["response", "text", "image"],
 )
-def test_what_came_can_not_be_changed(value: object, name: str) -> None:
+def test_results_can_not_be_changed(value: object, name: str) -> None:
     """It is handed from hand to hand."""
     with pytest.raises(AttributeError):
         setattr(value, name, b"")
@@ -708,7 +708,7 @@ def test_what_came_can_not_be_changed(value: object, name: str) -> None:
 def test_the_detail_is_the_apis_text_cleaned_and_cut() -> None:
     """One line, no control characters, no secret, 200 characters."""
     found = read_code(
-        answer(500, {"error": "a\x1b[31m\n\tb", "message": "c " * 500}),
+        response(500, {"error": "a\x1b[31m\n\tb", "message": "c " * 500}),
         lambda text: text.replace("b", "?"),
     )
     assert isinstance(found, ServerError)
@@ -735,7 +735,7 @@ def test_a_sentence_is_found_under_each_of_the_keys(key: str) -> None:
 
 
 @pytest.mark.parametrize("wrap", [str, lambda page: {"error": page}], ids=["alone", "error"])
-def test_a_page_is_no_sentence(wrap: Callable[[str], Body]) -> None:
+def test_a_page_is_not_a_sentence(wrap: Callable[[str], Body]) -> None:
     """A proxy's page is not quoted, whatever it speaks of."""
     found = read(502, wrap("<html>You are already connected.</html>"))
     assert isinstance(found, ServerError)
@@ -757,8 +757,8 @@ def test_a_torn_answer_is_not_read(torn: str) -> None:
     assert found.detail is None
 
 
-def test_a_code_is_no_sentence() -> None:
-    """What may be a code is not quoted as what the API said."""
+def test_a_code_is_not_a_sentence() -> None:
+    """A text that may be a code is not quoted as words of the API."""
     found = read(500, {"error": "out of order", "value": LINK, "qrcode": f" {LINK} "})
     assert isinstance(found, ServerError)
     assert found.detail == "out of order"
@@ -787,21 +787,21 @@ def test_twenty_sentences_are_enough() -> None:
 
 
 def test_a_sentence_is_read_up_to_a_thousand_characters() -> None:
-    """What stands beyond them tells nothing."""
+    """Later characters are ignored."""
     words = "already connected"
     assert isinstance(read(400, words.rjust(1000, ".")), AlreadyConnected)
     assert isinstance(read(400, words.rjust(1001, ".")), UnexpectedResponse)
 
 
-@pytest.mark.parametrize("read_answer", [read_code, read_status, read_device, read_command])
+@pytest.mark.parametrize("read_result", [read_code, read_status, read_device, read_command])
 def test_a_body_that_could_not_be_read_says_why(
-    read_answer: Callable[[Response, Redact], object],
+    read_result: Callable[[Response, Redact], object],
 ) -> None:
     """A body that was given up leaves its reason, unless the status says more."""
-    refused = read_answer(Response(200, b"", asked_at=NOON, unreadable="is larger"), keep)
+    refused = read_result(Response(200, b"", asked_at=NOON, unreadable="is larger"), keep)
     assert isinstance(refused, UnexpectedResponse)
     assert "is larger" in str(refused)
-    down = read_answer(Response(503, b"", asked_at=NOON, unreadable="is larger"), keep)
+    down = read_result(Response(503, b"", asked_at=NOON, unreadable="is larger"), keep)
     assert isinstance(down, ServerError)
 
 
@@ -853,7 +853,7 @@ def test_a_body_that_could_not_be_read_says_why(
 )
 def test_the_documented_states(status: int, body: Body, state: InstanceStatus) -> None:
     """`connected` decides; on a connected instance `error` is information."""
-    assert read_status(answer(status, body), keep) == state
+    assert read_status(response(status, body), keep) == state
 
 
 @pytest.mark.parametrize(
@@ -875,9 +875,9 @@ def test_the_documented_states(status: int, body: Body, state: InstanceStatus) -
         ),
     ],
 )
-def test_what_does_not_tell_the_state(status: int, body: Body, error: type[ResponseError]) -> None:
-    """An answer without `connected` is an error with a meaning."""
-    assert type(read_status(answer(status, body), keep)) is error
+def test_a_response_without_the_state(status: int, body: Body, error: type[ResponseError]) -> None:
+    """A response without `connected` is an error with a meaning."""
+    assert type(read_status(response(status, body), keep)) is error
 
 
 # The linked phone
@@ -944,12 +944,12 @@ PHONE = "5511999990000"
 )
 def test_a_device_is_what_the_api_tells_of_the_phone(body: Any, device: Device) -> None:
     """Without a phone it is a Device of Nones, and unknown keys are ignored."""
-    assert read_device(answer(200, body), keep) == device
+    assert read_device(response(200, body), keep) == device
 
 
 def test_a_refusal_that_says_not_connected_is_a_device_of_nones() -> None:
     """As `/status` is told, the sentence counts under 400 as well."""
-    assert read_device(answer(400, {"error": "You are not connected."}), keep) == Device()
+    assert read_device(response(400, {"error": "You are not connected."}), keep) == Device()
 
 
 @pytest.mark.parametrize(
@@ -973,8 +973,8 @@ def test_a_refusal_that_says_not_connected_is_a_device_of_nones() -> None:
     ids=lambda phone: f"{phone!r}",
 )
 def test_a_phone_is_digits_under_any_of_its_keys(wrap: Any, phone: str | int) -> None:
-    """The sign, blanks, and what a WhatsApp id has around the number are no part of it."""
-    found = read_device(answer(200, wrap(phone)), keep)
+    """The sign, blanks, and the rest of a WhatsApp id are not part of it."""
+    found = read_device(response(200, wrap(phone)), keep)
     assert isinstance(found, Device)
     assert found.phone == PHONE
 
@@ -983,9 +983,9 @@ def test_a_phone_is_digits_under_any_of_its_keys(wrap: Any, phone: str | int) ->
     "phone",
     ["236542104662111@lid", "120363025@g.us", "1" * 16, "+", "unknown", "١٢٣", True, 1.5, [PHONE]],
 )
-def test_what_is_not_a_phone_number_is_none(phone: Any) -> None:
+def test_a_text_that_is_not_a_phone_number_is_none(phone: Any) -> None:
     """A hidden id or a group has digits as well, which nobody can call."""
-    assert read_device(answer(200, {"phone": phone}), keep) == Device()
+    assert read_device(response(200, {"phone": phone}), keep) == Device()
 
 
 @pytest.mark.parametrize(
@@ -1004,9 +1004,9 @@ def test_what_is_not_a_phone_number_is_none(phone: Any) -> None:
         (200, {"challenge": "x"}, PasskeyRequired),
     ],
 )
-def test_what_tells_no_device(status: int, body: Any, error: type[ResponseError]) -> None:
+def test_a_response_without_a_device(status: int, body: Any, error: type[ResponseError]) -> None:
     """A refusal is an error with a meaning, not an instance without a phone."""
-    assert type(read_device(answer(status, body), keep)) is error
+    assert type(read_device(response(status, body), keep)) is error
 
 
 # Disconnecting, restoring, restarting
@@ -1018,7 +1018,7 @@ def test_what_tells_no_device(status: int, body: Any, error: type[ResponseError]
 )
 def test_a_command_is_done(status: int, body: Any) -> None:
     """`{"value": true}` and an empty success say so."""
-    assert read_command(answer(status, body), keep) is True
+    assert read_command(response(status, body), keep) is True
 
 
 @pytest.mark.parametrize(
@@ -1046,7 +1046,7 @@ def test_a_command_is_done(status: int, body: Any) -> None:
 )
 def test_a_command_that_is_not_done(status: int, body: Any) -> None:
     """Anything else is unexpected; a sentence about being connected is not a success."""
-    found = read_command(answer(status, body), keep)
+    found = read_command(response(status, body), keep)
     assert type(found) is UnexpectedResponse
     assert found.status_code == status
 
@@ -1061,11 +1061,11 @@ def test_a_command_that_is_not_done(status: int, body: Any) -> None:
 )
 def test_a_refused_command_says_what_to_do(endpoint: Endpoint, to_do: str) -> None:
     """`{"value": false}` is all that the API says."""
-    found = read_done(answer(200, {"value": False}), keep, endpoint=endpoint)
+    found = read_done(response(200, {"value": False}), keep, endpoint=endpoint)
     assert str(found) == f"PlugChat refused {endpoint.path}: {to_do}"
 
 
-@pytest.mark.parametrize("read_answer", [read_device, read_command])
+@pytest.mark.parametrize("read_result", [read_device, read_command])
 @pytest.mark.parametrize(
     ("status", "body", "error"),
     [
@@ -1083,10 +1083,10 @@ def test_a_refused_command_says_what_to_do(endpoint: Endpoint, to_do: str) -> No
     ],
 )
 def test_an_error_means_the_same_on_each_endpoint(
-    read_answer: Any, status: int, body: Any, error: type[ResponseError]
+    read_result: Any, status: int, body: Any, error: type[ResponseError]
 ) -> None:
-    """Where there is no code to scan, a sentence about being connected changes nothing."""
-    assert type(read_answer(answer(status, body), keep)) is error
+    """If there is no code to scan, a sentence about being connected changes nothing."""
+    assert type(read_result(response(status, body), keep)) is error
 
 
 # Whatever arrives

@@ -1,4 +1,4 @@
-"""What mutmut and cosmic-ray print of their mutants: where each is, and what was changed. Pure."""
+"""Mutants as mutmut and cosmic-ray print them: the place and the change of each. Pure."""
 
 from __future__ import annotations
 

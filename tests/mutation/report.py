@@ -1,4 +1,4 @@
-"""What a run of the tools comes to: scores, complaints and the tables of the page. Pure."""
+"""Results of a run of the tools: scores, complaints and the tables of the page. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a type checker must know of the public names. Only checked, never run."""
+"""Types of the public names. Only checked, never run."""
 # pyright: reportUnnecessaryTypeIgnoreComment=true
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ async def calls(brought: httpx.AsyncClient, second: httpx2.AsyncClient) -> None:
 
 
 async def session(client: AsyncPlugChat) -> None:
-    """A session is iterator and context manager at once."""
+    """A session is both an iterator and a context manager."""
     async with client.pairing(status_interval=None) as pairing:
         assert_type(pairing, Pairing)
         async for code in pairing:
@@ -86,7 +86,7 @@ def drawing(code: QRCode, image: QRImage) -> None:
 
 
 def told(status: InstanceStatus, device: Device) -> None:
-    """What the API may leave out can be None."""
+    """A field that the API may leave out can be None."""
     assert_type(status.needs_restore, bool)
     assert_type(device.phone, str | None)
     assert_type(device.name, str | None)
@@ -96,7 +96,7 @@ def told(status: InstanceStatus, device: Device) -> None:
 
 
 def frozen(code: QRCode, image: QRImage, status: InstanceStatus, state: Failed) -> None:
-    """A model can't be changed: where a checker allows it, it reports an ignore in vain."""
+    """A model can't be changed: if a checker allows it, it reports an unused ignore."""
     code.payload = "another"  # type: ignore[misc]
     image.data = b"another"  # type: ignore[misc]
     status.connected = True  # type: ignore[misc]
