@@ -267,7 +267,7 @@ async def test_a_socket_is_the_connection_s_after_its_handshake() -> None:
     authority.configure_trust(trust)
     sockets = await anyio.create_tcp_listener(local_host="127.0.0.1")
     port = sockets.extra(SocketAttribute.local_port)
-    listener = TLSListener(sockets, context)
+    listener = TLSListener(sockets, context, standard_compatible=False)
 
     async def handle(connection: TLSStream) -> None:
         async with connection:
