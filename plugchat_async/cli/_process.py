@@ -27,13 +27,8 @@ def run() -> int:
     _follow_the_window()
     _spare_imports()
     atexit.register(leave_on_signals)
-    try:
-        return _explain_missing_packages() or _run()
-    finally:
-        _drop_what_cannot_be_written()
-
-
-def _run() -> int:
+    if _explain_missing_packages():
+        return 1
     try:
         from ._application import main
 
@@ -42,10 +37,12 @@ def _run() -> int:
         from ._output.failures import report
 
         return report(error)
+    finally:
+        _drop_what_cannot_be_written()
 
 
-def _explain_missing_packages() -> int:
-    """Return the exit code if the extra is not installed, else 0."""
+def _explain_missing_packages() -> bool:
+    """Write how to install the extra, and return whether it is missing."""
     from importlib.util import find_spec
 
     missing = [name for name in _PACKAGES_OF_THE_EXTRA if find_spec(name) is None]
@@ -57,7 +54,7 @@ def _explain_missing_packages() -> int:
         packages = ", ".join(missing)
         sys.stderr.write(text("needs_extra", packages=packages, command=install_command("cli")))
         sys.stderr.write("\n")
-    return 1 if missing else 0
+    return bool(missing)
 
 
 def _collect_less_garbage() -> None:
