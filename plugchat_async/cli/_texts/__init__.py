@@ -7,14 +7,10 @@ import re
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
-
-Language: TypeAlias = Literal["en", "pt-BR"]
-
-LANGUAGES: Final[tuple[Language, ...]] = ("en", "pt-BR")
+from typing import Any
 
 
-def language() -> Language:
+def language() -> str:
     """Return the language that the first of `LC_ALL`, `LC_MESSAGES` and `LANG` names."""
     names = (os.environ.get(variable) for variable in ("LC_ALL", "LC_MESSAGES", "LANG"))
     locale = next((name for name in names if name), "")
@@ -22,7 +18,7 @@ def language() -> Language:
 
 
 @cache
-def read_texts(language: Language) -> dict[str, Any]:
+def read_texts(language: str) -> dict[str, Any]:
     """Read all texts in a language."""
     return tomllib.loads(Path(__file__).with_name(f"{language}.toml").read_text("utf-8"))
 
