@@ -30,7 +30,7 @@ from ._access.options import (
     TokenFile,
 )
 from ._signals import unwind_on_signals
-from ._texts import has_text, text, translated
+from ._texts import text, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,8 +73,10 @@ def main() -> int:
     for name, command in {"plugchat": group, **group.commands}.items():
         command.help = text(f"commands.{name}")
         for parameter in command.params:
-            own = f"options.{name}.{parameter.name}"
-            parameter.help = text(own if has_text(own) else f"options.{parameter.name}")
+            try:
+                parameter.help = text(f"options.{name}.{parameter.name}")
+            except KeyError:  # it means the same in every command
+                parameter.help = text(f"options.{parameter.name}")
             if parameter.metavar:
                 parameter.metavar = text(f"metavars.{parameter.metavar}")
     try:
@@ -140,8 +142,9 @@ def _command(function: "Callable[..., Start]") -> "Callable[..., None]":
         # Log lines of libraries are not for users, and would tear a code on the screen.
         logging.getLogger().addHandler(logging.NullHandler())
         with reported(debug=debug, as_json=options.get("as_json", False)):
-            access = {name: options.pop(name) for name in shared}
-            start = function(**({"access": _reach(**access)} if access else {}), **options)
+            if shared:
+                options["access"] = _reach(**{name: options.pop(name) for name in shared})
+            start = function(**options)
             unwind_on_signals()
             start()
 

@@ -39,15 +39,6 @@ def text(name: str, /, **fields: object) -> str:
     return str(found).format(**fields)
 
 
-def has_text(name: str) -> bool:
-    """Return whether there is a text of a name."""
-    try:
-        text(name)
-    except KeyError:
-        return False
-    return True
-
-
 def translated(words: str) -> str:
     """Translate Typer's words, which are English, into the user's language."""
     for pattern, replacement in read_texts(language())["typer"]:
