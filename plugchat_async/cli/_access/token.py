@@ -10,7 +10,7 @@ import os
 import signal
 import stat
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
@@ -21,7 +21,6 @@ from plugchat_async.cli._output.stderr import warn
 from plugchat_async.cli._texts import text
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
     from pathlib import Path
 
 # A file that was named by mistake may have no end.
@@ -72,25 +71,16 @@ def _from_file(path: Path) -> SecretStr:
 def _from_terminal() -> SecretStr | None:
     if not sys.stdin.isatty():
         return None
-    try:
-        with _not_suspended():
+    with ExitStack() as stack:
+        if hasattr(signal, "SIGTSTP"):  # Windows lacks it
+            # After Ctrl-Z a shell turns the echo on again, for all to read.
+            before = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+            stack.callback(signal.signal, signal.SIGTSTP, before)
+        try:
             return SecretStr(getpass.getpass(text("token.prompt")))
-    except EOFError:
-        sys.stderr.write("\n")
-        return None
-    except KeyboardInterrupt:
-        sys.stderr.write("\n")
-        raise
-
-
-@contextmanager
-def _not_suspended() -> Generator[None]:
-    """Ignore Ctrl-Z, after which a shell turns the echo on again, for all to read."""
-    if not hasattr(signal, "SIGTSTP"):  # Windows
-        yield
-        return
-    before = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTSTP, before)
+        except EOFError:
+            sys.stderr.write("\n")
+        except KeyboardInterrupt:
+            sys.stderr.write("\n")
+            raise
+    return None
