@@ -31,5 +31,4 @@ def run(access: Access, *, as_json: bool, yes: bool) -> None:
 def _is_confirmed(*, as_json: bool) -> bool:
     if as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Failure("not_confirmed")
-    line = keyboard.ask(text("disconnect.question")) or ""
-    return line.strip()[:1].lower() == text("disconnect.yes")
+    return keyboard.ask(text("disconnect.question")) == text("disconnect.yes")

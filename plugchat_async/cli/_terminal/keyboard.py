@@ -10,7 +10,7 @@ def ask(question: str) -> str | None:
     """Wait for a line that is typed after the question was asked.
 
     Returns:
-        The line; None if the input is over.
+        Its first letter, in lower case; empty for Enter alone, None if the input is over.
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed.
@@ -20,7 +20,7 @@ def ask(question: str) -> str | None:
 
         termios.tcflush(sys.stdin, termios.TCIFLUSH)
     try:
-        return input(question)
+        return input(question).strip()[:1].lower()
     except EOFError:
         sys.stdout.write("\n")
         return None
@@ -31,5 +31,4 @@ def ask(question: str) -> str | None:
 
 def ask_for_enter(question: str) -> bool:
     """Return whether Enter was pressed, and neither "no" nor "quit" typed before it."""
-    line = ask(question)
-    return line is not None and line.strip()[:1].lower() not in {"n", "q"}
+    return ask(question) not in {None, "n", "q"}
