@@ -11,13 +11,14 @@ import typer
 
 from plugchat_async import AsyncPlugChat, PairingOutcome
 from plugchat_async.cli._output.failures import Failure
-from plugchat_async.cli._output.sandbox_log import SandboxLog
 from plugchat_async.cli._terminal.drawing import USUAL_PAYLOAD_SIZE, forms
 from plugchat_async.cli._terminal.screen import has_room, open_screen
 from plugchat_async.cli._terminal.window import standard_output
 from plugchat_async.cli._texts import text
 from plugchat_async.sandbox import Sandbox
 from plugchat_async.sandbox._sandbox import DEFAULT_TOKEN
+
+from .sandbox import SandboxLog
 
 if TYPE_CHECKING:
     from plugchat_async import QRCode

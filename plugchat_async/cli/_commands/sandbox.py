@@ -11,14 +11,13 @@ import typer
 
 from plugchat_async._schedule import DEFAULT_INTERVAL
 from plugchat_async.cli._output.failures import Failure
-from plugchat_async.cli._output.sandbox_log import SandboxLog
 from plugchat_async.cli._output.stderr import warn
 from plugchat_async.cli._texts import text
-from plugchat_async.sandbox import Sandbox
+from plugchat_async.sandbox import Sandbox, Scan
 from plugchat_async.sandbox._sandbox import DEFAULT_TOKEN
 
 if TYPE_CHECKING:
-    from plugchat_async.sandbox import Call, Scan
+    from plugchat_async.sandbox import Call
 
 _SECONDS_BETWEEN_LOOKS = 0.2
 
@@ -68,3 +67,18 @@ def _introduce(base_url: str, token: str | None, scan_after: float | None) -> No
         f"{text('sandbox.control', url=base_url.partition('/api/')[0])}\n"
         f"{text(tokens)} {text('how_to_stop')}.\n"
     )
+
+
+class SandboxLog:
+    """Log lines of calls and scans, with a name for each instance instead of its token."""
+
+    def __init__(self) -> None:
+        self._names: dict[str | None, str] = {None: "-"}
+
+    def line(self, event: Call | Scan) -> str:
+        """Return one event on one line: its time, its instance, and what happened."""
+        name = self._names.setdefault(event.token, f"#{len(self._names)}")
+        what = text("sandbox.scanned")
+        if not isinstance(event, Scan):
+            what = f"GET {event.endpoint:<16} {event.status}  {event.answer}"
+        return f"{event.at:6.1f} s  {name:<3} {what}"
