@@ -16,8 +16,8 @@ _LIGHT = "#fff"
 
 # Both colours are set, whatever the theme. A terminal that lacks the bright white of 107 ignores it
 # and keeps the white of 47.
-_BLACK_ON_WHITE = "\x1b[30;47;107m"
-_RESET = "\x1b[0m"
+BLACK_ON_WHITE = "\x1b[30;47;107m"
+RESET = "\x1b[0m"
 
 
 # Weighing all eight masks takes three quarters of the time, and every reader takes any. For text
@@ -102,7 +102,7 @@ def _terminal(payload: SecretStr, *, border: int, color: bool) -> str:
     if color:
         ink = {(1, 1): "█", (1, 0): "▀", (0, 1): "▄", (0, 0): " "}
         return "\n".join(
-            _BLACK_ON_WHITE + "".join(ink[pair] for pair in zip(*lines, strict=True)) + _RESET
+            BLACK_ON_WHITE + "".join(ink[pair] for pair in zip(*lines, strict=True)) + RESET
             for lines in pairs
         )
     ink = {(1, 1): " ", (1, 0): "▄", (0, 1): "▀", (0, 0): "█"}

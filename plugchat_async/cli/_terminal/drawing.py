@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import segno
 
+from plugchat_async._render import BLACK_ON_WHITE, RESET
 from plugchat_async.cli._output.failures import Failure
 from plugchat_async.cli._texts import text
 
@@ -27,11 +28,7 @@ BORDERS = (2, 1)
 # Characters of WhatsApp's payloads, whose room is checked before a code is requested.
 USUAL_PAYLOAD_SIZE = 237
 
-# Both colours are set, whatever the theme. A terminal that lacks the bright white of 107 ignores it
-# and keeps the white of 47.
-_BLACK_ON_WHITE = "\x1b[30;47;107m"
 _BLACK_ON_BLACK = "\x1b[30;40m"
-_RESET = "\x1b[0m"
 
 _HALF_BLOCKS = " ▀▄█"
 # Unicode counts the 2 x 3 modules of a sextant in binary, without the four earlier characters.
@@ -169,5 +166,5 @@ def _lines(modules: list[list[bool]], form: Form, *, has_colors: bool) -> Iterat
         line = "".join(inks)
         if has_colors and form is ASCII:
             # Black on black, a dark module has no gaps.
-            line = re.sub("#+", rf"{_BLACK_ON_BLACK}\g<0>{_BLACK_ON_WHITE}", line)
-        yield f"{_BLACK_ON_WHITE}{line}{_RESET}" if has_colors else line
+            line = re.sub("#+", rf"{_BLACK_ON_BLACK}\g<0>{BLACK_ON_WHITE}", line)
+        yield f"{BLACK_ON_WHITE}{line}{RESET}" if has_colors else line
