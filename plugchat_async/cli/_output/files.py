@@ -64,11 +64,8 @@ def say_saved(path: Path, code: QRCode | QRImage) -> None:
 class CurrentCode:
     """A file with the current code of a session.
 
-    Args:
-        path: The file; its name ends in .png or .svg.
-
     Attributes:
-        path: The file.
+        path: The file; its name ends in .png or .svg.
         note: A line about it for the user.
     """
 
