@@ -14,21 +14,7 @@ from typer.main import get_command
 
 from plugchat_async._version import __version__
 
-from ._access.options import (
-    AllowInsecureHTTP,
-    AsciiOnly,
-    AsJSON,
-    BaseURL,
-    Compact,
-    Debug,
-    Host,
-    Interval,
-    Output,
-    Port,
-    ScanAfter,
-    Timeout,
-    TokenFile,
-)
+from ._access import options
 from ._signals import unwind_on_signals
 from ._texts import text, translated
 
@@ -110,10 +96,10 @@ def _show_commands(
 
 def _reach(
     *,
-    token_file: TokenFile = None,
-    base_url: BaseURL = None,
-    allow_insecure_http: AllowInsecureHTTP = False,
-    timeout: Timeout = 10.0,
+    token_file: options.TokenFile = None,
+    base_url: options.BaseURL = None,
+    allow_insecure_http: options.AllowInsecureHTTP = False,
+    timeout: options.Timeout = 10.0,
 ) -> "Access":
     from ._access.client import Access, import_for_calls
 
@@ -131,20 +117,20 @@ def _command(function: "Callable[..., Start]") -> "Callable[..., None]":
     if not own.pop("access", None):
         shared.clear()
     debugging = inspect.Parameter(
-        "debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Debug
+        "debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=options.Debug
     )
 
-    def command(*, debug: bool, **options: Any) -> None:  # noqa: ANN401 - of any command
+    def command(*, debug: bool, **arguments: Any) -> None:  # noqa: ANN401 - of any command
         import logging
 
         from ._output.failures import reported
 
         # Log lines of libraries are not for users, and would tear a code on the screen.
         logging.getLogger().addHandler(logging.NullHandler())
-        with reported(debug=debug, as_json=options.get("as_json", False)):
+        with reported(debug=debug, as_json=arguments.get("as_json", False)):
             if shared:
-                options["access"] = _reach(**{name: options.pop(name) for name in shared})
-            start = function(**options)
+                arguments["access"] = _reach(**{name: arguments.pop(name) for name in shared})
+            start = function(**arguments)
             unwind_on_signals()
             start()
 
@@ -157,14 +143,14 @@ def _command(function: "Callable[..., Start]") -> "Callable[..., None]":
 def pair(
     *,
     access: "Access",
-    interval: Interval = 15.0,
+    interval: options.Interval = 15.0,
     output: Annotated[Path | None, typer.Option("--output", "--image", metavar="FILE")] = None,
     on_desktop: Annotated[bool, typer.Option("--open")] = False,
     web: Annotated[bool, typer.Option("--web")] = False,
-    port: Port = 0,
-    ascii_only: AsciiOnly = False,
-    compact: Compact = False,
-    as_json: AsJSON = False,
+    port: options.Port = 0,
+    ascii_only: options.AsciiOnly = False,
+    compact: options.Compact = False,
+    as_json: options.AsJSON = False,
 ) -> "Start":
     from ._commands.pair import PairOptions, on_web, run
 
@@ -174,18 +160,18 @@ def pair(
         raise typer.BadParameter(text("usage.port_without_web"))
     if web:
         return on_web(access, interval=interval, port=port, on_desktop=on_desktop)
-    options = PairOptions(interval, output, on_desktop, ascii_only, compact, as_json)
-    return partial(run, access, options)
+    chosen = PairOptions(interval, output, on_desktop, ascii_only, compact, as_json)
+    return partial(run, access, chosen)
 
 
 @_command
 def qr(
     *,
     access: "Access",
-    output: Output = None,
-    ascii_only: AsciiOnly = False,
-    compact: Compact = False,
-    as_json: AsJSON = False,
+    output: options.Output = None,
+    ascii_only: options.AsciiOnly = False,
+    compact: options.Compact = False,
+    as_json: options.AsJSON = False,
 ) -> "Start":
     from ._commands.qr import run
 
@@ -193,21 +179,23 @@ def qr(
 
 
 @_command
-def image(*, access: "Access", output: Output = None, as_json: AsJSON = False) -> "Start":
+def image(
+    *, access: "Access", output: options.Output = None, as_json: options.AsJSON = False
+) -> "Start":
     from ._commands.image import run
 
     return partial(run, access, output, as_json=as_json)
 
 
 @_command
-def status(*, access: "Access", as_json: AsJSON = False) -> "Start":
+def status(*, access: "Access", as_json: options.AsJSON = False) -> "Start":
     from ._commands.status import run
 
     return partial(run, access, as_json=as_json)
 
 
 @_command
-def device(*, access: "Access", as_json: AsJSON = False) -> "Start":
+def device(*, access: "Access", as_json: options.AsJSON = False) -> "Start":
     from ._commands.device import run
 
     return partial(run, access, as_json=as_json)
@@ -218,7 +206,7 @@ def disconnect(
     *,
     access: "Access",
     yes: Annotated[bool, typer.Option("--yes", "-y")] = False,
-    as_json: AsJSON = False,
+    as_json: options.AsJSON = False,
 ) -> "Start":
     from ._commands.disconnect import run
 
@@ -228,10 +216,10 @@ def disconnect(
 @_command
 def sandbox(
     *,
-    host: Host = "127.0.0.1",
-    port: Port = 0,
+    host: options.Host = "127.0.0.1",
+    port: options.Port = 0,
     token: Annotated[str | None, typer.Option(metavar="TOKEN")] = None,
-    scan_after: ScanAfter = None,
+    scan_after: options.ScanAfter = None,
 ) -> "Start":
     from ._commands.sandbox import run
 
