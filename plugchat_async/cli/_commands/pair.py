@@ -83,10 +83,15 @@ def run(access: Access, options: PairOptions) -> None:
     if options.output is not None:
         check_current_code(options.output)
     client = access.client()
+
+    def run_session(client: AsyncPlugChat) -> PairingOutcome:
+        with current_code(options.output, on_desktop=options.on_desktop) as file:
+            return anyio.run(_link, client, options, window, drawn_in, file)
+
     try:
-        outcome = _run_session(client, options, window, drawn_in)
+        outcome = run_session(client)
         while outcome is PairingOutcome.EXPIRED and _goes_on(window, options):
-            outcome = _run_session(access.client(), options, window, drawn_in)
+            outcome = run_session(access.client())
     except KeyboardInterrupt:
         say(text("pair.stopped"))
         raise
@@ -94,13 +99,6 @@ def run(access: Access, options: PairOptions) -> None:
         print_event(outcome.value)
     else:
         _end(outcome)
-
-
-def _run_session(
-    client: AsyncPlugChat, options: PairOptions, window: Window, forms: tuple[Form, ...]
-) -> PairingOutcome:
-    with current_code(options.output, on_desktop=options.on_desktop) as file:
-        return anyio.run(_link, client, options, window, forms, file)
 
 
 async def _link(
