@@ -49,7 +49,7 @@ DISCORD_FAILED = (discord.DiscordException, aiohttp.ClientError, OSError)
 
 @dataclass(frozen=True)
 class Words:
-    """What the bot says, in one language."""
+    """Sentences of the bot, in one language."""
 
     caption: str
     fetching: str

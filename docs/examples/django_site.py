@@ -76,7 +76,7 @@ from plugchat_async.fastapi import pairing_router  # noqa: E402
 
 
 class State(TypedDict):
-    """What lasts as long as the site."""
+    """State that lasts as long as the site."""
 
     plugchat: AsyncPlugChat
 

@@ -34,7 +34,7 @@ links = PairingLinks(os.environ["LINK_SECRET"])
 
 
 class State(TypedDict):
-    """What lasts as long as the app."""
+    """State that lasts as long as the app."""
 
     plugchat: AsyncPlugChat
 
@@ -79,5 +79,5 @@ def invite(tenant: str, email: str) -> None:
 
 @app.get("/welcome")
 def welcome() -> str:
-    """Say what comes next: the page goes here after the scan."""
+    """Show the next step: the page opens this after the scan."""
     return "Your WhatsApp is linked. Next: your first message."

@@ -33,7 +33,7 @@ links = PairingLinks(os.environ["LINK_SECRET"], lifetime=timedelta(minutes=30))
 
 
 class State(TypedDict):
-    """What lasts as long as the app."""
+    """State that lasts as long as the app."""
 
     plugchat: AsyncPlugChat
 

@@ -52,7 +52,7 @@ AGAIN = f"{PREFIX}again"
 
 @dataclass(frozen=True)
 class Words:
-    """What the bot says, in one language."""
+    """Sentences of the bot, in one language."""
 
     caption: str
     refused: str

@@ -1,7 +1,7 @@
 """Write `demo.svg`: what `plugchat demo --fast` shows in a terminal, as it was shown.
 
 Run it as `python docs/images/make_demo.py` where `plugchat-async[cli]` and `pyte` are installed.
-Half blocks become rectangles, so that the codes in the picture can be scanned.
+Half blocks become rectangles, so that the codes in the image can be scanned.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ INK = {"█": (0, 1), "▀": (0, 0.5), "▄": (0.5, 1)}
 
 
 def run_demo() -> list[list[dict[int, pyte.screens.Char]]]:
-    """Run the demo in a terminal of its own, and keep each screen that brings something new."""
+    """Run the demo in a separate terminal, and keep each screen that shows something new."""
     pid, terminal = pty.fork()
     if pid == 0:
         environment = os.environ | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
@@ -137,7 +137,7 @@ def text(said: str, line: int, start: int, cell: pyte.screens.Char) -> str:
 
 
 def color(name: str) -> str:
-    """Name a colour of the terminal for SVG."""
+    """Return the SVG name of a colour of the terminal."""
     return COLORS.get(name, f"#{name}")
 
 
@@ -167,6 +167,6 @@ text {{ font: 15px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace 
 
 
 if __name__ == "__main__":
-    pictures = run_demo()
-    Path(__file__).with_name("demo.svg").write_text(animate(pictures), "utf-8")
-    print(f"{len(pictures)} screens")
+    screens = run_demo()
+    Path(__file__).with_name("demo.svg").write_text(animate(screens), "utf-8")
+    print(f"{len(screens)} screens")

@@ -38,7 +38,7 @@ text { font: 14px ui-sans-serif, system-ui, sans-serif; fill: #1f2328; }
 
 @dataclass(frozen=True)
 class Message:
-    """Say something from one lane to another, or what happens in one."""
+    """Message from one lane to another, or an event in one."""
 
     sender: int
     receiver: int
