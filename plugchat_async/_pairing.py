@@ -68,7 +68,7 @@ class Pairing:
         It may be called from another task than the one that iterates, which then ends immediately.
 
         Returns:
-            Whether it is; False as well where `/status` did not tell.
+            Whether it is; False as well if `/status` did not tell.
 
         Raises:
             RuntimeError: The client was closed.

@@ -92,7 +92,7 @@ def test_a_token_is_stripped(make: MakeClient, wrap: type[str | SecretStr], give
 
 @make_client
 @pytest.mark.parametrize("given", ["Bearer x", "t", "a  b", "!~"])
-def test_a_token_is_kept_as_it_is(make: MakeClient, given: str) -> None:
+def test_a_token_is_kept_unchanged(make: MakeClient, given: str) -> None:
     """A scheme, blanks inside and signs belong to it."""
     assert token_sent(make, given) == given
 

@@ -68,7 +68,7 @@ def test_importing_the_package_leaves_the_rest_to_its_first_use() -> None:
     loaded = modules_loaded_by("from plugchat_async import *")
     assert {"httpx", "pydantic"} <= loaded
     assert loaded & late == set()
-    # httpx loads Rich where it finds it; the package adds nothing of the kind.
+    # httpx loads Rich if it finds it; the package adds nothing of the kind.
     assert "rich" not in loaded - modules_loaded_by("import httpx")
 
 

@@ -119,7 +119,7 @@ def test_a_process_that_goes_on_requests_the_next_round() -> None:
 
 
 def test_a_last_round_without_a_code_leaves_a_request_of_the_status() -> None:
-    """The code may have come where the process died, and been scanned."""
+    """The process that died may have shown the code, and a phone scanned it."""
     rounds = Rounds(Schedule(10, 1, 4))
     rounds.resume(1, None)
     step = rounds.next(6)

@@ -78,7 +78,7 @@ async def test_no_more_than_a_few_run_at_a_time(run: Any, most: int) -> None:
 
 @both
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_each_event_loop_has_threads_of_its_own(run: Any, most: int, backend: str) -> None:
+def test_each_event_loop_has_separate_threads(run: Any, most: int, backend: str) -> None:
     """One loop after another, and side by side: none waits for another's."""
     held, release = threading.Barrier(most + 1, timeout=60), threading.Event()
 

@@ -142,7 +142,7 @@ def test_a_base_url_holds_for_every_endpoint() -> None:
     ],
 )
 @pytest.mark.parametrize("key", ["value", "qrcode"])
-def test_the_text_of_a_code_is_taken_as_it_is(
+def test_the_text_of_a_code_is_taken_unchanged(
     payload: str, beside: dict[str, object], key: str
 ) -> None:
     """No prefix is asked for, nothing is added or lost, and fields beside it are ignored."""

@@ -1,4 +1,4 @@
-"""Read a response's body, and stop where it grows too large.
+"""Read a response's body, and stop if it grows too large.
 
 httpx would inflate each chunk whole, a thousandfold at worst, before anyone could look at its size.
 """

@@ -31,7 +31,7 @@ RETRY = 0.5
 
 
 class LocalCopy:
-    """A process's copy of a record. It follows the store, and repairs it where that lost changes.
+    """A process's copy of a record. It follows the store, and repairs it if that lost changes.
 
     Attributes:
         seal: The seal of the instance.

@@ -1,6 +1,6 @@
 """How many bytecodes one `qr_code()` runs, beside the same call written by hand with httpx.
 
-A count is the same on a busy machine as on an idle one, so that it can decide where a clock cannot.
+A count is the same on a busy machine as on an idle one, so that it can decide when a clock cannot.
 The server responds from a thread, which is not counted, and takes its time: trio saves a turn of
 its loop if a response is there before it is waited for, and such luck must not decide.
 

@@ -1,4 +1,4 @@
-"""One core for what is measured, another one for the server, where the system can pin them."""
+"""One core for what is measured, another one for the server, if the system can pin them."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ class Figure(BaseModel):
 
     @property
     def is_met(self) -> bool | None:
-        """Whether the goal was reached; None where there is none."""
+        """Whether the goal was reached; None if there is none."""
         if self.ratio_goal is not None and self.ratio is not None:
             return self.ratio.median <= self.ratio_goal
         return None if self.goal is None else self.measured <= self.goal

@@ -256,7 +256,7 @@ def test_both_have_the_same_examples(english: Path, portuguese: Path) -> None:
 
 @both_languages
 def test_both_lead_to_the_same_places(english: Path, portuguese: Path) -> None:
-    """In the reader's language where that exists, and to the same heading there."""
+    """In the reader's language if that exists, and to the same heading there."""
     for here, there in zip(sections(english), sections(portuguese), strict=True):
         expected = [in_portuguese(english, target) for target in here.targets]
         assert sorted(there.targets) == sorted(expected), there.heading

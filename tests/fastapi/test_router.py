@@ -129,7 +129,7 @@ def test_a_late_viewer_is_told_what_is_left_of_the_code(
 
 
 def test_tenants_see_their_own_codes(sandbox: Sandbox, serve: Serve, listen: Listen) -> None:
-    """Also where they look at the same moment."""
+    """Even if they look simultaneously."""
     url = serve(app_with(sandbox))
     symbols = {
         listen(f"{url}/whatsapp/events", headers={"tenant": tenant}).until("code")["svg"]

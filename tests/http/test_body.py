@@ -77,7 +77,7 @@ async def test_a_compressed_body_is_inflated(encoding: str, compress: object) ->
 
 
 @pytest.mark.parametrize("encoding", ["identity", ""])
-async def test_a_body_that_says_it_is_not_compressed_is_taken_as_it_is(encoding: str) -> None:
+async def test_a_body_that_is_labelled_uncompressed_is_taken_unchanged(encoding: str) -> None:
     """`identity` is a legal label."""
     assert await read_body(response(b"2@code", encoding=encoding)) == b"2@code"
 

@@ -102,7 +102,7 @@ async def test_a_cause_quotes_no_token(family: ModuleType, name: str) -> None:
 
 
 async def test_nothing_that_led_to_a_failure_quotes_a_token(family: ModuleType) -> None:
-    """Causes and contexts are followed to the end, also where they go round in a circle."""
+    """Causes and contexts are followed to the end, even if they go round in a circle."""
     failure, cause, context = family.ReadError(TOKEN), OSError(7, TOKEN), ValueError(TOKEN)
     failure.__cause__, failure.__context__ = cause, context
     cause.__context__, context.__cause__ = KeyError(TOKEN), failure

@@ -138,7 +138,7 @@ def test_another_spelling_of_the_token_is_the_token(spelling: str) -> None:
 
 @pytest.mark.parametrize("sentence", [f"got Bearer {TOKEN} here", f"got 'bearer' {TOKEN[4:]} here"])
 def test_each_word_of_a_token_with_a_scheme_is_a_secret(sentence: str) -> None:
-    """The part after `Bearer` is hidden as well where it stands alone."""
+    """The part after `Bearer` is hidden even if it stands alone."""
     assert credentials(f"Bearer {TOKEN}").redact(sentence) == "got [redacted] [redacted] here"
     assert credentials(f"Bearer {TOKEN}").redact(f"got {TOKEN} here") == "got [redacted] here"
 

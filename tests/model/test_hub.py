@@ -327,7 +327,7 @@ class Player:
 
     @property
     def seen(self) -> Seen:
-        """All calls, and what was seen: where one saw several states in one moment, the last."""
+        """All calls, and what was seen: of several states in one moment, the last."""
         calls = [
             (round(call.at * 1000), f"{call.token} asked {call.endpoint}")
             for call in self._sandbox.calls

@@ -35,14 +35,14 @@ class Audit(Protocol):
 
 @pytest.fixture
 def seed(pytestconfig: pytest.Config) -> int:
-    """Give what all is drawn from: always the same where the whole suite is run."""
+    """Give what all is drawn from: always the same if the whole suite is run."""
     chosen: int = pytestconfig.getoption("--seed", default=1)
     return chosen
 
 
 @pytest.fixture
 def file_away(pytestconfig: pytest.Config, seed: int) -> Callable[[list[Session]], None]:
-    """Give a way to print the ledger's counts, and to keep its lines where a file was named."""
+    """Give a way to print the ledger's counts, and to keep its lines if a file was named."""
     file: Path = pytestconfig.getoption("--ledger", default=None) or Path(os.devnull)
 
     def file_away(sessions: list[Session]) -> None:

@@ -272,7 +272,7 @@ class Visit:
                     tasks.start_soon(self._tenant.scan, self._present, scan, state.qr)
 
     def _close(self, state: PairingState | None) -> None:
-        """Write the ending down, by whoever is the first to see it; None where it was left."""
+        """Write the ending down, by whoever is the first to see it; None if it was left."""
         session = self._session
         if session is None or session.is_closed:
             return

@@ -102,10 +102,10 @@ def _has_one_outcome(session: Session) -> Iterator[str]:
 def _asks_for_no_code_too_many(session: Session) -> Iterator[str]:
     codes = [event for event in session.events if _is_code(event)]
     if len(codes) > session.script.max_rounds:
-        yield f"spent {len(codes)} codes, where {session.script.max_rounds} are allowed"
+        yield f"requested {len(codes)} codes, but {session.script.max_rounds} are allowed"
     rounds = [int(event.subject) for event in session.events if event.what == "shown"]
     if rounds != list(range(1, len(rounds) + 1)) or len(rounds) > session.script.max_rounds:
-        yield f"showed the rounds {rounds}, where {session.script.max_rounds} are allowed"
+        yield f"showed the rounds {rounds}, but {session.script.max_rounds} are allowed"
 
 
 def _agrees_with_its_phone(session: Session) -> Iterator[str]:

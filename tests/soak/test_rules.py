@@ -1,4 +1,4 @@
-"""The rules are red where they should be: each is broken once, in a story that was right."""
+"""Each rule fails when it should: it is broken once, in a story that was right."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_no_other_outcome_agrees_with_the_story(name: str, told: str | None) -> 
         ("expired", say(outcome_later="connected"), "outcome expired, and later connected"),
         ("failed", say(outcome_later="cancelled"), "outcome None, and later cancelled"),
         ("expired", say(outcome="lost"), "an outcome that there is not: lost"),
-        ("expired", put(-1, call(30, "/qr-code", "code")), "spent 3 codes, where 2 are allowed"),
+        ("expired", put(-1, call(30, "/qr-code", "code")), "requested 3 codes, but 2 are allowed"),
         ("expired", put(-1, [(30, "shown", "3")]), "showed the rounds [1, 2, 3]"),
         ("expired", put(-1, [(30, "shown", "2")]), "showed the rounds [1, 2, 2]"),
         ("connected", without(5), "connected, and nobody had scanned"),
@@ -207,7 +207,7 @@ def test_whoever_comes_back_within_the_linger_keeps_a_session_alive() -> None:
 
 
 def test_over_sockets_one_call_may_be_in_flight_when_a_session_is_left() -> None:
-    """A second one is a call after the end, and so is any where nobody left."""
+    """A second one is a call after the end, and so is any if nobody left."""
     in_flight: Story = [(41, "asked", "/status")]
     left, ended = session("cancelled", sockets=True), session("expired", sockets=True)
     for doctored, is_right in ((left, True), (left, False), (ended, False)):

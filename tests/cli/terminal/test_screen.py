@@ -183,7 +183,7 @@ async def test_no_color_keeps_the_place_and_drops_the_colours(
 async def test_elsewhere_codes_are_plain_lines(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch, *, is_dumb: bool
 ) -> None:
-    """In a log, through a pipe, or where a terminal can do nothing else."""
+    """In a log, through a pipe, or if a terminal can do nothing else."""
     monkeypatch.setenv("TERM", "dumb")
     async with open_screen(terminal if is_dumb else None) as screen:
         await screen.wait_for_room()
