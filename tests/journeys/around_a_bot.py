@@ -1,4 +1,4 @@
-"""What stands around a bot of the documentation, whichever service it is for."""
+"""Surroundings of a bot of the documentation, whichever service it is for."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FAILURES = [
     ("passkey", "O WhatsApp pediu uma chave de acesso"),
     ("bad_request", "Não foi possível gerar um QR Code"),
 ]
-"""What PlugChat may answer, and how the words begin that a person is told then."""
+"""Responses of PlugChat, each with the first words of the message that a person gets."""
 
 
 def load_example(name: str) -> ModuleType:
@@ -59,23 +59,23 @@ class Shown:
 
     id: int
     text: str
-    picture: bytes | None
+    image: bytes | None
     buttons: dict[str, str]
 
     def code(self) -> str:
-        """Read the picture as a phone would."""
-        assert self.picture is not None
-        return read_code(self.picture)
+        """Read the image as a phone would."""
+        assert self.image is not None
+        return read_code(self.image)
 
 
 @dataclass
 class Service:
-    """What people see of a service, and when it changes.
+    """Messages of a service as people see them, and an event for changes.
 
     Attributes:
         screens: The messages that each person or group sees, by their ids.
         history: Each message as it was when it came or changed, whatever became of it.
-        announcement: The words in whose place a picture is about to come.
+        announcement: The words that an image is about to replace.
     """
 
     screens: dict[int, dict[int, Shown]] = field(default_factory=dict)
@@ -95,30 +95,30 @@ class Service:
         """Look at what a person sees."""
         return list(self.screens.get(person, {}).values())
 
-    def picture(self, person: int) -> Shown | None:
-        """Look for a picture."""
-        pictures = [shown for shown in self.messages(person) if shown.picture]
-        return pictures[-1] if pictures else None
+    def image(self, person: int) -> Shown | None:
+        """Look for an image."""
+        images = [shown for shown in self.messages(person) if shown.image]
+        return images[-1] if images else None
 
-    async def picture_for(self, person: int, *, other_than: str = "") -> Shown:
-        """Wait for a picture of a code, or of another code."""
+    async def image_for(self, person: int, *, other_than: str = "") -> Shown:
+        """Wait for an image of a code, or of another code."""
 
         def new() -> Shown | None:
-            shown = self.picture(person)
+            shown = self.image(person)
             return shown if shown is not None and shown.code() != other_than else None
 
         return await self.until(new)
 
     async def words_for(self, person: int, *, after: int = 0) -> Shown:
-        """Wait until somebody sees words alone, no picture."""
+        """Wait until somebody sees words without an image."""
 
         def said() -> Shown | None:
             last = self.messages(person)[-1:]
-            is_said = last and not last[0].picture and last[0].text != self.announcement
+            is_said = last and not last[0].image and last[0].text != self.announcement
             return last[0] if is_said and last[0].id > after else None
 
         shown = await self.until(said)
-        assert self.picture(person) is None
+        assert self.image(person) is None
         return shown
 
     async def until(self, holds: Callable[[], T | None]) -> T:
@@ -147,13 +147,13 @@ async def serving(application: web.Application) -> AsyncGenerator[str]:
 
 
 class HoldableSandbox(Sandbox):
-    """A sandbox that gives no answer for as long as it is held."""
+    """A sandbox that sends no response while it is held."""
 
     is_held = False
     holds_a_request = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, once it is not held."""
+        """Respond, once it is not held."""
         while self.is_held:
             self.holds_a_request = True
             await anyio.sleep(0.01)

@@ -45,7 +45,7 @@ class ServePage(Protocol):
 
 
 class WindowOptions(TypedDict, total=False):
-    """What `Browser.new_context()` takes."""
+    """Arguments of `Browser.new_context()`."""
 
     locale: str
     color_scheme: Theme
@@ -100,6 +100,6 @@ def accessibility_violations(page: Page | Frame) -> list[tuple[str, list[str]]]:
 
 def keep(photograph: bytes, path: Path) -> None:
     """Save a photograph, in few colours, since it goes into the repository."""
-    picture = Image.open(io.BytesIO(photograph)).convert("RGB")
+    screenshot = Image.open(io.BytesIO(photograph)).convert("RGB")
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture.quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
+    screenshot.quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)

@@ -102,7 +102,7 @@ def port() -> Generator[int]:
 
 @pytest.fixture
 def mute_url() -> Generator[str]:
-    """Give a PlugChat that never answers."""
+    """Give a PlugChat that never responds."""
     with socket.create_server(("127.0.0.1", 0)) as mute:
         yield f"http://127.0.0.1:{mute.getsockname()[1]}/api/whatsapp"
 

@@ -44,7 +44,7 @@ STRAY_PAYLOAD = "2@of-somebody-else"
 
 
 def reply(body: bytes, *headers: str, length: int | None = None, version: str = "1.1") -> bytes:
-    """Write an answer with a body, and by default with its true length."""
+    """Write a response with a body, and by default with its true length."""
     length = len(body) if length is None else length
     return _head(f"Content-Length: {length}", *headers, version=version) + body
 
@@ -57,7 +57,7 @@ def _stray_reply() -> bytes:
     return reply(json.dumps({"value": STRAY_PAYLOAD}).encode())
 
 
-def _answer(connection: socket.socket, body: bytes) -> None:
+def _respond(connection: socket.socket, body: bytes) -> None:
     connection.sendall(reply(body))
 
 
@@ -131,10 +131,10 @@ def _length_too_long(connection: socket.socket, body: bytes) -> Seconds:
 
 
 def _informational_first(status: str) -> Callable[..., None]:
-    def answer(connection: socket.socket, body: bytes) -> None:
+    def send(connection: socket.socket, body: bytes) -> None:
         connection.sendall(f"HTTP/1.1 {status}\r\nLink: </x>\r\n\r\n".encode() + reply(body))
 
-    return answer
+    return send
 
 
 def _continue_again(connection: socket.socket, _body: bytes) -> Seconds:
@@ -144,18 +144,18 @@ def _continue_again(connection: socket.socket, _body: bytes) -> Seconds:
 
 
 def _without_length(version: str) -> Callable[..., None]:
-    def answer(connection: socket.socket, body: bytes) -> None:
+    def send(connection: socket.socket, body: bytes) -> None:
         connection.sendall(_head(version=version) + body)
         connection.close()
 
-    return answer
+    return send
 
 
 def _with_header(header: str) -> Callable[..., None]:
-    def answer(connection: socket.socket, body: bytes) -> None:
+    def send(connection: socket.socket, body: bytes) -> None:
         connection.sendall(reply(body, header))
 
-    return answer
+    return send
 
 
 @cache
@@ -210,7 +210,7 @@ class Fault:
 
     name: str
     error: type[PlugChatError] | None
-    on_request: Callable[[socket.socket, bytes], Seconds | None] = _answer
+    on_request: Callable[[socket.socket, bytes], Seconds | None] = _respond
     on_connect: Callable[[socket.socket], Seconds | None] | None = None
     on_idle: Callable[[socket.socket], None] | None = None
     certificate: str | None = None
@@ -374,7 +374,7 @@ class Resolver:
     unknown: set[str] = field(default_factory=set)
 
     def getaddrinfo(self, host: str | bytes, *rest: object, **options: object) -> object:
-        """Stand in for the function of `socket` that every event loop calls."""
+        """Replace the function of `socket` that every event loop calls."""
         if os.fsdecode(host) in self.unknown:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return self.resolve("127.0.0.1", *rest, **options)
@@ -390,7 +390,7 @@ class FaultyServer:
         pass_time: Moves the client's clock forward by so many seconds.
 
     Attributes:
-        base_url: Where it is.
+        base_url: The URL of the API.
         payload: The code that it made for the request that came last.
     """
 
@@ -427,7 +427,7 @@ class FaultyServer:
             self._resolver.unknown.add(self._host)
 
     def repair(self) -> None:
-        """Answer well from now on."""
+        """Respond well from now on."""
         if self.fault.on_idle is not None:
             for connection in self._idle.copy():
                 self.fault.on_idle(connection)
@@ -486,7 +486,7 @@ class FaultyServer:
                 self._idle.discard(connection)
             body = self._body(endpoint)
             if self._striking is None or self._struck_endpoint not in {None, endpoint}:
-                _answer(connection, body)
+                _respond(connection, body)
             else:
                 self._take(self._striking.on_request(connection, body))
 

@@ -35,7 +35,7 @@ OWN_PAGE = HTMLResponse((EXAMPLES / "own_page.html").read_text("utf-8"))
 
 
 class PageOptions(TypedDict, total=False):
-    """What `pairing_router()` takes beside dependencies, a hub and links."""
+    """Arguments of `pairing_router()` beside dependencies, a hub and links."""
 
     return_url: str
     embed_in: Sequence[str]

@@ -30,15 +30,15 @@ pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyn
     ],
     ids=["not HTTP", "a header too long", "two lengths"],
 )
-async def test_what_aiohttp_can_t_read_is_a_network_error(head: bytes) -> None:
+async def test_a_head_that_aiohttp_can_t_read_is_a_network_error(head: bytes) -> None:
     """Its exception has the token among its attributes, and goes no further."""
 
-    async def answer(connection: SocketStream) -> None:
+    async def handle(connection: SocketStream) -> None:
         await connection.send(head + b"\r\n\r\n")
         await connection.aclose()
 
     async with (
-        serve_raw(answer) as base_url,
+        serve_raw(handle) as base_url,
         HttpxAiohttpClient() as http_client,
         AsyncPlugChat(TOKEN, base_url=base_url, retries=0, http_client=http_client) as client,
     ):

@@ -14,7 +14,7 @@ COUNT = Path(__file__).parents[1] / "benchmarks" / "bytecodes.py"
 
 @pytest.fixture(scope="module")
 def figures() -> dict[str, dict[str, float]]:
-    """Count in a process of its own: here, something else may be tracing."""
+    """Count in a separate process: here, something else may be tracing."""
     counted = subprocess.run(
         [sys.executable, COUNT, "--json"], check=True, capture_output=True, text=True
     )
@@ -26,5 +26,5 @@ def figures() -> dict[str, dict[str, float]]:
 def test_a_call_runs_fewer_bytecodes_than_httpx_by_hand(
     figures: dict[str, dict[str, float]], backend: str
 ) -> None:
-    """Deadline, limits, retries, reading of the answer and model included."""
+    """Deadline, limits, retries, reading of the response and model included."""
     assert figures[backend]["ratio"] <= 1.0

@@ -58,7 +58,7 @@ async def client_for(
 
 
 async def test_three_codes_and_a_scan(make_http_client: MakeHttpClient) -> None:
-    """A phone scans the second code off its picture, and the stream tells."""
+    """A phone scans the image of the second code, and the stream reports it."""
     sandbox = Sandbox()
     shown = []
     async with sandbox.serve() as base_url, client_for(base_url, make_http_client) as client:
@@ -75,7 +75,7 @@ async def test_three_codes_and_a_scan(make_http_client: MakeHttpClient) -> None:
 
 
 async def test_the_image_of_a_code(make_http_client: MakeHttpClient) -> None:
-    """The picture that came is one that a phone can scan."""
+    """The image that arrives can be scanned."""
     sandbox = Sandbox()
     async with sandbox.serve() as base_url, client_for(base_url, make_http_client) as client:
         image = await client.qr_code_image()
@@ -98,7 +98,7 @@ async def test_many_calls_share_few_connections() -> None:
     """Calls beyond `max_connections` wait, and connections are used again."""
     connections: set[int] = set()
 
-    async def answer(connection: SocketStream) -> None:
+    async def handle(connection: SocketStream) -> None:
         connections.add(connection.extra(anyio.abc.SocketAttribute.remote_port))
         await anyio.sleep(0.005)
         body = json.dumps({"value": "2@code"}).encode()
@@ -107,7 +107,7 @@ async def test_many_calls_share_few_connections() -> None:
         )
 
     heads: list[bytes] = []
-    async with serve_raw(answer, heads=heads) as base_url:
+    async with serve_raw(handle, heads=heads) as base_url:
         async with (
             client_for(base_url, None, max_connections=4) as client,
             anyio.create_task_group() as calls,
@@ -122,12 +122,12 @@ async def test_many_calls_share_few_connections() -> None:
 async def test_a_body_without_end_is_not_read_on(
     make_http_client: MakeHttpClient, compressed: bool
 ) -> None:
-    """A megabyte is taken, then the connection is closed; also where it is compressed."""
+    """A megabyte is taken, then the connection is closed; even if it is compressed."""
     sent = 0
     chunk = os.urandom(16384)
     encoding = b"Content-Encoding: gzip\r\n" if compressed else b""
 
-    async def answer(connection: SocketStream) -> None:
+    async def handle(connection: SocketStream) -> None:
         nonlocal sent
         await connection.send(
             b"HTTP/1.1 200 OK\r\n" + encoding + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -136,7 +136,7 @@ async def test_a_body_without_end_is_not_read_on(
             await connection.send(b"4000\r\n" + chunk + b"\r\n")
             sent += len(chunk)
 
-    async with serve_raw(answer) as base_url, client_for(base_url, make_http_client) as client:
+    async with serve_raw(handle) as base_url, client_for(base_url, make_http_client) as client:
         with pytest.raises(UnexpectedResponse, match="larger than 1 MiB"):
             await client.qr_code()
     # What the kernel's buffers on loopback take on top of the megabyte.
@@ -147,13 +147,13 @@ async def test_a_bomb_is_not_inflated(make_http_client: MakeHttpClient) -> None:
     """A small body that inflates to 64 MiB is refused."""
     bomb = gzip.compress(bytes(2**26))
 
-    async def answer(connection: SocketStream) -> None:
+    async def handle(connection: SocketStream) -> None:
         head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
         await connection.send(head % len(bomb) + bomb)
 
     heads: list[bytes] = []
     async with (
-        serve_raw(answer, heads=heads) as base_url,
+        serve_raw(handle, heads=heads) as base_url,
         client_for(base_url, make_http_client) as client,
     ):
         with pytest.raises(UnexpectedResponse, match="larger than 1 MiB"):
@@ -164,14 +164,14 @@ async def test_a_bomb_is_not_inflated(make_http_client: MakeHttpClient) -> None:
 async def test_a_redirect_is_not_followed(make_http_client: MakeHttpClient) -> None:
     """The other host is never asked, so the token never reaches it."""
 
-    async def answer(connection: SocketStream) -> None:
+    async def handle(connection: SocketStream) -> None:
         await connection.send(
             b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
         )
 
     heads: list[bytes] = []
     async with (
-        serve_raw(answer, heads=heads) as base_url,
+        serve_raw(handle, heads=heads) as base_url,
         client_for(base_url, make_http_client) as client,
     ):
         with pytest.raises(UnexpectedRedirect):
@@ -190,17 +190,17 @@ async def test_a_redirect_is_not_followed(make_http_client: MakeHttpClient) -> N
     ],
     ids=["nothing", "half a body", "another protocol", "two lengths", "broken chunks"],
 )
-async def test_an_answer_that_breaks_http_is_a_network_error(
+async def test_a_response_that_breaks_http_is_a_network_error(
     make_http_client: MakeHttpClient, raw: bytes
 ) -> None:
     """Whatever the peer does, one kind of exception comes out."""
 
-    async def answer(connection: SocketStream) -> None:
+    async def handle(connection: SocketStream) -> None:
         await connection.send(raw)
         await connection.aclose()
 
     heads: list[bytes] = []
-    async with serve_raw(answer, heads=heads) as base_url:
+    async with serve_raw(handle, heads=heads) as base_url:
         async with client_for(base_url, make_http_client, retries=0) as client:
             with pytest.raises(NetworkError):
                 await client.qr_code()
@@ -212,13 +212,13 @@ async def test_a_server_that_never_answers_is_a_request_timeout(
 ) -> None:
     """The deadline is for the whole attempt, a body that drips included."""
 
-    async def answer(connection: SocketStream) -> None:
+    async def handle(connection: SocketStream) -> None:
         await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
         while True:
             await connection.send(b"x")
             await anyio.sleep(0.01)
 
-    async with serve_raw(answer) as base_url:
+    async with serve_raw(handle) as base_url:
         async with client_for(base_url, make_http_client, timeout=0.1, retries=0) as client:
             with pytest.raises(RequestTimeout):
                 await client.qr_code()
@@ -239,13 +239,13 @@ async def test_a_proxy_behind_which_tls_fails_is_asked_again(
 ) -> None:
     """Each call fails by TLS, and none waits for the connection of the one before."""
 
-    async def answer(connection: SocketStream) -> None:
+    async def handle(connection: SocketStream) -> None:
         await connection.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
         await connection.send(b"this is not TLS")
         await connection.aclose()
 
     heads: list[bytes] = []
-    async with serve_raw(answer, heads=heads) as proxy:
+    async with serve_raw(handle, heads=heads) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.removesuffix("/api/whatsapp"))
         async with client_for("https://api.example/api/whatsapp", None, retries=0) as client:
             for number in (1, 2, 3):
@@ -261,12 +261,12 @@ async def test_the_next_call_works_after_one_was_cancelled(
     """Nothing of the cancelled call is left in the way."""
     hold = True
 
-    async def answer(connection: SocketStream) -> None:
+    async def handle(connection: SocketStream) -> None:
         if hold:
             await anyio.sleep_forever()
         await connection.send(b'HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{"value":"2@code"}')
 
-    async with serve_raw(answer) as base_url:
+    async with serve_raw(handle) as base_url:
         async with client_for(base_url, make_http_client, max_connections=1) as client:
             with anyio.move_on_after(0.05) as scope:
                 await client.qr_code()

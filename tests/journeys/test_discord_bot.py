@@ -58,7 +58,7 @@ discord_bot = load_example("discord_bot")
 
 @dataclass
 class Interaction:
-    """What a person began by a command or a button, and the answer to it."""
+    """A command or a press of a button, and the response to it."""
 
     user: int
     original: int | None = None
@@ -66,7 +66,7 @@ class Interaction:
 
 @dataclass
 class Discord(Service):
-    """Stand in for Discord: what of its API and its gateway the bot uses, and its users."""
+    """Double of Discord: the parts of its API and its gateway that the bot uses, and its users."""
 
     announcement: str | None = discord_bot.PORTUGUESE.fetching
     calls: list[str] = field(default_factory=list)
@@ -91,10 +91,10 @@ class Discord(Service):
         data = {"custom_id": custom_id or shown.buttons[label], "component_type": 2}
         await self._begin(user, 3, data, message=_message(shown))
 
-    # What the bot is answered.
+    # Responses to the bot.
 
     def refuse_next(self, call: str, status: int, **data: object) -> None:
-        """Answer the next call of an endpoint by an error."""
+        """Respond to the next call of an endpoint with an error."""
         self.refusals.setdefault(call, deque()).append(_json(data, status))
 
     @asynccontextmanager
@@ -158,9 +158,9 @@ class Discord(Service):
 
     async def _respond(self, request: web.Request) -> web.Response:
         interaction = self.interactions[request.match_info["token"]]
-        answer = await request.json()
-        assert answer["data"]["flags"] == 64  # for the eyes of one person only
-        shown = self._show(interaction, answer["data"])
+        response = await request.json()
+        assert response["data"]["flags"] == 64  # for the eyes of one person only
+        shown = self._show(interaction, response["data"])
         interaction.original = shown.id
         return _json({"interaction": {"id": request.match_info["id"], "type": 2}})
 
@@ -175,7 +175,7 @@ class Discord(Service):
             parts[part.name] = bytes(await part.read())
         payload = json.loads(parts["payload_json"])
         assert payload["attachments"] == [{"id": 0, "filename": "code.png"}]
-        shown.text, shown.picture = payload["content"], parts["files[0]"]
+        shown.text, shown.image = payload["content"], parts["files[0]"]
         shown.buttons = _buttons(payload)
         self.remember(shown)
         return _json(_message(shown))
@@ -299,13 +299,13 @@ def running(point_to: Callable[[str], None]) -> RunBot:
 
 
 async def test_a_scan(running: RunBot) -> None:
-    """The picture is deleted, and words tell that it worked."""
+    """The image is deleted, and words tell that it worked."""
     async with running() as world:
         assert world.discord.commands == ["link"]
         await world.discord.says(ANA)
-        picture = await world.discord.picture_for(ANA)
-        assert picture.text.startswith("Código 1 de 3, vale por ")
-        assert world.sandbox.scan(picture.code())
+        image = await world.discord.image_for(ANA)
+        assert image.text.startswith("Código 1 de 3, vale por ")
+        assert world.sandbox.scan(image.code())
         words = await world.discord.words_for(ANA)
         assert words.text == "WhatsApp conectado! ✅"
         assert words.buttons == {}
@@ -314,27 +314,27 @@ async def test_a_scan(running: RunBot) -> None:
 
 
 async def test_three_codes_in_one_message_then_the_button(running: RunBot) -> None:
-    """Each code takes the place of the one before, and the button starts again."""
+    """Each code replaces the one before, and the button starts again."""
     async with running(interval=1) as world:
         await world.discord.says(ANA)
         words = await world.discord.words_for(ANA)
-        pictures = [shown for shown in world.discord.history if shown.picture]
-        assert len({picture.id for picture in pictures}) == 1
-        for number, picture in enumerate(pictures, 1):
-            assert picture.text.startswith(f"Código {number} de 3")
-        assert len({picture.code() for picture in pictures}) == 3
+        images = [shown for shown in world.discord.history if shown.image]
+        assert len({image.id for image in images}) == 1
+        for number, image in enumerate(images, 1):
+            assert image.text.startswith(f"Código {number} de 3")
+        assert len({image.code() for image in images}) == 3
         assert words.text.startswith("Ninguém escaneou a tempo")
         assert world.discord.calls.count("respond") == 1
         assert world.discord.calls.count("edit") == 3
         await world.discord.presses(ANA, AGAIN)
-        again = await world.discord.picture_for(ANA)
+        again = await world.discord.image_for(ANA)
         assert world.sandbox.scan(again.code())
         connected = await world.discord.words_for(ANA, after=words.id)
         assert connected.text == "WhatsApp conectado! ✅"
 
 
 async def test_a_phone_that_is_linked_already(running: RunBot) -> None:
-    """There is no picture, only words."""
+    """There are only words, no image."""
     async with running() as world:
         world.sandbox.answer_next("already_connected")
         await world.discord.says(ANA)
@@ -344,16 +344,16 @@ async def test_a_phone_that_is_linked_already(running: RunBot) -> None:
     assert "edit" not in world.discord.calls
 
 
-@pytest.mark.parametrize(("answer", "text"), FAILURES)
-async def test_a_failure(running: RunBot, answer: str, text: str) -> None:
-    """Words tell what the person can do, with the word of the error, and a button."""
+@pytest.mark.parametrize(("response", "text"), FAILURES)
+async def test_a_failure(running: RunBot, response: str, text: str) -> None:
+    """Words tell what the person can do, with the error code, and a button."""
     async with running() as world:
-        world.sandbox.answer_next(answer)
+        world.sandbox.answer_next(response)
         await world.discord.says(ANA)
         words = await world.discord.words_for(ANA)
         assert words.text.startswith(text)
         await world.discord.presses(ANA, AGAIN)
-        assert world.sandbox.scan((await world.discord.picture_for(ANA)).code())
+        assert world.sandbox.scan((await world.discord.image_for(ANA)).code())
         await world.discord.words_for(ANA, after=words.id)
 
 
@@ -361,15 +361,15 @@ async def test_a_button_from_before_a_restart(running: RunBot) -> None:
     """It starts again, though this bot never sent it."""
     async with running() as world:
         await world.discord.presses(ANA, AGAIN, "plugchat:again")
-        assert world.sandbox.scan((await world.discord.picture_for(ANA)).code())
+        assert world.sandbox.scan((await world.discord.image_for(ANA)).code())
         await world.discord.words_for(ANA)
 
 
 async def test_cancelling(running: RunBot) -> None:
-    """The picture goes, and no more codes are fetched."""
+    """The image goes, and no more codes are fetched."""
     async with running() as world:
         await world.discord.says(ANA)
-        await world.discord.picture_for(ANA)
+        await world.discord.image_for(ANA)
         await world.discord.presses(ANA, "Cancelar")
         await world.discord.until(lambda: "delete" in world.discord.calls)
         assert [shown.text for shown in world.discord.messages(ANA)] == [
@@ -385,19 +385,19 @@ async def test_a_scan_after_everybody_has_left_is_stored(
     caplog.set_level("INFO", "discord_bot")
     async with running(on_end=discord_bot.remember) as world:
         await world.discord.says(ANA)
-        code = (await world.discord.picture_for(ANA)).code()
+        code = (await world.discord.image_for(ANA)).code()
         await world.discord.presses(ANA, "Cancelar")
         await world.until_left()
         assert world.sandbox.scan(code)
         await eventually(lambda: "the phone was linked at" in caplog.text)
 
 
-async def test_cancelling_while_the_picture_is_being_deleted(running: RunBot) -> None:
+async def test_cancelling_while_the_image_is_being_deleted(running: RunBot) -> None:
     """It is deleted all the same."""
     async with running() as world:
         released = world.discord.held = anyio.Event()
         await world.discord.says(ANA)
-        assert world.sandbox.scan((await world.discord.picture_for(ANA)).code())
+        assert world.sandbox.scan((await world.discord.image_for(ANA)).code())
         await world.discord.until(lambda: world.discord.deletions == 1)
         await world.discord.presses(ANA, "Cancelar")
         await world.discord.until(lambda: world.discord.deletions == 2)
@@ -440,13 +440,13 @@ async def test_two_people_see_one_session(running: RunBot) -> None:
     async with running() as world:
         await world.discord.says(ANA)
         await world.discord.says(BIA)
-        hers = await world.discord.picture_for(ANA)
-        assert (await world.discord.picture_for(BIA)).code() == hers.code()
+        hers = await world.discord.image_for(ANA)
+        assert (await world.discord.image_for(BIA)).code() == hers.code()
         await world.discord.presses(BIA, "Cancel")
         await world.discord.until(lambda: "delete" in world.discord.calls)
         (cancelled,) = world.discord.messages(BIA)
         await world.discord.says(BIA)
-        assert (await world.discord.picture_for(BIA)).code() == hers.code()
+        assert (await world.discord.image_for(BIA)).code() == hers.code()
         assert world.sandbox.scan(hers.code())
         assert "conectado!" in (await world.discord.words_for(ANA)).text
         assert "linked!" in (await world.discord.words_for(BIA, after=cancelled.id)).text
@@ -454,13 +454,13 @@ async def test_two_people_see_one_session(running: RunBot) -> None:
 
 
 async def test_asking_twice(running: RunBot) -> None:
-    """The second picture takes the place of the first, and shows the same code."""
+    """The second image replaces the first, and shows the same code."""
     async with running(linger=60) as world:
         await world.discord.says(ANA)
-        first = await world.discord.picture_for(ANA)
+        first = await world.discord.image_for(ANA)
         await world.discord.says(ANA)
         await world.discord.until(lambda: world.discord.calls.count("edit") == 2)
-        second = await world.discord.picture_for(ANA)
+        second = await world.discord.image_for(ANA)
         assert second.code() == first.code()
         assert world.discord.messages(ANA) == [second]
 
@@ -469,7 +469,7 @@ async def test_a_message_that_is_gone(running: RunBot) -> None:
     """The next code finds it gone: the session is left, and words offer to start again."""
     async with running(interval=0.3, max_rounds=100) as world:
         await world.discord.says(ANA)
-        await world.discord.picture_for(ANA)
+        await world.discord.image_for(ANA)
         world.discord.deletes(ANA)
         words = await world.discord.words_for(ANA)
         assert words.text == discord_bot.PORTUGUESE.interrupted
@@ -492,7 +492,7 @@ async def test_a_short_rate_limit_is_waited_for(running: RunBot) -> None:
     async with running() as world:
         world.discord.refuse_next("edit", 429, message="slow down", retry_after=0.2)
         await world.discord.says(ANA)
-        assert world.sandbox.scan((await world.discord.picture_for(ANA)).code())
+        assert world.sandbox.scan((await world.discord.image_for(ANA)).code())
         await world.discord.words_for(ANA)
 
 
@@ -509,7 +509,7 @@ async def test_a_long_rate_limit_ends_it(running: RunBot, monkeypatch: pytest.Mo
 async def test_the_program_from_its_start_to_its_end(
     point_to: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It takes its settings from the environment, and leaves no picture behind on SIGTERM."""
+    """It takes its settings from the environment, and leaves no image behind on SIGTERM."""
     stand_in, sandbox = Discord(), Sandbox(tokens=["the-token-of-the-instance"])
     async with stand_in.serve() as address, sandbox.serve() as plugchat_url:
         point_to(address)
@@ -521,6 +521,6 @@ async def test_the_program_from_its_start_to_its_end(
             tasks.start_soon(discord_bot.main)
             await stand_in.until(lambda: stand_in.gateway)
             await stand_in.says(BIA)
-            await stand_in.picture_for(BIA)
+            await stand_in.image_for(BIA)
             os.kill(os.getpid(), signal.SIGTERM)
     assert stand_in.messages(BIA) == []

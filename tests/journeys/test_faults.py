@@ -1,4 +1,4 @@
-"""What a call ends in when the server does wrong, over real sockets: docs/reference/faults.md.
+"""Outcomes of calls to a faulty server, over real sockets: docs/reference/faults.md.
 
 Each fault is a test: `pytest tests/journeys/test_faults.py -k a-stall-in-the-body`.
 """

@@ -136,7 +136,7 @@ def mailbox() -> Generator[int]:
 
 
 def test_a_link_by_e_mail(sandbox: Sandbox, plugchat_url: str, mailbox: int) -> None:
-    """It opens the page of one tenant; whatever looks into the letter spends no code."""
+    """It opens the page of one tenant; a scanner of the letter requests no code."""
     environment = {
         "PUBLIC_URL": "http://127.0.0.1:{port}",
         "SMTP_PORT": str(mailbox),

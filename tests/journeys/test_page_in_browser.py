@@ -115,7 +115,7 @@ def test_windows_that_were_left_open_take_no_connection(
 def test_a_page_that_is_loaded_again_shows_the_same_code(
     sandbox: Sandbox, site: ServePage, window: OpenWindow
 ) -> None:
-    """A reload spends no code, and the seconds left go on."""
+    """A reload requests no code, and the seconds left go on."""
     page = window(site(interval=20, linger=60))
     wait_for(page, "code")
     before = read(page)
@@ -150,7 +150,7 @@ def test_another_phone_after_the_first_was_unlinked(
 def test_a_failure_is_told_in_words_and_tried_again(
     sandbox: Sandbox, site: ServePage, window: OpenWindow
 ) -> None:
-    """With what to do, and the stable word for whoever helps."""
+    """With what to do, and the error code for the support."""
     sandbox.answer_next("unauthorized")
     page = window(site(interval=20, status_interval=0.1))
     wait_for(page, "failed")
@@ -201,7 +201,7 @@ def test_the_server_goes_and_comes_back(
         wait_for(page, "connected")
 
 
-def test_a_page_that_ended_spends_no_code_on_a_new_server(
+def test_a_page_that_ended_requests_no_code_from_a_new_server(
     sandbox: Sandbox, plugchat_url: str, port: int, window: OpenWindow
 ) -> None:
     """Nobody may sit in front of it any more: the button begins again."""
@@ -280,7 +280,7 @@ def test_a_login_that_ran_out(plugchat_url: str, port: int, window: OpenWindow) 
 def test_a_login_that_ran_out_before_the_button_was_pressed(
     plugchat_url: str, window: OpenWindow
 ) -> None:
-    """The button's answer tells it, too."""
+    """The response to the button tells it, too."""
     site = Site(plugchat_url, **ONE_CODE)
     with site.running() as url:
         page = window(url, expected=REFUSED)
@@ -309,7 +309,7 @@ def test_one_window_too_many_waits_for_its_turn(site: ServePage, window: OpenWin
 def test_without_javascript_the_page_says_what_it_needs(
     site: ServePage, window: OpenWindow
 ) -> None:
-    """In words, in place of a wheel that turns without end."""
+    """In words, instead of a wheel that turns without end."""
     page = window(site(), java_script_enabled=False)
     assert page.locator("noscript").inner_text().startswith("This page needs JavaScript")
     assert page.locator("#headline").is_hidden()
@@ -335,7 +335,7 @@ def test_by_keyboard_alone(sandbox: Sandbox, site: ServePage, window: OpenWindow
 
 
 def test_a_screen_reader_is_told_each_state_once(site: ServePage, window: OpenWindow) -> None:
-    """By a live region that stays where it is; the countdown is no part of it."""
+    """By a live region that stays where it is; the countdown is not part of it."""
     page = window("about:blank")
     page.add_init_script(RECORD.replace("ELEMENT", "headline"))
     page.goto(site(**QUICK))
@@ -376,8 +376,8 @@ def test_the_page_speaks_the_browsers_language(
     assert page.locator("#headline").inner_text() == headline
 
 
-def test_reduced_motion_is_no_motion(site: ServePage, window: OpenWindow) -> None:
-    """Neither while a code is awaited nor while it is on show."""
+def test_reduced_motion_stops_all_motion(site: ServePage, window: OpenWindow) -> None:
+    """Neither while a code is awaited nor while it is shown."""
     page = window(site(), reduced_motion="reduce")
     assert page.evaluate("document.getAnimations().length") == 0
     wait_for(page, "code")
@@ -430,13 +430,13 @@ STATES = [
     "declined",
     "offline",
     "notice",
-    # No pictures of these go on file.
+    # No screenshots of these are kept.
     "stale",
     "busy",
     "blocked",
     "expired_link",
 ]
-# Of these the documentation has pictures on a phone, too.
+# Of these the documentation has screenshots on a phone, too.
 MOST_SEEN = {"code", "connected", "expired"}
 SELDOM_SEEN = {"stale", "busy", "blocked", "expired_link"}
 EXPIRED_CODE = """event: code
@@ -514,10 +514,10 @@ def test_photograph(
         violation += "{ effectiveDirective: 'connect-src' })"
         page.evaluate(f"document.dispatchEvent({violation})")
     bring_into(state, page, sandbox)
-    # However long the pictures take, the code on them does not expire.
+    # However long the screenshots take, the code on them does not expire.
     page.clock.set_fixed_time(page.evaluate("new Date().toISOString()"))
     shown = page.locator("main").get_attribute("data-state")
-    # In Portuguese, the colours are those of English; the documentation has pictures of its codes.
+    # In Portuguese, the colours are those of English; the documentation shows its codes.
     themes = THEMES if language != "pt-BR" or state == "code" else THEMES[:1]
     for theme, (size, (width, height)) in itertools.product(themes, SIZES.items()):
         page.emulate_media(color_scheme=theme)

@@ -132,7 +132,7 @@ def test_a_framed_page_is_scanned_and_its_parent_moves_on(
 def test_a_frame_is_as_high_as_its_content(
     plugchat_url: str, port: int, window: OpenWindow
 ) -> None:
-    """It has no scroll bar, no heading of its own, and no colour around it."""
+    """It has no scroll bar, no separate heading, and no colour around it."""
     with parent_of(f"http://127.0.0.1:{port}/whatsapp") as parent:
         # The site is light, whatever the system is.
         options: PageOptions = {
@@ -297,7 +297,7 @@ def test_a_single_page_app_with_a_bearer_token_frames_a_link(
     assert {call.token for call in sandbox.calls} == {"token-of-acme"}
 
 
-# A page of one's own.
+# A separate front end.
 
 
 def test_a_page_of_ones_own_over_the_events(
@@ -361,7 +361,7 @@ def test_without_a_way_back_the_page_is_the_end(
 # By a link.
 
 
-def test_a_scanner_that_opens_a_link_and_runs_its_script_spends_no_code(
+def test_a_scanner_that_opens_a_link_and_runs_its_script_requests_no_code(
     sandbox: Sandbox, site: ServePage, window: OpenWindow
 ) -> None:
     """Then the person who was meant presses the button, scans, and goes on."""
@@ -574,7 +574,7 @@ def without_port(app: ASGIApp) -> ASGIApp:
     return proxy
 
 
-def test_a_proxy_that_changes_host_is_no_lost_login(
+def test_a_proxy_that_changes_host_loses_no_login(
     site: ServePage, window: OpenWindow, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The page says that the site refused, not to sign in again; the log names the header."""
@@ -687,7 +687,7 @@ def test_the_title_has_one_line(site: ServePage, window: OpenWindow, language: s
 def test_on_a_phone_the_advice_to_use_another_screen_is_above_the_code(
     site: ServePage, window: OpenWindow
 ) -> None:
-    """Who reads it below has scrolled past what can't be scanned."""
+    """Below it, a reader would have scrolled past a code that can't be scanned."""
     page = window(site())
     wait_for(page, "code")
     for width, is_above in ((390, True), (1100, False)):

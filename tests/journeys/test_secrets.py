@@ -105,20 +105,20 @@ def _fail_beside(token: str) -> None:
         raise ValueError(f"no such token: {token}") from error
 
 
-# Every answer that the family is known to give, and worse ones
+# Every response that the family is known to give, and worse ones
 
 
 @dataclass(frozen=True, slots=True)
 class Hostile:
-    """Hold an answer that repeats secrets, and the error that it is for `qr_code()`."""
+    """A response that repeats secrets, and the error that `qr_code()` raises for it."""
 
     error: type[PlugChatError]
-    answer: bytes = field(repr=False)
+    response: bytes = field(repr=False)
     logged_by: frozenset[str] = frozenset()
 
 
 def http(body: str | bytes, status: str = "200 OK", *head: str) -> bytes:
-    """Write an answer."""
+    """Write a response."""
     content = body.encode() if isinstance(body, str) else body
     lines = (f"HTTP/1.1 {status}", *head, f"Content-Length: {len(content)}", "", "")
     return "\r\n".join(lines).encode() + content
@@ -131,7 +131,7 @@ def sentence(spell: Callable[[str], str] = str) -> str:
 
 
 def blank_png() -> bytes:
-    """Draw a picture that has no code in it, and the secrets in its margin."""
+    """Draw an image that has no code in it, and the secrets in its margin."""
     drawn = io.BytesIO()
     Image.new("L", (64, 64), "white").save(drawn, "PNG")
     return drawn.getvalue() + sentence().encode()
@@ -176,19 +176,19 @@ HOSTILE = {
         ServerError, http(json.dumps({"detail": sentence()}), "500 Down", "Retry-After: 0")
     ),
     "not yet": Hostile(QRNotReady, http(json.dumps({"value": None, "message": sentence()}))),
-    "a dead code beside its error": Hostile(
+    "an expired code beside its error": Hostile(
         UnexpectedResponse, http(json.dumps({"value": PAYLOAD, "error": sentence()}))
     ),
     "a code that no symbol holds": Hostile(
         UnexpectedResponse, http(json.dumps({"value": PAYLOAD * 40}))
     ),
-    "a sentence in place of a code": Hostile(
+    "a sentence instead of a code": Hostile(
         UnexpectedResponse, http(json.dumps({"value": sentence()}))
     ),
-    "a broken picture": Hostile(
+    "a broken image": Hostile(
         UnexpectedResponse, http(json.dumps({"value": f"data:image/png;base64,{PAYLOAD}"}))
     ),
-    "a picture without a code": Hostile(UnexpectedResponse, http(blank_png())),
+    "an image without a code": Hostile(UnexpectedResponse, http(blank_png())),
     "no JSON": Hostile(UnexpectedResponse, http('{"error": "' + sentence())),
     "too large": Hostile(UnexpectedResponse, http(sentence() * 10_000)),
     "compressed, and torn": Hostile(
@@ -197,7 +197,7 @@ HOSTILE = {
     ),
     "half a body": Hostile(NetworkError, http(sentence())[:-5]),
     "nothing": Hostile(NetworkError, b""),
-    "an answer that stalls": Hostile(RequestTimeout, http(sentence() + "stalls")[:-6]),
+    "a response that stalls": Hostile(RequestTimeout, http(sentence() + "stalls")[:-6]),
     # in the head
     "a header": Hostile(QRNotReady, http("{}", "200 OK", f"X-Echo: {ECHOED}"), IN_THE_HEAD),
     "a cookie": Hostile(QRNotReady, http("", "200 OK", f"Set-Cookie: t={ECHOED}"), IN_THE_HEAD),
@@ -221,7 +221,7 @@ HOSTILE = {
         http("", "307 Moved", f"Location: https://{quote(TOKEN, safe='')}@login.example/"),
         IN_THE_HEAD,
     ),
-    "a redirect that is no URL": Hostile(
+    "a redirect that is not a URL": Hostile(
         UnexpectedRedirect, http("", "303 x", f"Location: https://[{ECHOED}"), IN_THE_HEAD
     ),
     "a length": Hostile(NetworkError, http("", "200 OK", f"Content-Length: {ECHOED}")),
@@ -289,16 +289,16 @@ def anyio_backend(anyio_backend: tuple[str, dict[str, Any]]) -> tuple[str, dict[
     return name, {"debug": True} if name == "asyncio" else options
 
 
-def answer_as(name: str) -> Callable[[SocketStream], Awaitable[None]]:
-    """Answer every request in the same way, and hang up; the one that stalls never does."""
+def respond_as(name: str) -> Callable[[SocketStream], Awaitable[None]]:
+    """Respond to every request in the same way, and hang up; the one that stalls never does."""
 
-    async def answer(connection: SocketStream) -> None:
-        await connection.send(HOSTILE[name].answer)
+    async def handle(connection: SocketStream) -> None:
+        await connection.send(HOSTILE[name].response)
         if HOSTILE[name].error is RequestTimeout:
             await anyio.sleep_forever()
         await connection.aclose()
 
-    return answer
+    return handle
 
 
 def client_for(base_url: str, **options: Unpack[ClientArguments]) -> AsyncPlugChat:
@@ -315,7 +315,7 @@ async def test_no_echo_of_a_secret_is_left(name: str, traces: Traces) -> None:
     timeout = 0.1 if HOSTILE[name].error is RequestTimeout else 5
     retries = int(issubclass(HOSTILE[name].error, RateLimited | ServerError))
     async with (
-        serve_raw(answer_as(name)) as base_url,
+        serve_raw(respond_as(name)) as base_url,
         client_for(base_url, timeout=timeout, retries=retries) as client,
     ):
         with pytest.raises(PlugChatError) as caught:
@@ -336,7 +336,7 @@ async def leave(traces: Traces, call: Callable[[], Awaitable[object]]) -> None:
 
 
 def test_every_class_of_errors_is_provoked() -> None:
-    """Each class that has none below it is what one of the answers is for."""
+    """Each class without subclasses is raised for one of the responses."""
     leaves = {cls for cls in _below(PlugChatError) if not _public_subclasses(cls)}
     assert {hostile.error for hostile in HOSTILE.values()} == leaves | {NetworkError}
 
@@ -353,12 +353,12 @@ def _public_subclasses(cls: type[PlugChatError]) -> list[type[PlugChatError]]:
 @pytest.mark.anyio
 @pytest.mark.parametrize("family", ["httpx", "httpx2"])
 @pytest.mark.parametrize("name", ["refused", "a redirect's query", "half a body", "nothing"])
-async def test_no_echo_is_left_over_a_client_that_was_brought_along(
+async def test_no_echo_is_left_over_a_user_supplied_client(
     name: str, family: str, traces: Traces
 ) -> None:
     """The SDK adds nothing to what such a client logs by itself."""
     make = {"httpx": httpx.AsyncClient, "httpx2": httpx2.AsyncClient}[family]
-    async with serve_raw(answer_as(name)) as base_url, make() as http_client:
+    async with serve_raw(respond_as(name)) as base_url, make() as http_client:
         client = client_for(base_url, http_client=http_client, retries=0)
         for call in (client.qr_code, client.qr_code_image, client.status):
             await leave(traces, call)
@@ -367,8 +367,8 @@ async def test_no_echo_is_left_over_a_client_that_was_brought_along(
 
 
 @pytest.mark.anyio
-async def test_no_answer_of_the_sandbox_leaves_a_secret(traces: Traces) -> None:
-    """Every answer by its name, on every endpoint, with the code that it carries."""
+async def test_no_response_of_the_sandbox_leaves_a_secret(traces: Traces) -> None:
+    """Every response by its name, on every endpoint, with the code that it carries."""
     sandbox = Sandbox()
     async with sandbox.serve() as base_url, client_for(base_url, retries=0) as client:
         calls: dict[Endpoint, Callable[[], Awaitable[object]]] = {
@@ -376,12 +376,12 @@ async def test_no_answer_of_the_sandbox_leaves_a_secret(traces: Traces) -> None:
             "/qr-code/image": client.qr_code_image,
             "/status": client.status,
         }
-        for name, answer in BY_NAME.items():
-            for endpoint in calls.keys() & answer.endpoints:
+        for name, response in BY_NAME.items():
+            for endpoint in calls.keys() & response.endpoints:
                 sandbox.answer_next(name, endpoint=endpoint)
                 await leave(traces, calls[endpoint])
     assert {call.answer for call in sandbox.calls} == {
-        name for name, answer in BY_NAME.items() if calls.keys() & answer.endpoints
+        name for name, response in BY_NAME.items() if calls.keys() & response.endpoints
     }
     assert traces.leaks() == {}
 
@@ -390,7 +390,7 @@ async def test_no_answer_of_the_sandbox_leaves_a_secret(traces: Traces) -> None:
 async def test_a_caller_who_gives_up_leaves_no_secret(traces: Traces) -> None:
     """The frames that the cancellation came through hold none."""
     async with (
-        serve_raw(answer_as("an answer that stalls")) as base_url,
+        serve_raw(respond_as("a response that stalls")) as base_url,
         client_for(base_url) as client,
     ):
         with pytest.raises(TimeoutError) as caught, anyio.fail_after(0.1):
@@ -401,7 +401,7 @@ async def test_a_caller_who_gives_up_leaves_no_secret(traces: Traces) -> None:
 
 @pytest.mark.anyio
 async def test_sessions_and_states_leave_no_secret(traces: Traces) -> None:
-    """What client, session, hub, watcher, states and codes show of themselves."""
+    """In their reprs: client, session, hub, watcher, states and codes."""
     sandbox = Sandbox()
     async with (
         sandbox.serve() as base_url,
@@ -516,7 +516,7 @@ def test_the_page_leaves_no_secret(served: tuple[Sandbox, str], traces: Traces) 
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """Run the command as a process, with a home of its own that starts empty."""
+    """Run the command as a process, with a separate home that starts empty."""
 
     home: Path
     environment: dict[str, str] = field(repr=False)
@@ -625,7 +625,7 @@ def test_a_token_of_a_file_leaves_it_nowhere_else(terminal: Terminal, traces: Tr
 
 
 def test_a_viewer_is_given_no_secret(terminal: Terminal, traces: Traces) -> None:
-    """What `--open` starts has the token neither in its arguments nor in its environment."""
+    """The program that `--open` starts has it neither in its arguments nor in its environment."""
     traces.add(
         "standard output",
         terminal.run(traces, "pair", "--open", "--output", "code.png", "--interval", "1"),

@@ -57,7 +57,7 @@ telegram_bot = load_example("telegram_bot")
 
 @dataclass
 class Telegram(Service):
-    """Stand in for Telegram's servers: the Bot API's methods that the bot calls, and its users."""
+    """Double of Telegram's servers: the Bot API's methods that the bot calls, and its users."""
 
     calls: list[str] = field(default_factory=list)
     popups: list[str] = field(default_factory=list)
@@ -93,12 +93,12 @@ class Telegram(Service):
             }
         )
 
-    # What the bot is answered.
+    # Responses to the bot.
 
     def refuse_next(self, method: str, error_code: int, description: str, **more: object) -> None:
-        """Answer the next call of a method by an error."""
-        answer = {"ok": False, "error_code": error_code, "description": description, **more}
-        self.refusals.setdefault(method, deque()).append(answer)
+        """Respond to the next call of a method with an error."""
+        response = {"ok": False, "error_code": error_code, "description": description, **more}
+        self.refusals.setdefault(method, deque()).append(response)
 
     @asynccontextmanager
     async def serve(self) -> AsyncGenerator[str]:
@@ -115,13 +115,13 @@ class Telegram(Service):
             self.calls.append(method)
             self.wake()
         if self.refusals.get(method):
-            answer = self.refusals[method].popleft()
-            return web.json_response(answer, status=answer["error_code"])
+            response = self.refusals[method].popleft()
+            return web.json_response(response, status=response["error_code"])
         result = await getattr(self, f"_{method}")(fields)
         self.wake()
         if result is None:
-            answer = {"ok": False, "error_code": 400, "description": "message not found"}
-            return web.json_response(answer, status=400)
+            response = {"ok": False, "error_code": 400, "description": "message not found"}
+            return web.json_response(response, status=400)
         return web.json_response({"ok": True, "result": result})
 
     async def _getMe(self, _fields: dict[str, bytes]) -> object:  # noqa: N802 - the API's name, as all below
@@ -157,7 +157,7 @@ class Telegram(Service):
             return None
         media = json.loads(fields["media"])
         shown.text = media["caption"]
-        shown.picture = fields[media["media"].removeprefix("attach://")]
+        shown.image = fields[media["media"].removeprefix("attach://")]
         self.remember(shown)
         return _message(int(fields["chat_id"]), shown)
 
@@ -247,12 +247,12 @@ def session_for(url: str) -> AiohttpSession:
 
 
 async def test_a_scan() -> None:
-    """The picture is deleted, and words tell that it worked."""
+    """The image is deleted, and words tell that it worked."""
     async with running() as world:
         world.telegram.says(ANA, "/link")
-        picture = await world.telegram.picture_for(ANA)
-        assert picture.text.startswith("Código 1 de 3, vale por ")
-        assert world.sandbox.scan(picture.code())
+        image = await world.telegram.image_for(ANA)
+        assert image.text.startswith("Código 1 de 3, vale por ")
+        assert world.sandbox.scan(image.code())
         words = await world.telegram.words_for(ANA)
         assert words.text == "WhatsApp conectado! ✅"
         assert words.buttons == {}
@@ -260,27 +260,27 @@ async def test_a_scan() -> None:
 
 
 async def test_three_codes_in_one_message_then_the_button() -> None:
-    """Each code takes the place of the one before, and the button starts again."""
+    """Each code replaces the one before, and the button starts again."""
     async with running(interval=1) as world:
         world.telegram.says(ANA, "/link")
         words = await world.telegram.words_for(ANA)
-        pictures = [shown for shown in world.telegram.history if shown.picture]
-        assert len({picture.id for picture in pictures}) == 1
-        for number, picture in enumerate(pictures, 1):
-            assert picture.text.startswith(f"Código {number} de 3")
-        assert len({picture.code() for picture in pictures}) == 3
+        images = [shown for shown in world.telegram.history if shown.image]
+        assert len({image.id for image in images}) == 1
+        for number, image in enumerate(images, 1):
+            assert image.text.startswith(f"Código {number} de 3")
+        assert len({image.code() for image in images}) == 3
         assert words.text.startswith("Ninguém escaneou a tempo")
         assert world.telegram.calls.count("sendPhoto") == 1
         assert world.telegram.calls.count("editMessageMedia") == 2
         world.telegram.presses(ANA, AGAIN)
-        again = await world.telegram.picture_for(ANA)
+        again = await world.telegram.image_for(ANA)
         assert world.sandbox.scan(again.code())
         connected = await world.telegram.words_for(ANA, after=words.id)
         assert connected.text == "WhatsApp conectado! ✅"
 
 
 async def test_a_phone_that_is_linked_already() -> None:
-    """There is no picture, only words."""
+    """There are only words, no image."""
     async with running() as world:
         world.sandbox.answer_next("already_connected")
         world.telegram.says(ANA, "/link")
@@ -289,24 +289,24 @@ async def test_a_phone_that_is_linked_already() -> None:
     assert "sendPhoto" not in world.telegram.calls
 
 
-@pytest.mark.parametrize(("answer", "text"), FAILURES)
-async def test_a_failure(answer: str, text: str) -> None:
-    """Words tell what the person can do, with the word of the error, and a button."""
+@pytest.mark.parametrize(("response", "text"), FAILURES)
+async def test_a_failure(response: str, text: str) -> None:
+    """Words tell what the person can do, with the error code, and a button."""
     async with running() as world:
-        world.sandbox.answer_next(answer)
+        world.sandbox.answer_next(response)
         world.telegram.says(ANA, "/link")
         words = await world.telegram.words_for(ANA)
         assert words.text.startswith(text)
         world.telegram.presses(ANA, AGAIN)
-        assert world.sandbox.scan((await world.telegram.picture_for(ANA)).code())
+        assert world.sandbox.scan((await world.telegram.image_for(ANA)).code())
         await world.telegram.words_for(ANA, after=words.id)
 
 
 async def test_cancelling() -> None:
-    """The picture goes, and no more codes are fetched."""
+    """The image goes, and no more codes are fetched."""
     async with running() as world:
         world.telegram.says(ANA, "/link")
-        await world.telegram.picture_for(ANA)
+        await world.telegram.image_for(ANA)
         world.telegram.presses(ANA, "Cancelar")
         await world.telegram.until(lambda: world.telegram.popups)
         assert world.telegram.messages(ANA) == []
@@ -321,19 +321,19 @@ async def test_a_scan_after_everybody_has_left_is_stored(
     caplog.set_level("INFO", "telegram_bot")
     async with running(on_end=telegram_bot.remember) as world:
         world.telegram.says(ANA, "/link")
-        code = (await world.telegram.picture_for(ANA)).code()
+        code = (await world.telegram.image_for(ANA)).code()
         world.telegram.presses(ANA, "Cancelar")
         await world.until_left()
         assert world.sandbox.scan(code)
         await eventually(lambda: "the phone was linked at" in caplog.text)
 
 
-async def test_cancelling_while_the_picture_is_being_deleted() -> None:
+async def test_cancelling_while_the_image_is_being_deleted() -> None:
     """It is deleted all the same."""
     async with running() as world:
         released = world.telegram.held["deleteMessage"] = anyio.Event()
         world.telegram.says(ANA, "/link")
-        assert world.sandbox.scan((await world.telegram.picture_for(ANA)).code())
+        assert world.sandbox.scan((await world.telegram.image_for(ANA)).code())
         await world.telegram.until(lambda: "deleteMessage" in world.telegram.calls)
         world.telegram.presses(ANA, "Cancelar")
         await world.telegram.until(lambda: world.telegram.calls.count("deleteMessage") == 2)
@@ -342,7 +342,7 @@ async def test_cancelling_while_the_picture_is_being_deleted() -> None:
         assert world.telegram.messages(ANA) == []
 
 
-async def test_cancelling_what_is_over() -> None:
+async def test_cancelling_a_session_that_is_over() -> None:
     """A button that was pressed late, or of a bot that has been restarted, does no harm."""
     async with running() as world:
         world.telegram.presses(ANA, "Cancelar", telegram_bot.CANCEL)
@@ -375,12 +375,12 @@ async def test_two_people_see_one_session() -> None:
     async with running() as world:
         world.telegram.says(ANA, "/link")
         world.telegram.says(BIA, "/link")
-        hers = await world.telegram.picture_for(ANA)
-        assert (await world.telegram.picture_for(BIA)).code() == hers.code()
+        hers = await world.telegram.image_for(ANA)
+        assert (await world.telegram.image_for(BIA)).code() == hers.code()
         world.telegram.presses(BIA, "Cancel")
         await world.telegram.until(lambda: world.telegram.popups)
         world.telegram.says(BIA, "/link")
-        assert (await world.telegram.picture_for(BIA)).code() == hers.code()
+        assert (await world.telegram.image_for(BIA)).code() == hers.code()
         assert world.sandbox.scan(hers.code())
         for person, word in ((ANA, "conectado!"), (BIA, "linked!")):
             assert word in (await world.telegram.words_for(person)).text
@@ -388,37 +388,37 @@ async def test_two_people_see_one_session() -> None:
 
 
 async def test_asking_twice() -> None:
-    """The second picture takes the place of the first, and shows the same code."""
+    """The second image replaces the first, and shows the same code."""
     async with running(linger=60) as world:
         world.telegram.says(ANA, "/link")
-        first = await world.telegram.picture_for(ANA)
+        first = await world.telegram.image_for(ANA)
         world.telegram.says(ANA, "/link")
         await world.telegram.until(lambda: world.telegram.calls.count("sendPhoto") == 2)
-        second = await world.telegram.picture_for(ANA)
+        second = await world.telegram.image_for(ANA)
         assert second.code() == first.code()
         assert world.telegram.messages(ANA) == [second]
 
 
-async def test_asking_twice_while_the_picture_is_being_sent() -> None:
-    """A picture of which the bot does not know yet is deleted too."""
+async def test_asking_twice_while_the_image_is_being_sent() -> None:
+    """An image of which the bot does not know yet is deleted too."""
     async with running(linger=60) as world:
         released = world.telegram.held["sendPhoto"] = anyio.Event()
         world.telegram.says(ANA, "/link")
-        await world.telegram.picture_for(ANA)
+        await world.telegram.image_for(ANA)
         polls = world.telegram.polls
         world.telegram.says(ANA, "/link")
         await world.telegram.until(lambda: world.telegram.polls > polls)
         released.set()
         await world.telegram.until(lambda: world.telegram.calls.count("sendPhoto") == 2)
-        second = await world.telegram.picture_for(ANA)
+        second = await world.telegram.image_for(ANA)
         assert world.telegram.messages(ANA) == [second]
 
 
-async def test_a_picture_that_the_person_deleted() -> None:
+async def test_an_image_that_the_person_deleted() -> None:
     """The next code finds it gone: the session is left, and words offer to start again."""
     async with running(interval=0.3, max_rounds=100) as world:
         world.telegram.says(ANA, "/link")
-        await world.telegram.picture_for(ANA)
+        await world.telegram.image_for(ANA)
         world.telegram.deletes(ANA)
         words = await world.telegram.words_for(ANA)
         assert words.text == telegram_bot.PORTUGUESE.interrupted
@@ -451,9 +451,9 @@ async def test_a_short_flood_limit_is_waited_for() -> None:
     async with running(interval=0.3) as world:
         world.telegram.refuse_next("editMessageMedia", **flood_limit(1))
         world.telegram.says(ANA, "/link")
-        first = await world.telegram.picture_for(ANA)
+        first = await world.telegram.image_for(ANA)
         code = first.code()
-        later = await world.telegram.picture_for(ANA, other_than=code)
+        later = await world.telegram.image_for(ANA, other_than=code)
         assert later.id == first.id
         assert (await world.telegram.words_for(ANA)).text.startswith("Ninguém escaneou a tempo")
 
@@ -463,13 +463,13 @@ async def test_a_long_flood_limit_ends_it() -> None:
     async with running(interval=0.5, max_rounds=100) as world:
         world.telegram.refuse_next("editMessageMedia", **flood_limit(3600))
         world.telegram.says(ANA, "/link")
-        await world.telegram.picture_for(ANA)
+        await world.telegram.image_for(ANA)
         assert (await world.telegram.words_for(ANA)).text == telegram_bot.PORTUGUESE.interrupted
         await world.until_left()
 
 
 async def test_the_program_from_its_start_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes its settings from the environment, and leaves no picture behind on SIGTERM."""
+    """It takes its settings from the environment, and leaves no image behind on SIGTERM."""
     telegram, sandbox = Telegram(), Sandbox(tokens=["the-token-of-the-instance"])
     async with telegram.serve() as telegram_url, sandbox.serve() as plugchat_url:
         monkeypatch.setenv("TELEGRAM_TOKEN", BOT_TOKEN)
@@ -483,7 +483,7 @@ async def test_the_program_from_its_start_to_its_end(monkeypatch: pytest.MonkeyP
             await telegram.until(lambda: "getMe" in telegram.calls)
             assert telegram.messages(ANA) == []
             telegram.says(BIA, "/link@link_bot")
-            await telegram.picture_for(BIA)
+            await telegram.image_for(BIA)
             os.kill(os.getpid(), signal.SIGTERM)
     assert telegram.messages(BIA) == []
     assert telegram.calls == ["deleteWebhook", "getMe", "sendPhoto", "deleteMessage"]

@@ -73,7 +73,7 @@ async def test_each_attempt_over_our_own_pool_is_a_span(spans: InMemorySpanExpor
     ]
 
 
-async def test_each_call_over_a_client_brought_along_is_a_span(
+async def test_each_call_over_a_user_supplied_client_is_a_span(
     spans: InMemorySpanExporter,
 ) -> None:
     """As with our own pool."""
@@ -93,7 +93,7 @@ async def test_no_secret_is_in_a_span(spans: InMemorySpanExporter) -> None:
 async def test_captured_headers_are_sanitized_where_they_are_named(
     monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    """Who captures all request headers names those that are secret."""
+    """Users who capture all request headers name those that are secret."""
     monkeypatch.setenv("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_REQUEST", ".*")
     monkeypatch.setenv(
         "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS", "authorization,client-token"

@@ -125,7 +125,7 @@ def stored(database: Path) -> list[str]:
 def open_pages(
     browser: httpx.Client, stack: ExitStack, are_enough: Callable[[], bool]
 ) -> list[Iterator[str]]:
-    """Open pages, each over a connection of its own, until there are enough."""
+    """Open pages, each over a separate connection, until there are enough."""
     pages: list[Iterator[str]] = []
     while not are_enough():
         assert len(pages) < MOST_PAGES
