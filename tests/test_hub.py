@@ -322,7 +322,7 @@ async def test_a_session_that_was_left_is_forgotten_with_its_codes(sandbox: Sand
         assert repr(hub) == f"<{PairingHub.__name__}: 0 sessions, 0 watchers>"
 
 
-async def test_a_page_that_is_loaded_again_spends_no_code(sandbox: Sandbox) -> None:
+async def test_a_reload_of_a_page_requests_no_code(sandbox: Sandbox) -> None:
     """Whoever comes back within the linger finds the session as it was."""
     async with PairingHub(linger=2) as hub:
         async with hub.watch(sandbox.client()) as states:
@@ -335,7 +335,7 @@ async def test_a_page_that_is_loaded_again_spends_no_code(sandbox: Sandbox) -> N
 
 
 async def test_an_ended_session_stays_ended_until_it_is_restarted(sandbox: Sandbox) -> None:
-    """Nobody spends a code by looking at a page again."""
+    """A reload of a page requests no code."""
     async with PairingHub() as hub:
         for _ in range(2):
             async with hub.watch(sandbox.client()) as states:
@@ -989,7 +989,7 @@ async def test_a_link_that_was_undone_is_not_told_to_the_next_visitor(sandbox: S
 
 
 async def test_other_endings_are_kept_for_an_hour_with_nobody_watching(sandbox: Sandbox) -> None:
-    """Nobody spends codes by looking again; the customer of the next day starts anew."""
+    """A reload requests no code; the customer of the next day starts anew."""
     async with PairingHub() as hub:
         async with hub.watch(sandbox.client()) as states:
             await until(states, Expired)

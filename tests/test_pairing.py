@@ -238,7 +238,7 @@ async def test_wait_shows_each_code_by_a_plain_or_an_async_function() -> None:
 
 
 async def test_wait_calls_whatever_can_be_called() -> None:
-    """Also an empty collector, which is false; what can't be called spends no code."""
+    """Also an empty collector, which is false; any other object is refused without a request."""
 
     class Collector(list[QRCode]):
         def __call__(self, code: QRCode) -> None:
@@ -395,7 +395,7 @@ async def test_a_failure_in_the_moment_of_the_end_is_not_a_second_one() -> None:
 
 
 async def test_two_tasks_can_not_iterate_one_session() -> None:
-    """Two pollers would kill each other's codes."""
+    """Two pollers would invalidate each other's codes."""
     pairing = FakeInstance(latency=5).pairing()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(anext, pairing)

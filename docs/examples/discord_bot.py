@@ -218,7 +218,7 @@ async def link(interaction: discord.Interaction[LinkBot]) -> None:
 
 
 class LinkBot(discord.Client):
-    """Answer `/link` to the people who may."""
+    """Reply to `/link` from allowed users."""
 
     def __init__(
         self, plugchat: AsyncPlugChat, hub: PairingHub, allowed_users: Collection[int]

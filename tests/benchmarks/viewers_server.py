@@ -1,4 +1,4 @@
-"""Event streams of 100 instances, by the router or by Starlette alone, in a process of their own.
+"""Event streams of 100 instances, by the router or by Starlette alone, in a separate process.
 
 It changes the states of all instances, one after another, when it is told to over its standard
 input, and says over its standard output at which moments it did.

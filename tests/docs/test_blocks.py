@@ -286,7 +286,7 @@ def matches(expected: str, printed: str) -> bool:
 
 @pytest.fixture(scope="module")
 def portal() -> Generator[BlockingPortal]:
-    """Run a loop in a thread, so that examples with a loop of their own can run as well."""
+    """Run a loop in a thread, so that examples with a separate loop can run as well."""
     with start_blocking_portal() as portal:
         yield portal
 

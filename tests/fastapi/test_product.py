@@ -74,7 +74,7 @@ async def request(app: FastAPI, path: str) -> httpx.Response:
 # Links.
 
 
-def test_a_link_spends_no_code_before_its_button_is_pressed(
+def test_a_link_requests_no_code_before_its_button_is_pressed(
     sandbox: Sandbox, serve: Serve, listen: Listen
 ) -> None:
     """A scanner of e-mails opens the page, and whatever its script opens."""

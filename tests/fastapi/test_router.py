@@ -118,7 +118,7 @@ def test_a_failure_is_told_with_its_error_code_and_the_button_tries_again(
 def test_a_late_viewer_is_told_what_is_left_of_the_code(
     sandbox: Sandbox, serve: Serve, listen: Listen
 ) -> None:
-    """The same symbol, with fewer seconds, and no further code spent."""
+    """The same symbol, with fewer seconds, and no further code requested."""
     url = serve(app_with(sandbox))
     early = listen(f"{url}/whatsapp/events").until("code")
     time.sleep(0.5)
@@ -379,7 +379,7 @@ def test_a_hub_has_its_own_on_end(sandbox: Sandbox) -> None:
 def test_a_button_of_another_origin_is_refused(
     sandbox: Sandbox, serve: Serve, listen: Listen
 ) -> None:
-    """Another site's page can't spend codes."""
+    """Another site's page can't request codes."""
     sandbox.answer_next("unauthorized")
     url = serve(app_with(sandbox))
     listen(f"{url}/whatsapp/events").until("failed")

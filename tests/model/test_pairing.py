@@ -438,7 +438,7 @@ TestEverySession = Sessions.TestCase
         pytest.param([(12, "link")], id="the last look sees it"),
         pytest.param([(4, "link"), (0, "check")], id="a check sees it"),
         pytest.param([(3, "break the status"), (2, "link")], id="no look sees it"),
-        pytest.param([(4, "link"), (0, "check"), (0, "leave")], id="a check is answered too late"),
+        pytest.param([(4, "link"), (0, "check"), (0, "leave")], id="a check gets a late response"),
         pytest.param([(1, "close"), (0, "check")], id="the client is closed"),
         pytest.param([(1, "cancel"), (30, "take")], id="the iteration goes on after a pause"),
     ],

@@ -143,7 +143,7 @@ class Script:
                 [Scan(some, dice.uniform(0, self.interval))],
                 [Scan(last, dice.uniform(0, self.interval))],
                 [Scan(last, self.interval - dice.uniform(0, 1))],
-                # Too late: the next code has killed it, or it has died of old age.
+                # Too late: the next code has invalidated it, or it has expired.
                 [Scan(some, dice.uniform(self.interval, 40))],
                 [Scan(1, dice.uniform(self.interval, 40)), Scan(last, dice.uniform(0, 20))],
             )
