@@ -37,7 +37,7 @@ SECONDS = 15.0
 
 
 def measure() -> list[Figure]:
-    """Measure one thing after another, each with processes of its own."""
+    """Measure one thing after another, each with separate processes."""
     if sys.platform == "linux":
         os.sched_setaffinity(0, range(os.cpu_count() or 1))
     with serve_redis() as redis:

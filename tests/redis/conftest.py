@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def shared_redis() -> Generator[RedisServer]:
-    """Serve for a module's tests, each of which uses a prefix of its own."""
+    """Serve for a module's tests, each of which uses another prefix."""
     with serve_redis() as server:
         yield server
 

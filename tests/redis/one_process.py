@@ -38,12 +38,12 @@ SECRET = "s" * 32
 
 @dataclass
 class Orders:
-    """What a process is told when it begins.
+    """Orders that a process gets when it begins.
 
     Attributes:
         name: Its name.
-        redis: Where the server is.
-        base_url: Where the API is.
+        redis: The URL of the server.
+        base_url: The URL of the API.
         loop: The event loop's name.
         secret: The secret of its hub.
         ahead: How many seconds its wall clock is ahead.

@@ -27,7 +27,7 @@ class RedisServer:
     """Redis or Valkey on a port and a Unix socket.
 
     Args:
-        folder: Where its socket and its data are.
+        folder: The folder of its socket and its data.
         keeps_data: Whether what was written is there again after it was killed.
 
     Attributes:
@@ -47,14 +47,14 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """Where clients find it."""
+        """The URL for clients."""
         # On asyncio, anyio's streams over Unix sockets raise if they are cancelled as data comes:
         # https://github.com/agronholm/anyio/issues/1267 has mended that for `aclose()` alone.
         return f"redis://127.0.0.1:{self.port}"
 
     @property
     def unix_url(self) -> str:
-        """Where clients on this machine find it, too."""
+        """Another URL, for clients on this machine."""
         return f"unix://{self._socket}"
 
     def start(self) -> None:

@@ -212,7 +212,7 @@ async def test_a_session_that_nobody_came_back_to_ends_as_left(
 async def test_a_watcher_who_returns_to_another_process_joins_the_session(
     sandbox: Sandbox, server: MemoryServer
 ) -> None:
-    """Where it was, without a code of its own."""
+    """In its current state, without a further code."""
     async with processes(server, 2) as (one, other):
         async with one.watch(sandbox.client()) as states:
             shown = await until(states, ShowingCode)
@@ -424,7 +424,7 @@ async def test_an_ending_is_reported_again_though_nobody_watches_any_more(
 async def test_an_ending_that_is_being_written_as_the_hub_closes_is_reported_once(
     sandbox: Sandbox, server: MemoryServer, number: int
 ) -> None:
-    """By the process that closes, as it is: the scan has been seen."""
+    """By the process that closes, unchanged: the scan has been seen."""
     endings: list[PairingOutcome | None] = []
 
     def store(_: AsyncPlugChat, ending: PairingEnd) -> None:
@@ -776,7 +776,7 @@ async def test_a_grace_goes_on_when_the_store_is_back(
 async def test_an_ending_is_written_by_nobody_but_the_leader(
     sandbox: Sandbox, server: MemoryServer
 ) -> None:
-    """Who has been replaced without hearing of it reports nothing; who leads looks again."""
+    """A leader that was replaced without hearing of it reports nothing; the new one looks again."""
     endings: list[PairingOutcome | None] = []
     async with (
         processes(server, 1, on_end=lambda _, ending: endings.append(ending.outcome)) as (hub,),

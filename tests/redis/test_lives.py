@@ -1,4 +1,4 @@
-"""Random lives of several processes: what always has to hold, whatever dies or is lost."""
+"""Random lives of several processes: invariants, whatever dies or is lost."""
 
 from __future__ import annotations
 

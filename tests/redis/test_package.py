@@ -1,4 +1,4 @@
-"""What the import says if a package of the extra is missing."""
+"""Message of the import if a package of the extra is missing."""
 
 from __future__ import annotations
 

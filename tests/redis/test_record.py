@@ -1,4 +1,4 @@
-"""What a process knows of a session, and what follows from the store's response."""
+"""Knowledge of a process about a session, updated by the store's responses."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def heard(said: float = 1000.0, *, took: float = 0.0) -> StoreClock:
         "older, but over",
     ],
 )
-def test_what_follows_from_a_response(theirs: Record | None, then: Then) -> None:
+def test_the_consequence_of_a_response(theirs: Record | None, then: Then) -> None:
     """The newer of the two counts, unless the store went on from an older one."""
     assert after_response(MINE, theirs, known=MINE.known) is then
 
@@ -115,7 +115,7 @@ def test_a_record_may_lack_a_leader_a_code_and_a_state() -> None:
         "1 0 0  0 0  0 0 0    ",
     ],
 )
-def test_anything_else_is_no_record(packed: str) -> None:
+def test_anything_else_is_not_a_record(packed: str) -> None:
     """It comes from somebody else who publishes on the channel."""
     with pytest.raises(ValueError, match=r".+"):
         Record.unpack(packed, heard())

@@ -1,4 +1,4 @@
-"""What the store learns of a token and of a state."""
+"""Secrecy of token and state towards the store."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def seal_of(secret: str = SECRET, url: str = URL, token: SecretStr = TOKEN) -> S
     return seal
 
 
-def test_what_was_sealed_can_be_opened() -> None:
+def test_a_sealed_state_can_be_opened() -> None:
     """By each process with the same secret."""
     sealed = seal_of().seal(b"state", session="1", field="state")
     assert seal_of().open(sealed, session="1", field="state") == b"state"
@@ -74,7 +74,7 @@ def test_a_state_is_accepted_only_in_its_place() -> None:
     "forged",
     ["", "x", "not base64 at all", "é", urlsafe_b64encode(b"short").decode()],
 )
-def test_what_was_not_sealed_is_not_opened(forged: str) -> None:
+def test_an_unsealed_state_is_not_opened(forged: str) -> None:
     """Whoever writes to the store shows nothing."""
     assert seal_of().open(forged, session="1", field="state") is None
 

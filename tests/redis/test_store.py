@@ -180,7 +180,7 @@ async def test_the_moments_of_a_session_are_those_of_every_process(
             assert record.asked_at == pytest.approx(asked_at, abs=60)
 
 
-async def test_what_was_lost_and_what_was_taken_over_are_told_apart(
+async def test_a_lost_session_and_one_that_was_taken_over_are_told_apart(
     shared_redis: RedisServer, prefix: str
 ) -> None:
     """MISSING, FENCED and StoreDown need different things to be done."""
