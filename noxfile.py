@@ -31,7 +31,7 @@ PERMISSIVE = (
     *("BSD-2-Clause", "BSD-3-Clause", "ISC License (ISCL)", "MIT", "MIT License", "MIT-CMU"),
     *("Mozilla Public License 2.0 (MPL 2.0)", "PSF-2.0", "Python Software Foundation License"),
 )
-# It gives the whole text of the BSD licence in place of a name.
+# It gives the whole text of the BSD licence instead of a name.
 WITHOUT_A_NAME = "httpx-aiohttp"
 # Each with the tests that have to cover it by themselves.
 MUTATED = {
@@ -46,7 +46,8 @@ MUTATED = {
     "_driver": "test_hub",
     "_http/calls": "http/test_calls",
 }
-# What is spelled by codespell, and what is searched for phrases that .wording/ lists, per language.
+# Files that codespell reads, and those that are searched for the phrases of .wording/, names and
+# comments of code included, per language.
 SPELLED = {
     "english": (
         *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
@@ -59,8 +60,8 @@ SPELLED = {
 }
 WORDED = {
     "english": (
-        *("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/*.md", "docs/examples"),
-        *(":!docs/pt-BR", ":!docs/reference/benchmarks.md", ":!docs/reference/mutation.md"),
+        *("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs", ".github", "noxfile.py"),
+        *("plugchat_async", "tests", ":!docs/pt-BR", ":!*/pt-BR.toml", ":!*/es.toml"),
     ),
     "portuguese": SPELLED["portuguese"],
 }
