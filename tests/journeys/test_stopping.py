@@ -77,7 +77,7 @@ class Server:
             assert time.monotonic() < deadline, self.log
             time.sleep(0.05)
 
-    def answers(self) -> bool:
+    def responds(self) -> bool:
         """Return whether it serves the page."""
         assert self.process.poll() is None, self.log
         try:
@@ -103,7 +103,7 @@ def free_port() -> int:
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Generator[Callable[[str], Server]]:
-    """Give a way to run a server as the guide says, until it answers."""
+    """Give a way to run a server as the guide says, until it responds."""
 
     def serve(command: str) -> Server:
         shutil.copy(Path(__file__).with_name("served_app.py"), tmp_path / "app.py")
@@ -111,7 +111,7 @@ def serve(tmp_path: Path) -> Generator[Callable[[str], Server]]:
             (tmp_path / name).write_text(text, "utf-8")
         server = Server(tmp_path, command)
         stack.callback(end, server.process)
-        server.until(server.answers)
+        server.until(server.responds)
         return server
 
     with ExitStack() as stack:
@@ -205,7 +205,7 @@ def test_a_worker_is_replaced_with_pages_open(
     first = server.lifespans("opened")
 
     def is_replaced() -> bool:
-        server.answers()
+        server.responds()
         return bool(server.lifespans("opened") - first)
 
     server.until(is_replaced)
