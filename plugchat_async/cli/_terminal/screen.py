@@ -126,10 +126,10 @@ class _Lines:
         rows_around = _ROWS_AROUND + note.count("\n")
         size = self.window.size
         drawing = fitting(drawings, size, rows_around=rows_around)
-        needed = drawings[-1].size.plus(rows=rows_around)
         if drawing is not None:
             typer.echo(drawing.text)
         else:
+            needed = drawings[-1].size.plus(rows=rows_around)
             typer.echo(text("screen.too_small"))
             typer.echo(text("screen.enlarge", needed=needed, window=size))
             if self.ways:
