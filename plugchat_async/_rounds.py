@@ -49,7 +49,7 @@ class Rounds:
 
     def __init__(self, schedule: Schedule) -> None:
         self.fetched: Fetched | None = None
-        self.spent = 0
+        self.spent: int = 0
         self._schedule = schedule
         interval = schedule.status_interval
         self._status_interval = math.inf if interval is None else interval
