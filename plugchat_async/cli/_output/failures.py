@@ -11,6 +11,7 @@ import typer
 
 from plugchat_async import NetworkError, PlugChatError, ResponseError, UnexpectedResponse
 from plugchat_async._extras import install_command
+from plugchat_async._http.calls import MAY_HAVE_HAPPENED
 from plugchat_async.cli._texts import text
 
 from .events import print_event
@@ -113,6 +114,8 @@ def _explain(error: Failure | PlugChatError | OSError) -> Failure:
             return Failure("decoder_missing", command=install_command("decode"))
         case NetworkError(is_local=True), reason:
             return Failure("environment_unusable", reason=str(reason).rstrip("."))
+        case NetworkError(), _ if MAY_HAVE_HAPPENED in str(error):
+            return Failure("unconfirmed")
         case _:
             return Failure(error.code)
 

@@ -82,3 +82,31 @@ def test_it_is_sent_once(run: Run, sandbox: Sandbox) -> None:
     sandbox.answer_next("server_error", times=3)
     assert run("disconnect", "--yes").exit_code == 1
     assert endpoints(sandbox) == ["/disconnect"]
+
+
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize(
+    ("language", "happened", "to_do"),
+    [
+        ("en_US", "but the request may have been carried out.", "Look with: plugchat status"),
+        ("pt_BR", "mas a requisição pode ter sido executada.", "Confira com: plugchat status"),
+    ],
+)
+def test_it_may_have_been_carried_out_without_a_response(
+    run: Run, monkeypatch: pytest.MonkeyPatch, language: str, happened: str, to_do: str
+) -> None:
+    """A timeout is not a reason to send it again, but to look; as JSON, too."""
+    monkeypatch.setenv("LC_ALL", f"{language}.UTF-8")
+    ran = run("disconnect", "--yes", "--json", "--timeout", "0.0001")
+    failure = json.loads(ran.out)
+    assert (ran.exit_code, failure["code"]) == (1, "request_timeout")
+    assert happened in failure["message"]
+    assert f"{happened} {to_do}" in ran.err
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_it_was_not_carried_out_without_a_connection(run: Run) -> None:
+    """Nothing was sent, so there is nothing to look for."""
+    ran = run("disconnect", "--yes", "--base-url", "http://127.0.0.1:1")
+    assert ran.exit_code == 1
+    assert ran.err.startswith("Error: PlugChat can't be reached")
