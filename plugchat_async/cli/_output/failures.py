@@ -114,8 +114,11 @@ def _explain(error: Failure | PlugChatError | OSError) -> Failure:
             return Failure("decoder_missing", command=install_command("decode"))
         case NetworkError(is_local=True), reason:
             return Failure("environment_unusable", reason=str(reason).rstrip("."))
-        case NetworkError(), _ if MAY_HAVE_HAPPENED in str(error):
-            return Failure("unconfirmed")
+        case NetworkError(), _:
+            failure = Failure("unconfirmed" if MAY_HAVE_HAPPENED in str(error) else error.code)
+            # The SDK's message without its advice: endpoint, host, and the system's reason.
+            failure.happened = f"{failure.happened[:-1]}: {str(error).partition(': check')[0]}."
+            return failure
         case _:
             return Failure(error.code)
 

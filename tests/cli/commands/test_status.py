@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from starlette.responses import JSONResponse
 
+from plugchat_async._http.calls import Calls
+
 if TYPE_CHECKING:
     from plugchat_async.sandbox import Sandbox
     from tests.cli.conftest import Run, SandboxServer
@@ -91,3 +93,25 @@ def test_a_refused_token_is_not_repeated(run: Run, sandbox: Sandbox, token: str)
     assert "PlugChat said: Client-Token [redacted] not allowed" in ran.err
     assert "Traceback" in ran.err
     assert token not in ran.err
+
+
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize(
+    ("language", "happened"),
+    [
+        ("en_US", "PlugChat can't be reached"),
+        ("pt_BR", "Não foi possível falar com o PlugChat"),
+    ],
+)
+def test_a_host_that_was_not_meant_shows(
+    run: Run, monkeypatch: pytest.MonkeyPatch, language: str, happened: str
+) -> None:
+    """With the endpoint and the system's reason, to people and to scripts."""
+    monkeypatch.setenv("LC_ALL", f"{language}.UTF-8")
+    monkeypatch.setenv("PLUGCHAT_BASE_URL", "http://127.0.0.1:1/api/whatsapp")
+    monkeypatch.setattr("plugchat_async._http.calls.Calls.make", Calls.make_once)  # no pauses
+    ran = run("status", "--json")
+    message = json.loads(ran.out)["message"]
+    assert message.startswith(f"{happened}: no response from /status at 127.0.0.1:1, ")
+    assert message in ran.err
+    assert "ConnectionRefusedError" in message

@@ -113,7 +113,9 @@ def test_a_failure_of_the_network_is_not_taken_for_one_of_the_environment(
     error = NetworkError("no response")
     error.__cause__ = cause
     assert exit_code(error) == 1
-    assert capsys.readouterr().err.startswith("Error: PlugChat can't be reached. ")
+    assert capsys.readouterr().err.startswith(
+        "Error: PlugChat can't be reached: no response. Check "
+    )
 
 
 @pytest.mark.parametrize(
@@ -136,7 +138,7 @@ def test_a_failed_session_is_told_like_an_error(
 @pytest.mark.parametrize(
     ("error", "code", "message"),
     [
-        (NetworkError("nobody"), "network_error", "Não foi possível falar com o PlugChat."),
+        (NetworkError("nobody"), "network_error", "Não foi possível falar com o PlugChat: nobody."),
         (Failure("no_token"), "no_token", "Nenhum token foi informado."),
         (OSError(errno.ENOSPC, "cheio"), "system_error", "O sistema recusou: cheio."),
     ],
