@@ -218,7 +218,7 @@ def sandbox(
     *,
     host: options.Host = "127.0.0.1",
     port: options.Port = 0,
-    token: Annotated[str | None, typer.Option(metavar="TOKEN")] = None,
+    token: options.SandboxToken = None,
     scan_after: options.ScanAfter = None,
 ) -> "Start":
     from ._commands.sandbox import run

@@ -41,6 +41,19 @@ def _host(value: str) -> str:
     raise typer.BadParameter(text("usage.host"))  # Python listens everywhere for an empty one
 
 
+def _token(value: str) -> str:
+    # Imports are inside, as above.
+    from pydantic import SecretStr
+
+    from plugchat_async import _arguments
+
+    try:
+        return _arguments.check_token(SecretStr(value)).get_secret_value()
+    except ValueError as error:
+        reason = "quoted" if isinstance(error, _arguments.Quoted) else "unusable"
+    raise typer.BadParameter(text(f"token.{reason}"))
+
+
 Output: TypeAlias = Annotated[Path | None, typer.Option(metavar="FILE")]
 Interval: TypeAlias = Annotated[float, typer.Option(metavar="SECONDS", parser=_seconds("interval"))]
 ScanAfter: TypeAlias = Annotated[
@@ -49,6 +62,7 @@ ScanAfter: TypeAlias = Annotated[
 Timeout: TypeAlias = Annotated[float, typer.Option(metavar="SECONDS", parser=_seconds("timeout"))]
 Port: TypeAlias = Annotated[int, typer.Option(metavar="PORT", parser=_port, show_default=False)]
 Host: TypeAlias = Annotated[str, typer.Option(metavar="HOST", parser=_host)]
+SandboxToken: TypeAlias = Annotated[str | None, typer.Option(metavar="TOKEN", parser=_token)]
 TokenFile: TypeAlias = Annotated[Path | None, typer.Option(metavar="FILE")]
 BaseURL: TypeAlias = Annotated[
     str | None, typer.Option(metavar="URL", envvar="PLUGCHAT_BASE_URL", show_envvar=False)

@@ -95,6 +95,15 @@ def test_an_empty_host_is_refused(run: Run) -> None:
     assert "0.0.0.0 for all" in ran.err
 
 
+@pytest.mark.parametrize("token", ["", " ", "tokén", "a\nb", "'quoted'", "x" * 4097])
+def test_a_token_that_no_client_can_send_is_refused(run: Run, token: str) -> None:
+    """As a usage error, which does not repeat it."""
+    ran = run("sandbox", "--token", token)
+    assert (ran.exit_code, ran.out) == (2, "")
+    assert "Invalid value for '--token': it is " in ran.err
+    assert not token.strip() or token not in ran.err
+
+
 @pytest.mark.anyio
 async def test_one_token_refuses_all_others(capsys: pytest.CaptureFixture[str]) -> None:
     """It is what to set, and another one gets 401."""
