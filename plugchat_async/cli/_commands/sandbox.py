@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import AsyncExitStack
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -60,8 +61,8 @@ def _introduce(base_url: str, token: str | None, scan_after: float | None) -> No
     tokens = "sandbox.instances" if token is None else "sandbox.one_instance"
     typer.echo(
         f"{text('sandbox.serves')}\n\n"
-        f"  export PLUGCHAT_BASE_URL={base_url}\n"
-        f"  export PLUGCHAT_TOKEN={token or DEFAULT_TOKEN}\n"
+        f"  export PLUGCHAT_BASE_URL={shlex.quote(base_url)}\n"
+        f"  export PLUGCHAT_TOKEN={shlex.quote(token or DEFAULT_TOKEN)}\n"
         "  plugchat pair\n\n"
         f"{text(phone, seconds=scan_after)}\n"
         f"{text('sandbox.control', url=base_url.partition('/api/')[0])}\n"

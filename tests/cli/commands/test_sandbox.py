@@ -7,6 +7,7 @@ coroutine `_serve` is run, since a test can cancel that.
 from __future__ import annotations
 
 import re
+import shlex
 import socket
 from typing import TYPE_CHECKING
 
@@ -117,6 +118,14 @@ async def test_one_token_refuses_all_others(capsys: pytest.CaptureFixture[str]) 
             with pytest.raises(AuthenticationError):
                 await client.status()
         tasks.cancel_scope.cancel()
+
+
+def test_its_variables_can_be_pasted_into_a_shell(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever the token has in it."""
+    token = "$(id); it's `a` token"
+    _sandbox._introduce("http://127.0.0.1:8025/api/whatsapp", token, None)
+    pasted = [line for line in capsys.readouterr().out.splitlines() if " export " in line]
+    assert shlex.split(pasted[1]) == ["export", f"PLUGCHAT_TOKEN={token}"]
 
 
 @pytest.mark.parametrize(("seconds", "is_warned"), [(14.9, False), (15.0, True)])
