@@ -4,6 +4,7 @@ Their help texts are in `_texts`, by the names of the commands and of their para
 """
 
 import inspect
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -71,7 +72,12 @@ def main() -> int:
         if context := getattr(error, "ctx", None):
             typer.echo(translated(context.get_usage()), err=True)
             typer.echo(text("try_help", command=context.command_path) + "\n", err=True)
-        typer.echo(f"{text('error')}: {translated(error.format_message())}", err=True)
+        message = translated(error.format_message())
+        if "--json" in sys.argv:
+            from ._output.events import print_event
+
+            print_event("failed", code="usage_error", message=message)
+        typer.echo(f"{text('error')}: {message}", err=True)
         return error.exit_code
 
 

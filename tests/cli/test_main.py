@@ -7,6 +7,7 @@ import gc
 import getpass
 import importlib
 import io
+import json
 import os
 import runpy
 import signal
@@ -371,3 +372,27 @@ def test_a_terminal_of_unknown_size_leaves_what_was_exported(
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("LINES", "60")
     assert {"COLUMNS", "LINES"} <= run("--version").variables
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("status", "--json", "--timeout", "0"),
+        ("pair", "--json", "--interval", "21"),
+        ("pair", "--web", "--json"),
+        ("status", "--json", "--nope"),
+        ("--json",),
+    ],
+)
+@pytest.mark.parametrize("language", ["en_US", "pt_BR"])
+def test_a_usage_error_is_a_failure_for_scripts_too(
+    run: Run, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], language: str
+) -> None:
+    """Of the same shape as the others, wherever `--json` is; people still read it."""
+    monkeypatch.setenv("LC_ALL", f"{language}.UTF-8")
+    ran = run(*arguments)
+    failure = json.loads(ran.out)
+    assert ran.exit_code == 2
+    assert failure["message"] in ran.err
+    del failure["message"]
+    assert failure == {"version": 1, "event": "failed", "code": "usage_error"}
