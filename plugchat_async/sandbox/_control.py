@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, cast
+import inspect
+import math
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from starlette.requests import Request
 
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from ._record import Call, Scan
 
     Result = dict[str, object]
+
+T = TypeVar("T", int, float)
 
 
 class Controlled(Protocol):
@@ -63,7 +68,9 @@ class Control:
         return {"scanned": code is not None and self._sandbox.scan(code)}
 
     def _scan_after(self, seconds: str = "") -> Result:
-        self._sandbox.scan_after(float(seconds) if seconds else None)
+        self._sandbox.scan_after(
+            _number("seconds", seconds, float, "a finite number") if seconds else None
+        )
         return {}
 
     def _disconnect(self, token: str = "") -> Result:
@@ -78,7 +85,8 @@ class Control:
         self, name: str, times: str = "1", endpoint: str = "", token: str = ""
     ) -> Result:
         place = cast("Endpoint | None", endpoint or None)  # any other is refused
-        self._sandbox.answer_next(name, times=int(times), endpoint=place, token=token or None)
+        count = _number("times", times, int, "a whole number")
+        self._sandbox.answer_next(name, times=count, endpoint=place, token=token or None)
         return {}
 
     def _calls(self) -> Result:
@@ -90,10 +98,32 @@ class Control:
 
 
 def _route(name: str, act: Callable[..., Result], *, method: str = "POST") -> Route:
+    known = inspect.signature(act).parameters
+
     async def respond(request: Request) -> Response:
         try:
+            if await request.body():
+                raise ValueError("parameters go into the query of the address, not into a body")
+            _check(request.query_params, known)
             return JSONResponse(act(**request.query_params))
-        except (TypeError, ValueError, ImportError) as error:
+        except (ValueError, ImportError) as error:
             return JSONResponse({"error": str(error)}, 400)
 
     return Route(f"/sandbox/{name}", respond, methods=[method])
+
+
+def _check(query: Mapping[str, str], known: Mapping[str, inspect.Parameter]) -> None:
+    if unknown := query.keys() - known.keys():
+        offered = f"there are {', '.join(known)}" if known else "there is none"
+        raise ValueError(f"unknown query parameter: {', '.join(sorted(unknown))}; {offered}")
+    for name, parameter in known.items():
+        if name not in query and parameter.default is parameter.empty:
+            raise ValueError(f"missing query parameter: {name}")
+
+
+def _number(name: str, value: str, kind: Callable[[str], T], words: str) -> T:
+    with suppress(ValueError, OverflowError):  # the latter for an int beyond all floats
+        number = kind(value)
+        if math.isfinite(number):
+            return number
+    raise ValueError(f"{name} has to be {words}, not {value!r}")

@@ -100,10 +100,17 @@ async def test_the_record(sandbox: Sandbox, ask: Ask) -> None:
     ("action", "parameters", "reason"),
     [
         ("answer-next", {"name": "nonsense"}, "no response is called 'nonsense'"),
-        ("answer-next", {}, "name"),
-        ("answer-next", {"name": "code", "times": "many"}, "invalid literal"),
+        ("answer-next", {}, "missing query parameter: name"),
+        ("answer-next", {"name": "code", "times": "many"}, "times has to be a whole number"),
+        ("answer-next", {"name": "code", "times": "1" + "0" * 400}, "times has to be a whole"),
         ("answer-next", {"name": "code", "endpoint": "/nowhere"}, "endpoint has to be"),
-        ("scan", {"phone-number": "1"}, "phone-number"),
+        ("answer-next", {"name": "passkey", "endpoint": "/disconnect"}, "never returns"),
+        ("answer-next", {"name": "passkey_required", "endpoint": "/device"}, "never returns"),
+        ("scan", {"phone": "1"}, "unknown query parameter: phone; there are payload, token"),
+        ("scan-after", {"token": "a"}, "unknown query parameter: token; there are seconds"),
+        ("scan-after", {"seconds": "soon"}, "seconds has to be a finite number, not 'soon'"),
+        ("scan-after", {"seconds": "1e999"}, "seconds has to be a finite number, not '1e999'"),
+        ("scan-after", {"seconds": "nan"}, "seconds has to be a finite number, not 'nan'"),
         ("scan-after", {"seconds": "-1"}, "seconds must be 0 or more"),
     ],
 )
@@ -114,6 +121,22 @@ async def test_a_refusal_gives_the_reason(
     response = await post(sandbox, action, **parameters)
     assert response.status_code == 400
     assert reason in response.json()["error"]
+
+
+async def test_a_body_is_refused(sandbox: Sandbox) -> None:
+    """Its parameters would be ignored."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox)) as client:
+        response = await client.post("http://localhost/sandbox/scan", json={"token": "a"})
+    assert response.status_code == 400
+    assert "go into the query" in response.json()["error"]
+
+
+async def test_a_parameter_of_the_record_is_refused(sandbox: Sandbox) -> None:
+    """It has none."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox)) as client:
+        response = await client.get("http://localhost/sandbox/calls", params={"token": "a"})
+    assert response.status_code == 400
+    assert response.json() == {"error": "unknown query parameter: token; there is none"}
 
 
 async def test_a_token_that_is_not_let_in(ask: Ask) -> None:
