@@ -30,11 +30,10 @@ class Controlled(Protocol):
     def calls(self) -> tuple[Call, ...]: ...
     @property
     def scans(self) -> tuple[Scan, ...]: ...
-    def current_code(self, token: str) -> str | None: ...
     def scan(self, payload: str) -> bool: ...
     def scan_after(self, seconds: float | None) -> None: ...
-    def disconnect(self, token: str) -> None: ...
-    def lose_session(self, token: str) -> None: ...
+    def disconnect(self, token: str | None) -> None: ...
+    def lose_session(self, token: str | None) -> None: ...
     def answer_next(
         self, name: str, *, times: int, endpoint: Endpoint | None, token: str | None
     ) -> None: ...
@@ -43,14 +42,16 @@ class Controlled(Protocol):
 class Control:
     """Routes to a sandbox, with query parameters, which are all text.
 
+    Without a token, each instance is meant.
+
     Args:
         sandbox: The sandbox.
-        token: The token of the instance that is used by default.
+        codes: Returns the current codes of a token's instance, or of all.
     """
 
-    def __init__(self, sandbox: Controlled, token: str) -> None:
+    def __init__(self, sandbox: Controlled, codes: Callable[[str | None], list[str]]) -> None:
         self._sandbox = sandbox
-        self._token = token
+        self._codes = codes
 
     def routes(self) -> list[Route]:
         """Return a route for each action, by POST, and one for the record, by GET."""
@@ -64,8 +65,9 @@ class Control:
         ]
 
     def _scan(self, payload: str = "", token: str = "") -> Result:
-        code = payload or self._sandbox.current_code(token or self._token)
-        return {"scanned": code is not None and self._sandbox.scan(code)}
+        codes = [payload] if payload else self._codes(token or None)
+        scanned = [self._sandbox.scan(code) for code in codes]
+        return {"scanned": any(scanned)}
 
     def _scan_after(self, seconds: str = "") -> Result:
         self._sandbox.scan_after(
@@ -74,11 +76,11 @@ class Control:
         return {}
 
     def _disconnect(self, token: str = "") -> Result:
-        self._sandbox.disconnect(token or self._token)
+        self._sandbox.disconnect(token or None)
         return {}
 
     def _lose_session(self, token: str = "") -> Result:
-        self._sandbox.lose_session(token or self._token)
+        self._sandbox.lose_session(token or None)
         return {}
 
     def _answer_next(

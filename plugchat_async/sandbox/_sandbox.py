@@ -111,8 +111,7 @@ class Sandbox:
         self._scan_after: float | None = None
         self._scans_since = self._made_at
         self._lock = threading.Lock()
-        only, *others = self._tokens or [DEFAULT_TOKEN]
-        control = Control(self, DEFAULT_TOKEN if others else only)
+        control = Control(self, self._codes)
         self._application = application(self._answer, control.routes())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -367,6 +366,10 @@ class Sandbox:
             return [self._instance(token)]
         named = {DEFAULT_TOKEN} if self._tokens is None else self._tokens
         return [self._instance(each) for each in named | self._instances.keys()]
+
+    def _codes(self, token: str | None) -> list[str]:
+        with self._lock:
+            return [each.payload for each in self._chosen(token) if each.payload is not None]
 
     def _ordered(self, endpoint: Endpoint, token: str) -> str | None:
         for place, order in enumerate(self._orders):

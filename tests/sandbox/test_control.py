@@ -48,14 +48,23 @@ async def test_a_payload_is_scanned(sandbox: Sandbox, ask: Ask) -> None:
     assert await done(sandbox, "scan", payload=payload) == {"scanned": True}
 
 
-@pytest.mark.parametrize(
-    ("tokens", "meant"), [(None, "sandbox-token"), (["the-token"], "the-token")]
-)
-async def test_the_instance_that_is_meant(ask: Ask, tokens: list[str] | None, meant: str) -> None:
-    """If none is named: that of the only token, or of the usual one."""
+@pytest.mark.parametrize("tokens", [None, ["token-a", "token-b", "token-c"]])
+async def test_without_a_token_each_instance_is_meant(ask: Ask, tokens: list[str] | None) -> None:
+    """Whichever tokens the apps under test use."""
     sandbox = Sandbox(tokens=tokens)
-    await ask("/qr-code", meant, of=sandbox)
+    assert await done(sandbox, "scan") == {"scanned": False}
+    for token in ("token-a", "token-b"):
+        await ask("/qr-code", token, of=sandbox)
     assert await done(sandbox, "scan") == {"scanned": True}
+    assert {scan.token for scan in sandbox.scans} == {"token-a", "token-b"}
+    assert await done(sandbox, "scan") == {"scanned": False}
+    for action, sentence in (
+        ("lose-session", "You need to restore the session."),
+        ("disconnect", "You are not connected."),
+    ):
+        await done(sandbox, action)
+        for token in ("token-a", "token-b"):
+            assert (await ask("/status", token, of=sandbox)).json()["error"] == sentence
 
 
 async def test_the_phone_scans_by_itself(sandbox: Sandbox, clock: Mock, ask: Ask) -> None:
@@ -141,6 +150,6 @@ async def test_a_parameter_of_the_record_is_refused(sandbox: Sandbox) -> None:
 
 async def test_a_token_that_is_not_let_in(ask: Ask) -> None:
     """It has no instance."""
-    response = await post(Sandbox(tokens=["one", "two"]), "disconnect")
+    response = await post(Sandbox(tokens=["one", "two"]), "disconnect", token="three")
     assert response.status_code == 400
     assert "does not let this token in" in response.json()["error"]
