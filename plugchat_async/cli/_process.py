@@ -22,6 +22,7 @@ def run() -> int:
     Returns:
         The exit code.
     """
+    is_closed = sys.stdout is None
     _collect_less_garbage()
     _prepare_streams()
     _follow_the_window()
@@ -30,6 +31,10 @@ def run() -> int:
     if _explain_missing_packages():
         return 1
     try:
+        if is_closed:
+            from ._output.failures import Failure, report
+
+            return report(Failure("output_closed"))  # before a code is requested for nobody
         from ._application import main
 
         return main()

@@ -138,7 +138,25 @@ def test_a_process_may_have_no_standard_streams(monkeypatch: pytest.MonkeyPatch)
         cli.main()
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         stream.close()
-    assert ended.value.code == 2
+    assert ended.value.code == 1
+
+
+@pytest.mark.parametrize("argument", ["qr", "--help"])
+def test_standard_output_that_is_closed(
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    argument: str,
+) -> None:
+    """As by `plugchat qr --json >&-`: one line, exit code 1, and no code is requested."""
+    monkeypatch.setattr(sys, "argv", ["plugchat", argument])
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    sys.stdout.close()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.startswith("Error: Standard output is closed. ")
+    assert sandbox.calls == ()
 
 
 @pytest.mark.parametrize("argument", ["status", "--version", "--help"])
