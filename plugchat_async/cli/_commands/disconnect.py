@@ -31,4 +31,8 @@ def run(access: Access, *, as_json: bool, yes: bool) -> None:
 def _is_confirmed(*, as_json: bool) -> bool:
     if as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Failure("not_confirmed")
-    return keyboard.ask(text("disconnect.question")) == text("disconnect.yes")
+    try:
+        return keyboard.ask(text("disconnect.question")) == text("disconnect.yes")
+    except KeyboardInterrupt:
+        say(text("disconnect.kept"))
+        raise

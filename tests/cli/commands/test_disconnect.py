@@ -50,6 +50,30 @@ def test_somebody_at_the_terminal_is_asked(
     assert "plugchat pair" in ran.out or not is_unlinked
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en_US", "Nothing was unlinked.\n"), ("pt_BR", "Nada foi desconectado.\n")],
+)
+def test_ctrl_c_at_the_question(
+    run: Run,
+    sandbox: Sandbox,
+    keyboard: Keyboard,
+    monkeypatch: pytest.MonkeyPatch,
+    language: str,
+    said: str,
+) -> None:
+    """Exit code 130, and that nothing happened."""
+
+    def interrupted() -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("LC_ALL", f"{language}.UTF-8")
+    monkeypatch.setattr(keyboard, "readline", interrupted)
+    ran = run("disconnect", window=(80, 24))
+    assert (ran.exit_code, ran.err) == (130, said)
+    assert endpoints(sandbox) == []
+
+
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_without_a_terminal_nobody_can_be_asked(
     run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
