@@ -121,12 +121,12 @@ class PairingHub:
         """Watch the session of a client's instance, and start it if nobody does yet.
 
         Args:
-            client: A client for the instance. The hub uses it as it is now: it may be closed as
-                soon as it was made by `for_token()`, not if the connections are its own.
+            client: A client for the instance. One made by `for_token()` may be closed right away;
+                one that owns its connections must stay open while the hub uses it.
 
         Returns:
-            A context manager that gives an asynchronous iterator of states: the present one at
-            once, then each later one. A slow watcher sees the latest, and none in between. The
+            A context manager that gives an asynchronous iterator of states: the present one
+            immediately, then each later one. A slow watcher sees the latest, and none in between. The
             iterator ends when the hub is closed, not when the session is over, since somebody may
             restart it.
 

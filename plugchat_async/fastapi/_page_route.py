@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from fastapi.routing import APIRoute
 
 from ._links import RefusedTicket
-from ._security_headers import SECURITY_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -39,7 +38,7 @@ def page_route(page: PairingPage) -> type[APIRoute]:
                 except RefusedTicket as error:
                     language = request.headers.get("accept-language", "")
                     return page.notice(
-                        error.name, language, SECURITY_HEADERS, status_code=error.status_code
+                        error.name, language, error.headers or {}, status_code=error.status_code
                     )
 
             return respond

@@ -161,11 +161,13 @@ def test_a_refused_link_is_a_page_in_words(
 ) -> None:
     """In the reader's language; nothing is asked of PlugChat, by whichever address."""
     url = f"{serve(app_with_links(sandbox))}/link/{spoil(links.create('a'))}"
+    code = "invalid_link" if status == 404 else "expired_link"
     for page in (url, f"{url}/"):
         response = httpx.get(page, headers={"Accept-Language": "pt-BR"})
         assert response.status_code == status
         assert response.headers["content-type"].startswith("text/html")
         assert response.headers["cache-control"] == "no-store"
+        assert response.headers["plugchat-refusal"] == code
         assert headline in response.text
     for method, path in [
         ("GET", "/events"),
@@ -175,7 +177,6 @@ def test_a_refused_link_is_a_page_in_words(
     ]:
         refused = httpx.request(method, url + path)
         assert refused.status_code == status
-        code = "invalid_link" if status == 404 else "expired_link"
         assert refused.headers["plugchat-refusal"] == code
     assert sandbox.calls == ()
 

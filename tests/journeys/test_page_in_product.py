@@ -634,8 +634,9 @@ def policy(content_security_policy: str) -> Any:
         "default-src 'self'",
         "script-src 'self'; style-src 'unsafe-inline'",
         "script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'none'",
+        "default-src 'self' 'unsafe-inline'; require-trusted-types-for 'script'",
     ],
-    ids=["all", "the script", "its requests"],
+    ids=["all", "the script", "its requests", "its drawing"],
 )
 def test_a_policy_of_the_app_that_blocks_the_page_is_named(
     site: ServePage, window: OpenWindow, content_security_policy: str

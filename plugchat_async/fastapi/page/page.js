@@ -117,7 +117,8 @@ const decline = () => giveUp("declined", "origin_refused");
 
 // A policy of the site may let the script run, and keep it from asking anything.
 document.addEventListener("securitypolicyviolation", ({ effectiveDirective }) => {
-  if (effectiveDirective === "connect-src") giveUp("blocked", "blocked_by_policy");
+  const blocking = ["connect-src", "require-trusted-types-for"];
+  if (blocking.includes(effectiveDirective)) giveUp("blocked", "blocked_by_policy");
 });
 
 // The time until the next code, and until a failure may be tried again.
