@@ -414,3 +414,15 @@ def test_a_usage_error_is_a_failure_for_scripts_too(
     assert failure["message"] in ran.err
     del failure["message"]
     assert failure == {"version": 1, "event": "failed", "code": "usage_error"}
+
+
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize(
+    "arguments", [("status",), ("device",), ("qr",), ("image",), ("disconnect", "--yes")]
+)
+def test_every_json_object_has_its_version(run: Run, arguments: tuple[str, ...]) -> None:
+    """It comes first, and all are written by one serializer."""
+    ran = run(*arguments, "--json")
+    printed = json.loads(ran.out)
+    assert next(iter(printed.items())) == ("version", 1)
+    assert ran.out == json.dumps(printed, ensure_ascii=False) + "\n"

@@ -6,6 +6,7 @@ import typer
 
 from plugchat_async import AsyncPlugChat
 from plugchat_async.cli._access.client import Access, call
+from plugchat_async.cli._output.events import print_result
 from plugchat_async.cli._texts import text
 
 
@@ -13,7 +14,7 @@ def run(access: Access, *, as_json: bool) -> None:
     """Fetch the device, and print a line for each known property."""
     device = call(access.client(), AsyncPlugChat.device)
     if as_json:
-        return typer.echo(device.model_dump_json())
+        return print_result(device)
     known = [
         f"{text(f'device.{name}')}: {value}"
         for name in ("phone", "name", "platform", "model")

@@ -9,6 +9,7 @@ import typer
 
 from plugchat_async import AsyncPlugChat, QRImage
 from plugchat_async.cli._access.client import Access, call
+from plugchat_async.cli._output.events import print_result
 from plugchat_async.cli._output.failures import Failure
 from plugchat_async.cli._output.files import replacing, say_saved
 from plugchat_async.cli._output.stderr import warn
@@ -33,7 +34,7 @@ def run(access: Access, output: Path | None, *, as_json: bool) -> None:
         if not as_json:
             typer.echo(image.data, nl=False)
     if as_json:
-        typer.echo(image.model_dump_json())
+        print_result(image)
 
 
 def _save(access: Access, output: Path) -> QRImage:

@@ -8,6 +8,7 @@ import typer
 
 from plugchat_async import AsyncPlugChat, QRCode
 from plugchat_async.cli._access.client import Access, call
+from plugchat_async.cli._output.events import print_result
 from plugchat_async.cli._output.failures import Failure
 from plugchat_async.cli._output.files import check_suffix, image_of, replacing, say_saved
 from plugchat_async.cli._output.stderr import say
@@ -30,7 +31,7 @@ def run(
         return _show(access, ascii_only=ascii_only, compact=compact)
     code = _fetch(access) if output is None else _save(access, output)
     if as_json:
-        typer.echo(code.model_dump_json())
+        print_result(code)
     return None
 
 

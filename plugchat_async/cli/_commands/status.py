@@ -6,13 +6,16 @@ import typer
 
 from plugchat_async import AsyncPlugChat, InstanceStatus
 from plugchat_async.cli._access.client import Access, call
+from plugchat_async.cli._output.events import print_result
 from plugchat_async.cli._texts import text
 
 
 def run(access: Access, *, as_json: bool) -> None:
     """Fetch the status, and print a line or two."""
     status = call(access.client(), AsyncPlugChat.status)
-    typer.echo(status.model_dump_json() if as_json else text(f"status.{_name(status)}"))
+    if as_json:
+        return print_result(status)
+    return typer.echo(text(f"status.{_name(status)}"))
 
 
 def _name(status: InstanceStatus) -> str:

@@ -58,6 +58,7 @@ def test_a_phone_that_is_offline(
 def test_json(run: Run, sandbox: Sandbox) -> None:
     """All that the API told, and nothing else on standard output."""
     assert json.loads(run("status", "--json").out) == {
+        "version": 1,
         "connected": False,
         "session": False,
         "smartphone_connected": False,
