@@ -116,3 +116,21 @@ def test_a_host_that_was_not_meant_shows(
     assert message.startswith(f"{happened}: no response from /status at 127.0.0.1:1, ")
     assert message in ran.err
     assert "ConnectionRefusedError" in message
+
+
+@pytest.mark.parametrize(
+    ("language", "name", "said"),
+    [
+        ("en_US", "rate_limited", "Error: Too many requests were made."),
+        ("pt_BR", "rate_limited", "Erro: Muitas requisições foram feitas em pouco tempo."),
+        ("en_US", "status_error", "Error: PlugChat's response could not be understood."),
+        ("pt_BR", "status_error", "Erro: Não foi possível entender a resposta do PlugChat."),
+    ],
+)
+def test_a_failure_is_not_about_qr_codes(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, language: str, name: str, said: str
+) -> None:
+    """None was requested."""
+    monkeypatch.setenv("LC_ALL", f"{language}.UTF-8")
+    sandbox.answer_next(name)
+    assert run("status").err.startswith(said)
