@@ -12,7 +12,6 @@ import typer
 
 from plugchat_async._schedule import DEFAULT_INTERVAL
 from plugchat_async.cli._output.failures import Failure
-from plugchat_async.cli._output.stderr import warn
 from plugchat_async.cli._texts import text
 from plugchat_async.sandbox import Sandbox, Scan
 from plugchat_async.sandbox._sandbox import DEFAULT_TOKEN
@@ -25,8 +24,6 @@ _SECONDS_BETWEEN_LOOKS = 0.2
 
 def run(host: str, port: int, token: str | None, scan_after: float | None) -> None:
     """Serve until interrupted."""
-    if scan_after is not None and scan_after >= DEFAULT_INTERVAL:
-        warn(text("sandbox.never", seconds=scan_after))
     anyio.run(_serve, host, port, token, scan_after)
 
 
@@ -57,14 +54,16 @@ async def _listen(stack: AsyncExitStack, sandbox: Sandbox, host: str, port: int)
 
 
 def _introduce(base_url: str, token: str | None, scan_after: float | None) -> None:
-    phone = "sandbox.no_phone" if scan_after is None else "sandbox.phone"
+    phone = text("sandbox.no_phone" if scan_after is None else "sandbox.phone", seconds=scan_after)
+    if scan_after is not None and scan_after >= DEFAULT_INTERVAL:
+        phone = f"{text('warning')}: {text('sandbox.never', seconds=scan_after)}"
     tokens = "sandbox.instances" if token is None else "sandbox.one_instance"
     typer.echo(
         f"{text('sandbox.serves')}\n\n"
         f"  export PLUGCHAT_BASE_URL={shlex.quote(base_url)}\n"
         f"  export PLUGCHAT_TOKEN={shlex.quote(token or DEFAULT_TOKEN)}\n"
         "  plugchat pair\n\n"
-        f"{text(phone, seconds=scan_after)}\n"
+        f"{phone}\n"
         f"{text('sandbox.control', url=base_url.partition('/api/')[0])}\n"
         f"{text(tokens)} {text('how_to_stop')}.\n"
     )
