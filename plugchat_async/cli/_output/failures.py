@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from plugchat_async import NetworkError, PlugChatError, ResponseError, UnexpectedResponse
+from plugchat_async import (
+    AlreadyConnected,
+    NetworkError,
+    PlugChatError,
+    ResponseError,
+    UnexpectedResponse,
+)
 from plugchat_async._extras import install_command
 from plugchat_async._http.calls import MAY_HAVE_HAPPENED
 from plugchat_async.cli._texts import text
@@ -93,7 +99,10 @@ def reported(*, debug: bool = False, as_json: bool = False) -> Generator[None]:
 def report(error: Failure | PlugChatError | OSError) -> ExitCode:
     """Write a failure and the remedy to standard error, and return its exit code."""
     failure = _explain(error)
-    _say_error(failure, error.code if isinstance(error, PlugChatError) else None)
+    code = error.code if isinstance(error, PlugChatError) else failure.code
+    # A session ends with an outcome instead of this error, and with the same words.
+    is_of_the_sdk = isinstance(error, PlugChatError) or code == AlreadyConnected.code
+    _say_error(failure, code if is_of_the_sdk else None)
     if isinstance(error, ResponseError) and error.detail:
         say(text("detail", detail=error.detail), dim=True)
     return failure.exit_code

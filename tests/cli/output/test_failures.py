@@ -70,9 +70,15 @@ def test_the_words_of_the_api_are_shown(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().err.splitlines()[1:] == ["PlugChat said: [red]no[/red]"]
 
 
-def test_already_connected_has_a_separate_exit_code() -> None:
-    """A script tells it from a failure."""
-    assert exit_code(AlreadyConnected("connected", status_code=200)) == 3
+@pytest.mark.parametrize(
+    "error", [AlreadyConnected("connected", status_code=200), Failure("already_connected")]
+)
+def test_already_connected_is_reported_alike_by_all_commands(
+    capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    """By those that make one call, and by `pair`, whose session ends with an outcome."""
+    assert exit_code(error) == 3
+    assert capsys.readouterr().err.endswith(": plugchat disconnect [already_connected]\n")
 
 
 def test_a_missing_decoder_is_what_to_install(capsys: pytest.CaptureFixture[str]) -> None:
