@@ -6,7 +6,6 @@ Their help texts are in `_texts`, by the names of the commands and of their para
 import inspect
 import sys
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -150,7 +149,7 @@ def pair(
     *,
     access: "Access",
     interval: options.Interval = 15.0,
-    output: Annotated[Path | None, typer.Option("--output", "--image", metavar="FILE")] = None,
+    output: options.CurrentCode = None,
     on_desktop: Annotated[bool, typer.Option("--open")] = False,
     web: Annotated[bool, typer.Option("--web")] = False,
     port: options.Port = 0,

@@ -426,3 +426,17 @@ def test_every_json_object_has_its_version(run: Run, arguments: tuple[str, ...])
     printed = json.loads(ran.out)
     assert next(iter(printed.items())) == ("version", 1)
     assert ran.out == json.dumps(printed, ensure_ascii=False) + "\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("status", "--token-file"), ("qr", "--output"), ("image", "--output"), ("pair", "--image")],
+)
+def test_an_empty_name_of_a_file_is_a_usage_error(
+    run: Run, sandbox: Sandbox, arguments: tuple[str, str]
+) -> None:
+    """As from a variable that is not set; it is not taken for the folder."""
+    ran = run(*arguments, "")
+    assert (ran.exit_code, ran.out) == (2, "")
+    assert ran.err.endswith(": name a file\n")
+    assert sandbox.calls == ()

@@ -41,6 +41,12 @@ def _host(value: str) -> str:
     raise typer.BadParameter(text("usage.host"))  # Python listens everywhere for an empty one
 
 
+def _named(path: Path | None) -> Path | None:
+    if path == Path():  # what an empty argument becomes, as from a variable that is not set
+        raise typer.BadParameter(text("usage.file"))
+    return path
+
+
 def _token(value: str) -> str:
     # Imports are inside, as above.
     from pydantic import SecretStr
@@ -54,7 +60,10 @@ def _token(value: str) -> str:
     raise typer.BadParameter(text(f"token.{reason}"))
 
 
-Output: TypeAlias = Annotated[Path | None, typer.Option(metavar="FILE")]
+Output: TypeAlias = Annotated[Path | None, typer.Option(metavar="FILE", callback=_named)]
+CurrentCode: TypeAlias = Annotated[
+    Path | None, typer.Option("--output", "--image", metavar="FILE", callback=_named)
+]
 Interval: TypeAlias = Annotated[float, typer.Option(metavar="SECONDS", parser=_seconds("interval"))]
 ScanAfter: TypeAlias = Annotated[
     float | None, typer.Option(metavar="SECONDS", parser=_seconds("scan_after"))
@@ -63,7 +72,7 @@ Timeout: TypeAlias = Annotated[float, typer.Option(metavar="SECONDS", parser=_se
 Port: TypeAlias = Annotated[int, typer.Option(metavar="PORT", parser=_port, show_default=False)]
 Host: TypeAlias = Annotated[str, typer.Option(metavar="HOST", parser=_host)]
 SandboxToken: TypeAlias = Annotated[str | None, typer.Option(metavar="TOKEN", parser=_token)]
-TokenFile: TypeAlias = Annotated[Path | None, typer.Option(metavar="FILE")]
+TokenFile: TypeAlias = Annotated[Path | None, typer.Option(metavar="FILE", callback=_named)]
 BaseURL: TypeAlias = Annotated[
     str | None, typer.Option(metavar="URL", envvar="PLUGCHAT_BASE_URL", show_envvar=False)
 ]
