@@ -9,6 +9,7 @@ import importlib
 import io
 import json
 import os
+import re
 import runpy
 import signal
 import subprocess
@@ -440,3 +441,14 @@ def test_an_empty_name_of_a_file_is_a_usage_error(
     assert (ran.exit_code, ran.out) == (2, "")
     assert ran.err.endswith(": name a file\n")
     assert sandbox.calls == ()
+
+
+@pytest.mark.parametrize("language", ["en_US", "pt_BR"])
+def test_the_list_of_commands_cuts_no_sentence(
+    run: Run, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    """In a window of 80 columns."""
+    monkeypatch.setenv("LC_ALL", f"{language}.UTF-8")
+    monkeypatch.setenv("COLUMNS", "80")
+    commands = run("--help").out.splitlines()[-8:]
+    assert all(re.match(r"  \w+ .*[^.]\.$", line) for line in commands), commands
