@@ -452,3 +452,12 @@ def test_the_list_of_commands_cuts_no_sentence(
     monkeypatch.setenv("COLUMNS", "80")
     commands = run("--help").out.splitlines()[-8:]
     assert all(re.match(r"  \w+ .*[^.]\.$", line) for line in commands), commands
+
+
+@pytest.mark.parametrize("command", ["qr", "pair"])
+def test_a_code_is_drawn_in_one_form(run: Run, sandbox: Sandbox, command: str) -> None:
+    """`--ascii` and `--compact` are a usage error, and no code is requested."""
+    ran = run(command, "--ascii", "--compact")
+    assert (ran.exit_code, ran.out) == (2, "")
+    assert "can't be combined" in ran.err
+    assert sandbox.calls == ()

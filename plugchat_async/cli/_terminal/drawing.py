@@ -72,8 +72,10 @@ def forms(window: Window, *, ascii_only: bool, compact: bool) -> tuple[Form, ...
         compact: Whether the user wants sextants.
 
     Raises:
-        Failure: The user wants sextants, and they can't be shown.
+        Failure: The user wants both, or sextants that can't be shown.
     """
+    if ascii_only and compact:
+        raise Failure("two_forms")
     if ascii_only:
         return (ASCII,)
     if compact:
