@@ -5,13 +5,13 @@ Install the package with the extras [fastapi,redis] as docs/installation.md desc
     pip install uvicorn
     export TENANT_TOKENS='{"acme": "token of acme", "globex": "token of globex"}'
     export SESSION_SECRET="$(python -c 'import secrets; print(secrets.token_hex())')"
-    uvicorn multi_tenant_app:app
+    uvicorn multi_tenant_app:app --port 8026
 
-and open http://127.0.0.1:8000. With several workers, all of them need one Redis and one secret:
+and open http://127.0.0.1:8026. With several workers, all of them need one Redis and one secret:
 
     export REDIS_URL=redis://127.0.0.1:6379/0
     export HUB_SECRET="$(python -c 'import secrets; print(secrets.token_hex())')"
-    uvicorn multi_tenant_app:app --workers 4
+    uvicorn multi_tenant_app:app --port 8026 --workers 4
 """
 
 from __future__ import annotations

@@ -175,7 +175,7 @@ class Conversation:
             media = types.InputMediaPhoto(media=file, caption=text)
             await self.image.edit_media(media, reply_markup=cancel)
             return
-        # A image that was sent, but whose id never came back, could not be deleted.
+        # An image that was sent, but whose id never came back, could not be deleted.
         with anyio.CancelScope(shield=True):
             self.image = await self.bot.send_photo(
                 self.user_id, file, caption=text, protect_content=True, reply_markup=cancel
