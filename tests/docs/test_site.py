@@ -150,6 +150,9 @@ def test_nothing_is_loaded_from_elsewhere(site: Path, pages: dict[Path, Page]) -
         ]
     assert loaded
     assert [(page.name, link) for page, link in loaded if inside(site, page, link) is None] == []
+    # By this attribute, the theme's script requests the newest version from api.github.com.
+    requesting = 'data-md-component="source"'
+    assert [path.name for path, page in pages.items() if requesting in page.text] == []
 
 
 def test_each_public_name_is_in_the_reference(pages: dict[Path, Page]) -> None:
