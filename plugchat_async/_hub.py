@@ -126,9 +126,9 @@ class PairingHub:
 
         Returns:
             A context manager that gives an asynchronous iterator of states: the present one
-            immediately, then each later one. A slow watcher sees the latest, and none in between. The
-            iterator ends when the hub is closed, not when the session is over, since somebody may
-            restart it.
+            immediately, then each later one. A slow watcher sees the latest, and none in between.
+            The iterator ends when the hub is closed, not when the session is over, since somebody
+            may restart it.
 
         Raises:
             RuntimeError: The hub is closed.

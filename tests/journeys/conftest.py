@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from typing import Unpack
 
-    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+    from playwright.sync_api import Browser, BrowserContext, Page
 
     from tests.keyword_arguments import HubArguments
 
@@ -120,13 +120,13 @@ def window(browser: Browser) -> Generator[OpenWindow]:
         all_options: WindowOptions = {"locale": "en-US", **options}
         contexts.append(browser.new_context(**all_options))
         page = contexts[-1].new_page()
-        page.on("pageerror", lambda error: written.append(str(error)))
 
-        def write(message: ConsoleMessage) -> None:
-            is_expected = expected and expected in message.text
-            written.extend([] if is_expected else [message.text])
+        def write(text: str) -> None:
+            is_expected = expected and expected in text
+            written.extend([] if is_expected else [text])
 
-        page.on("console", write)
+        page.on("pageerror", lambda error: write(str(error)))
+        page.on("console", lambda message: write(message.text))
         page.goto(url)
         return page
 
