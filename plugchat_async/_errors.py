@@ -48,10 +48,12 @@ class NetworkError(PlugChatError):
 
     Attributes:
         is_local: True when nothing was sent, since this machine's environment allows no connection.
+        may_have_happened: True when a call that changes the instance may have been carried out.
     """
 
     code = "network_error"
     is_local = False
+    may_have_happened = False
 
 
 class RequestTimeout(NetworkError):

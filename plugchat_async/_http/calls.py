@@ -46,7 +46,7 @@ _TOO_SLOW = (
     "{path} took longer to respond than a code is valid, which is {within:g} s: the gateway is too"
     " slow for now, so ask again later"
 )
-MAY_HAVE_HAPPENED = "PlugChat may have done it all the same: ask status()"
+_MAY_HAVE_HAPPENED = "PlugChat may have done it all the same: ask status()"
 _SENDS_TWICE = (
     "aiohttp sends a GET again when its connection breaks, and this one must not be sent twice:"
     " use a client without http_client=, or with one that does not run on aiohttp"
@@ -188,7 +188,9 @@ class Calls:
             except NetworkError as error:
                 if not connection.has_sent:
                     raise
-                raise type(error)(f"{error}. {MAY_HAVE_HAPPENED}") from error.__cause__
+                unconfirmed = type(error)(f"{error}. {_MAY_HAVE_HAPPENED}")
+                unconfirmed.may_have_happened = True
+                raise unconfirmed from error.__cause__
 
     async def _attempt(
         self, call: Call[T], connection: Connection, number: int, within: float = math.inf

@@ -17,7 +17,6 @@ from plugchat_async import (
     UnexpectedResponse,
 )
 from plugchat_async._extras import install_command
-from plugchat_async._http.calls import MAY_HAVE_HAPPENED
 from plugchat_async.cli._texts import text
 
 from .events import print_event
@@ -124,7 +123,7 @@ def _explain(error: Failure | PlugChatError | OSError) -> Failure:
         case NetworkError(is_local=True), reason:
             return Failure("environment_unusable", reason=str(reason).rstrip("."))
         case NetworkError(), _:
-            failure = Failure("unconfirmed" if MAY_HAVE_HAPPENED in str(error) else error.code)
+            failure = Failure("unconfirmed" if error.may_have_happened else error.code)
             # The SDK's message without its advice: endpoint, host, and the system's reason.
             failure.happened = f"{failure.happened[:-1]}: {str(error).partition(': check')[0]}."
             return failure
