@@ -245,6 +245,7 @@ async def _signalled_while_open(app: FastAPI, sandbox: Sandbox) -> httpx.Respons
 
         tasks.start_soon(look)
         await eventually(lambda: sandbox.calls)
+        await anyio.wait_all_tasks_blocked()  # the stream sends its first event
         signal.raise_signal(signal.SIGTERM)
     return responses[0]
 
