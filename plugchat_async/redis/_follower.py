@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _LEADER_BEAT = LEASE / 3
 _BEAT = 4.0
+# Until a process that leaves asks again whether another one leads.
+_GO_AGAIN_AFTER = 1.0
 # For how long the store may be away before watchers are told.
 _PATIENCE = 10.0
 
@@ -196,7 +198,12 @@ class Follower:
 
     async def _go(self) -> bool:
         """Go; False if this process stays, as the last one does for the session's grace."""
-        response = await self._copy.leave()
+        asked_at = anyio.current_time()
+        response = await self._copy.leave(asked_at=asked_at)
+        while response.verdict is Verdict.WAIT and not self.clients:
+            self._poked = anyio.Event()
+            await self._pause(_GO_AGAIN_AFTER, until=math.inf)
+            response = await self._copy.leave(asked_at=asked_at)
         if self.clients:  # somebody came meanwhile, as the next beat tells the store
             return False
         self._go_at = math.inf

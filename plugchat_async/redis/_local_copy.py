@@ -128,9 +128,9 @@ class LocalCopy:
         """Begin another session after one that is over, or forget that one if nobody watches."""
         return await self.take(self._store.restart(self.seal.name, session))
 
-    async def leave(self, *, ending: str = "") -> Response:
+    async def leave(self, *, ending: str = "", asked_at: float | None = None) -> Response:
         """Be absent, unless this is the last process of a session that is not over."""
-        return await self.take(self._store.leave(self.seal.name, ending=ending))
+        return await self.take(self._store.leave(self.seal.name, ending=ending, asked_at=asked_at))
 
     async def reserve(self, before: Record, *, nonce: str) -> Response:
         """Reserve the round after a record."""

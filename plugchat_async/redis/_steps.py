@@ -39,6 +39,7 @@ class Verdict(StrEnum):
         BEHIND: The process has not heard of the latest change.
         GONE: The process, or the session, is not followed any more.
         RUNNING: The session is not over.
+        WAIT: Others are present, but may have died.
     """
 
     OK = "ok"
@@ -48,6 +49,7 @@ class Verdict(StrEnum):
     BEHIND = "behind"
     GONE = "gone"
     RUNNING = "running"
+    WAIT = "wait"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Response:
 
     Attributes:
         verdict: What became of it.
-        record: The record after it, for `OK`; None if it is known already.
+        record: The record after it, for `OK` and `WAIT`; None if it is known already.
     """
 
     verdict: Verdict
@@ -165,7 +167,9 @@ class Store(Protocol):
         """
         ...
 
-    async def leave(self, name: str, *, ending: str = "") -> Response:
+    async def leave(
+        self, name: str, *, ending: str = "", asked_at: float | None = None
+    ) -> Response:
         """Be absent, unless this is the last process of a session that is not over, or reports it.
 
         The last one leads on without watchers, until a process with watchers comes: present, or
@@ -174,9 +178,12 @@ class Store(Protocol):
         Args:
             name: The instance's name.
             ending: What the hook is going to be told, sealed; the same in each attempt.
+            asked_at: When it first asked, on the event loop's clock; None goes though those
+                present may have died.
 
         Returns:
-            OK for one that stays; GONE for each other, which leads no more; or MISSING.
+            OK for one that stays; GONE for each other, which leads no more; MISSING; or WAIT,
+            without leading, until another one is heard to lead, or nobody has for a lease.
         """
         ...
 

@@ -244,9 +244,11 @@ class RedisStore:
             *(_ago(wanted.asked_at), _milliseconds(wanted.retention), wanted.state, wanted.ending),
         )
 
-    async def leave(self, name: str, *, ending: str = "") -> Response:
+    async def leave(
+        self, name: str, *, ending: str = "", asked_at: float | None = None
+    ) -> Response:
         """See `Store`."""
-        return await self._respond("leave", name, ending)
+        return await self._respond("leave", name, ending, _ago(asked_at))
 
     async def restart(self, name: str, session: str) -> Response:
         """See `Store`."""

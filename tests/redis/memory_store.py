@@ -134,14 +134,16 @@ class MemoryServer:
         self.rows[name] = row
         return row
 
-    def count(self, row: Row, *, without: str) -> tuple[int, int]:
-        """Count watchers and processes."""
+    def count(self, row: Row, *, without: str, since: int = 0) -> tuple[int, int]:
+        """Count watchers and processes that were heard since a moment."""
         for process in [each for each, at in row.present.items() if at.deadline <= self.now]:
             del row.present[process]
         others = [
             at.watchers
             for process, at in row.present.items()
-            if process != without and (process != row.leader or row.lease > self.now)
+            if process != without
+            and at.deadline >= since + _ms(PRESENCE)
+            and (process != row.leader or row.lease > self.now)
         ]
         return sum(others), len(others)
 
@@ -338,18 +340,32 @@ class MemoryStore:
 
         return await self._respond(take)
 
-    async def leave(self, name: str, *, ending: str = "") -> Response:
+    async def leave(
+        self, name: str, *, ending: str = "", asked_at: float | None = None
+    ) -> Response:
         """See `Store`."""
+        asked_ago = _ago(asked_at)
 
         def take() -> Result:
             server, row = self._server, self._server.row(name)
             if row is None:
                 return Verdict.MISSING, None
             leads = row.leader == self.process
-            processes = server.count(row, without=self.process)[1]
+            since = row.left if leads else 0
+            processes = server.count(row, without=self.process, since=since)[1]
             if leads and ending and row.ending == ending:
                 return Verdict.OK, row
             reports = leads and row.stage is Stage.ENDING
+            if processes and asked_ago is not None and not reports and row.stage is not Stage.OVER:
+                led_for = row.lease - server.now if row.leader and not leads else 0
+                if led_for <= 0 and asked_ago >= _ms(LEASE):
+                    processes = 0
+                elif led_for <= _ms(LEASE) - asked_ago:
+                    row.present[self.process] = Presence(0, server.now + _ms(PRESENCE))
+                    if leads:
+                        row.leader, row.lease = "", 0
+                        server.publish(name, row)
+                    return Verdict.WAIT, row
             if row.stage is Stage.OVER or (processes and not reports):
                 row.present.pop(self.process, None)
                 if row.stage is Stage.OVER and not processes:

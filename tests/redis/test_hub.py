@@ -193,6 +193,57 @@ async def test_the_last_process_keeps_a_session_for_its_grace(
     assert all(server.row(name) is None for name in [*server.rows])
 
 
+@pytest.mark.parametrize("leads", [True, False], ids=["leader", "other"])
+@pytest.mark.parametrize("later", [0, 3, 6, 9], ids="{} s".format)
+async def test_a_grace_is_not_left_to_a_process_that_died(
+    sandbox: Sandbox, server: MemoryServer, later: float, leads: bool
+) -> None:
+    """The last viewer of the other one leaves some time after that; a scan is reported."""
+    endings: list[PairingOutcome | None] = []
+    options: dict[str, Any] = {"on_end": lambda _, ending: endings.append(ending.outcome)}
+    async with processes(server, 2, **options) as hubs, AsyncExitStack() as watching:
+        leaving: list[AsyncExitStack] = []
+        for hub in hubs:
+            leaving.append(await watching.enter_async_context(AsyncExitStack()))
+            states = await leaving[-1].enter_async_context(hub.watch(sandbox.client()))
+            shown = await until(states, ShowingCode)
+        assert leader_of(server, hubs) is hubs[0]
+        hubs[not leads].store.is_connected = False
+        await anyio.sleep(later)
+        await leaving[leads].aclose()
+        await anyio.sleep(4)
+        assert sandbox.scan(shown.qr.payload)
+        await anyio.sleep(12)
+        assert endings == [PairingOutcome.CONNECTED]
+    assert codes_requested(sandbox) == 1
+
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_a_session_without_a_code_ends_though_a_process_died(
+    server: MemoryServer, number: int
+) -> None:
+    """As left, when nobody has been heard for a lease."""
+    sandbox = Sandbox(clock=anyio.current_time)
+    slow = SlowTransport(sandbox, 60)
+    endings: list[PairingOutcome | None] = []
+    options: dict[str, Any] = {"on_end": lambda _, ending: endings.append(ending.outcome)}
+    async with (
+        httpx.AsyncClient(transport=slow) as http_client,
+        processes(server, number, **options) as hubs,
+        AsyncExitStack() as watching,
+    ):
+        client = AsyncPlugChat("token", base_url=BASE_URL, http_client=http_client)
+        async with hubs[0].watch(client):
+            await slow.has_request.wait()
+            for hub in hubs[1:]:
+                await watching.enter_async_context(hub.watch(client))
+                await anyio.sleep(0.1)
+                hub.store.is_connected = False
+        await anyio.sleep(90)
+        assert endings == [PairingOutcome.CANCELLED]
+    assert codes_requested(sandbox) <= 1
+
+
 async def test_a_session_that_nobody_came_back_to_ends_as_left(
     sandbox: Sandbox, server: MemoryServer
 ) -> None:

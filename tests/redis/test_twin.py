@@ -42,6 +42,7 @@ COMMON = {
     ("leave", Verdict.OK),
     ("leave", Verdict.GONE),
     ("leave", Verdict.MISSING),
+    ("leave", Verdict.WAIT),
     ("restart", Verdict.OK),
     ("restart", Verdict.RUNNING),
     ("sync", Verdict.OK),
@@ -67,7 +68,7 @@ class Player:
         if rng.random() < 0.4:
             copy = self._disturb(copy)
         steps = [self.beat, self.reserve, self.write, self.leave, self.restart, self.sync]
-        step = rng.choices([*steps, self.peek], [9, 4, 4, 4, 2, 1, 1])[0]
+        step = rng.choices([*steps, self.peek], [9, 5, 4, 4, 2, 1, 1])[0]
         return step.__name__, process, name, step(name, copy)
 
     def _disturb(self, copy: Record) -> Record:
@@ -108,8 +109,13 @@ class Player:
 
     def leave(self, name: str, _copy: Record) -> Step:
         """Draw a departure."""
-        ending = self.rng.choice(["", "E1", "E2"])
-        return lambda store: store.leave(name, ending=ending)
+        ending, ago = self.rng.choice(["", "E1", "E2"]), self.rng.choice([None, 0, 3600])
+
+        async def step(store: Store) -> Response:
+            asked_at = None if ago is None else anyio.current_time() - ago
+            return await store.leave(name, ending=ending, asked_at=asked_at)
+
+        return step
 
     def restart(self, name: str, copy: Record) -> Step:
         """Draw a restart."""
