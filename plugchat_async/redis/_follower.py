@@ -206,6 +206,9 @@ class Follower:
             response = await self._copy.leave(asked_at=asked_at)
         if self.clients:  # somebody came meanwhile, as the next beat tells the store
             return False
+        if response.verdict is Verdict.MISSING and self._copy.is_running:
+            await self._copy.sync()
+            return False
         self._go_at = math.inf
         if response.record is None:
             return True

@@ -62,6 +62,11 @@ class LocalCopy:
         return self.record.leader == self._store.process
 
     @property
+    def is_running(self) -> bool:
+        """Whether there is a session that is not over."""
+        return bool(self.record.session) and self.record.stage is not Stage.OVER
+
+    @property
     def age(self) -> timedelta:
         """How long ago the session began."""
         now = anyio.current_time()

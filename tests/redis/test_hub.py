@@ -824,6 +824,33 @@ async def test_a_grace_goes_on_when_the_store_is_back(
     assert codes_requested(sandbox) == 1
 
 
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("away", [0, 1, 3, 6], ids="{} s".format)
+async def test_a_grace_goes_on_when_the_store_is_back_without_its_data(
+    sandbox: Sandbox, server: MemoryServer, away: float, number: int
+) -> None:
+    """Also if `linger` ended meanwhile: the processes write their copies back."""
+    endings: list[PairingOutcome | None] = []
+    options: dict[str, Any] = {"on_end": lambda _, ending: endings.append(ending.outcome)}
+    async with processes(server, number, **options) as hubs:
+        async with AsyncExitStack() as watching:
+            for hub in hubs:
+                states = await watching.enter_async_context(hub.watch(sandbox.client()))
+                shown = await until(states, ShowingCode)
+            server.is_up = False
+        await anyio.sleep(away)
+        server.rows.clear()
+        server.is_up = True
+        await anyio.sleep(4)
+        assert sandbox.scan(shown.qr.payload)
+        await anyio.sleep(10)
+        assert endings == [PairingOutcome.CONNECTED]
+        await anyio.sleep(30)
+    assert endings == [PairingOutcome.CONNECTED]
+    assert codes_requested(sandbox) == 1
+    assert all(server.row(name) is None for name in [*server.rows])
+
+
 async def test_an_ending_is_written_by_nobody_but_the_leader(
     sandbox: Sandbox, server: MemoryServer
 ) -> None:
