@@ -15,6 +15,8 @@ from ._record import Stage
 from ._steps import LEASE, Beat, StoreDown, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from anyio.abc import TaskGroup
 
     from plugchat_async import AsyncPlugChat, PairingState
@@ -46,7 +48,14 @@ class Follower:
     client: AsyncPlugChat
 
     def __init__(
-        self, store: Store, seals: list[Seal], schedule: Schedule, linger: float, hook: EndHook
+        self,
+        store: Store,
+        seals: list[Seal],
+        schedule: Schedule,
+        linger: float,
+        hook: EndHook,
+        *,
+        on_lost: Callable[[], None],
     ) -> None:
         self.clients: list[AsyncPlugChat] = []
         self.is_closed = False
@@ -54,7 +63,7 @@ class Follower:
         self._store = store
         self._seals = seals
         self._linger = linger
-        self._copy = LocalCopy(store, seals[0], self._check)
+        self._copy = LocalCopy(store, seals[0], self._check, on_lost)
         self._leader = Leader(self._copy, self, schedule, linger, hook)
         self._open = anyio.CancelScope()
         self._poked = anyio.Event()

@@ -108,6 +108,7 @@ class RedisPairingHub(PairingHub):
         await super().__aenter__()
         self._followers, self._by_name = {}, {}
         self._serving, self._served = BackgroundTasks(), anyio.CancelScope()
+        self._data_lost = anyio.Event()
         await self._serving.open()
         is_ready = anyio.Event()
         self._serving.start_soon(partial(self._serve, is_ready))
@@ -190,7 +191,14 @@ class RedisPairingHub(PairingHub):
         follower = self._follower_of(client)
         if follower is None:
             seals = self._seals(client)
-            follower = Follower(self._store, seals, self._schedule, self._linger, self._hook)
+            follower = Follower(
+                self._store,
+                seals,
+                self._schedule,
+                self._linger,
+                self._hook,
+                on_lost=self._claim_soon,
+            )
             self._followers[key] = follower
             self._by_name |= {seal.name: follower for seal in seals}
             follower.join(client)
@@ -240,12 +248,15 @@ class RedisPairingHub(PairingHub):
             async with anyio.create_task_group() as tasks:
                 await tasks.start(self._store.run, self._hear, self._catch_up)
                 is_ready.set()
-                is_agreed: bool | None = None
+                await anyio.sleep(_CLAIM_AGAIN_AFTER)  # entering has claimed by itself
                 while True:
-                    await anyio.sleep(_CLAIM_AGAIN_AFTER if is_agreed is None else _CLAIM_EVERY)
+                    self._data_lost = anyio.Event()
                     is_agreed = await self._claim()
                     if is_agreed is False:
                         logger.error(_REFUSED)
+                    pause = _CLAIM_AGAIN_AFTER if is_agreed is None else _CLAIM_EVERY
+                    with anyio.move_on_after(pause):
+                        await self._data_lost.wait()
 
     async def _claim(self) -> bool | None:
         """Return whether the processes use one secret; None if the store can't be reached."""
@@ -254,12 +265,17 @@ class RedisPairingHub(PairingHub):
         except StoreDown:
             return None
 
+    def _claim_soon(self) -> None:
+        """Claim again, since the store may have lost the fingerprint."""
+        self._data_lost.set()
+
     def _hear(self, name: str, record: Record) -> None:
         if (follower := self._by_name.get(name)) is not None:
             follower.hear(name, record)
 
     def _catch_up(self) -> None:
-        """Ask for what may have been missed."""
+        """Ask for what may have been missed, and for what may have been lost."""
+        self._claim_soon()
         for follower in self._followers.values():
             follower.poke()
 

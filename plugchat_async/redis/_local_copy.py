@@ -44,7 +44,13 @@ class LocalCopy:
         changed: Set when there is another state, or no further one.
     """
 
-    def __init__(self, store: Store, seal: Seal, on_adopted: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        seal: Seal,
+        on_adopted: Callable[[], None],
+        on_lost: Callable[[], None],
+    ) -> None:
         self.seal = seal
         self.record = Record()
         self.unwritten: Record | None = None
@@ -54,6 +60,7 @@ class LocalCopy:
         self.changed = anyio.Event()
         self._store = store
         self._on_adopted = on_adopted
+        self._on_lost = on_lost
         self._outdated = ""
 
     @property
@@ -127,6 +134,7 @@ class LocalCopy:
 
     async def sync(self) -> None:
         """Write the copy, if the store has lost it."""
+        self._on_lost()
         await self.take(self._store.sync(self.seal.name, self.record))
 
     async def restart(self, session: str) -> Response:

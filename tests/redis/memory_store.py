@@ -158,6 +158,11 @@ class MemoryServer:
             if store.is_connected and self.rng.random() >= self.loss:
                 store.deliver(name, row.pack())
 
+    def lose_data(self) -> None:
+        """Be empty, as after a restart without persistence."""
+        self.rows.clear()
+        self._secret = "", 0.0
+
     def claim(self, fingerprints: Sequence[str]) -> bool:
         """Compare secrets."""
         held, expires = self._secret

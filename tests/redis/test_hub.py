@@ -560,6 +560,24 @@ async def test_a_process_whose_secret_is_compared_later_says_so(
             assert "another secret is in use" in caplog.text
 
 
+@pytest.mark.parametrize("is_cut", [True, False], ids=["restart", "flush"])
+async def test_a_store_that_lost_its_data_gets_the_fingerprint_back(
+    sandbox: Sandbox, server: MemoryServer, is_cut: bool
+) -> None:
+    """With the sessions, or as soon as it is back: another secret is refused as before."""
+    async with MemoryHub(server) as hub, AsyncExitStack() as watching:
+        if not is_cut:
+            await watching.enter_async_context(hub.watch(sandbox.client()))
+        await anyio.sleep(1)
+        server.lose_data()
+        if is_cut:
+            hub.store.reconnect()
+        await anyio.sleep(2)
+        with pytest.raises(ValueError, match="another secret is in use"):
+            async with MemoryHub(server, secret=OTHER):
+                pass  # pragma: no cover
+
+
 async def test_a_secret_is_replaced_without_a_second_session(
     sandbox: Sandbox, server: MemoryServer
 ) -> None:
