@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Field: TypeAlias = Literal["state", "ending"]
 
 _MIN_SECRET = 32
+_MAKE_ONE = 'make one with python -c "import secrets; print(secrets.token_hex())"'
 _NAME = 16
 _KEY = 32
 _NONCE = 12
@@ -34,7 +35,7 @@ class Keyring:
         secrets: One secret or several, each of at least 32 characters.
 
     Raises:
-        ValueError: There is none, or one is too short.
+        ValueError: There is none, or one is too short or blank.
         TypeError: One is not a string.
     """
 
@@ -56,8 +57,10 @@ class Keyring:
             if len(secret) < _MIN_SECRET:
                 raise ValueError(
                     f"secret must have at least {_MIN_SECRET} characters, not {len(secret)}:"
-                    ' make one with python -c "import secrets; print(secrets.token_hex())"'
+                    f" {_MAKE_ONE}"
                 )
+            if not secret.get_secret_value().strip():
+                raise ValueError(f"secret is blank: {_MAKE_ONE}")
 
     @property
     def fingerprints(self) -> list[str]:

@@ -114,6 +114,7 @@ def test_each_of_several_secrets_has_a_seal() -> None:
         ([], "secret is empty"),
         ([SECRET, "sssss"], "at least 32 characters, not 5"),
         (SecretStr("sssss"), "at least 32 characters, not 5"),
+        ([SECRET, " " * 40], "secret is blank: make one"),
     ],
 )
 def test_a_secret_that_is_too_short_is_refused(

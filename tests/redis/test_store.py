@@ -6,7 +6,7 @@ import secrets
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import coredis
@@ -490,6 +490,7 @@ async def test_a_store_that_does_not_run_is_down(shared_redis: RedisServer) -> N
         "redis://user:secret@cache.example:6380/1",
         "unix:///run/redis.sock",
         "unix:///run/redis.sock?db=2",
+        "redis://localhost/?db=3&max_connections=20",
     ],
 )
 def test_the_url_of_a_redis_is_taken(url: str) -> None:
@@ -528,6 +529,9 @@ def test_certificates_are_checked_unless_the_url_says_otherwise(url: str, query:
         "redis://secret@localhost:port",
         "redis://secret@[::1",
         "unix://",
+        "redis://localhost/secret",
+        "redis://localhost/-1",
+        "redis://localhost/0/1",
     ],
 )
 def test_anything_else_is_refused_without_being_repeated(url: str) -> None:
@@ -535,3 +539,43 @@ def test_anything_else_is_refused_without_being_repeated(url: str) -> None:
     with pytest.raises(ValueError, match="url must be redis://HOST:PORT/DATABASE") as refused:
         check_url(url)
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            f"redis://h?{query}"
+            for query in ("secret=1", "secret", "db=secret", "db=-1", "timeout=")
+        ),
+        "redis://h?ssl_cert_reqs=none",
+        "rediss://h?ssl_cert_reqs=secret",
+    ],
+)
+def test_an_option_that_means_nothing_is_refused(url: str) -> None:
+    """Otherwise it would be ignored, and another database used."""
+    with pytest.raises(ValueError, match=r"url must have no options but .* db, ") as refused:
+        check_url(url)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "message"),
+    [
+        ({"redis": None}, TypeError, "redis must be a URL as a str, .* not NoneType"),
+        ({"redis": 5}, TypeError, "redis must be a URL as a str, .* not int"),
+        ({"redis": b"redis://h"}, TypeError, "redis must be a URL as a str, .* not bytes"),
+        ({"prefix": None}, TypeError, "prefix must be a str, not NoneType"),
+        ({"prefix": 5}, TypeError, "prefix must be a str, not int"),
+        ({"prefix": ""}, ValueError, "prefix must have printable characters"),
+        ({"prefix": " "}, ValueError, "prefix must have printable characters"),
+        ({"prefix": "a\n"}, ValueError, "prefix must have printable characters"),
+        ({"prefix": "{a}"}, ValueError, "prefix must have .* no braces"),
+    ],
+)
+def test_another_argument_is_refused(
+    arguments: dict[str, Any], kind: type[Exception], message: str
+) -> None:
+    """Before anything is opened, with what to pass."""
+    with pytest.raises(kind, match=message):
+        RedisStore(**{"redis": "redis://h", "prefix": "p"} | arguments)
