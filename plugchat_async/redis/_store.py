@@ -182,6 +182,7 @@ class RedisStore:
         }
         self._client: Client | None = None
         self._complaints: set[str] = set()
+        self._is_deaf = False
         self.process = ""
         self.clock = StoreClock()
 
@@ -236,6 +237,7 @@ class RedisStore:
                 retry_policy=NoRetryPolicy(),
                 max_idle_seconds=_MAX_SILENCE,
             ) as subscription:
+                self._is_deaf = False
                 on_subscribed()
                 while True:
                     if message := await subscription.get_message():
@@ -244,7 +246,26 @@ class RedisStore:
             failure = _first(group)
         # When it is cancelled, coredis fails as well: nothing to complain about.
         await anyio.sleep(_RESUBSCRIBE_AFTER)
-        self._complain(failure)
+        if self._is_deaf:
+            return
+        # coredis tells a refused subscription as a time-out.
+        if await self._responds(client):
+            self._is_deaf = True
+            logger.warning(
+                "changes of the pairing sessions will show up late, within 4 s:"
+                " check that Redis permits the user to subscribe to %s (%s)",
+                self._channel,
+                self._describe(failure),
+            )
+        else:
+            self._complain(failure)
+
+    async def _responds(self, client: Client) -> bool:
+        try:
+            with anyio.fail_after(self._timeout):
+                return bool(await client.ping())
+        except _FAILURES:
+            return False
 
     def _hear(self, message: Text, on_record: Callable[[str, Record], None]) -> None:
         if not self.clock.is_set:
@@ -358,13 +379,21 @@ class RedisStore:
 
     def _complain(self, error: BaseException) -> None:
         """Log each cause once, until a command succeeds again."""
-        cause = f"{type(error).__name__}: {error}"[:_MAX_COMPLAINT]
+        cause = self._describe(error)
         # Redis 6 reports it inside the text of the script's error.
         if isinstance(error, ReadOnlyError) or "READONLY" in cause:
             self._reconnect()
         if cause not in self._complaints:
             self._complaints.add(cause)
             logger.warning("the pairing sessions in Redis can't be reached: %s", cause)
+
+    def _describe(self, error: BaseException) -> str:
+        text = str(error)
+        if not text and isinstance(error, TimeoutError):
+            text = f"no response within {self._timeout:g} s"
+            if isinstance(self._redis, str) and self._redis.startswith("rediss:"):
+                text += ": check that the server speaks TLS on this port"
+        return f"{type(error).__name__}: {text or 'the connection was closed'}"[:_MAX_COMPLAINT]
 
     def _reconnect(self) -> None:
         """Resolve the server's name anew: by now it may be that of another primary.

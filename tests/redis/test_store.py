@@ -408,6 +408,83 @@ async def test_without_the_channel_steps_are_taken_all_the_same(
             await running.store.beat(NAME, watchers=1)
 
 
+async def test_without_the_right_to_subscribe_changes_are_late(
+    restricted_url: Callable[[str], str], prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An operator reads that; every step is taken."""
+    url = restricted_url(f"~{prefix}:* &{prefix}:changes {LEAST_RIGHTS} -subscribe")
+    async with run_store(patient_store(url, prefix=prefix)) as running:
+        await eventually(lambda: "late, within 4 s: " in caplog.text)
+        await lead(running.store)
+    (logged,) = [each.message for each in caplog.records if each.name == "plugchat_async"]
+    assert f"subscribe to {prefix}:changes" in logged
+
+
+async def test_a_subscription_that_fails_is_logged_once(
+    shared_redis: RedisServer,
+    prefix: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However often it is tried, and whatever steps are taken meanwhile."""
+    attempts: list[object] = []
+
+    def fail(**options: object) -> None:
+        attempts.append(options)
+        raise coredis.exceptions.ConnectionError("no")
+
+    monkeypatch.setattr(_store, "_RESUBSCRIBE_AFTER", 0.01)
+    async with coredis.Redis.from_url(shared_redis.url) as client:
+        monkeypatch.setattr(client, "pubsub", fail)
+        async with run_store(patient_store(client, prefix=prefix)) as running:
+            await lead(running.store)
+            await eventually(lambda: len(attempts) > 2)
+    (logged,) = [each.message for each in caplog.records if each.name == "plugchat_async"]
+    assert logged.endswith("(ConnectionError: no)")
+
+
+async def test_a_server_without_tls_does_not_respond(
+    shared_redis: RedisServer, prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log tells what to check."""
+    url = shared_redis.url.replace("redis://", "rediss://")
+    async with run_store(RedisStore(url, prefix=prefix, timeout=0.1)) as running:
+        with pytest.raises(StoreDown):
+            await running.store.peek(NAME)
+    assert "no response within 0.1 s: check that the server speaks TLS" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (TimeoutError(), "TimeoutError: no response within 60 s"),
+        (anyio.EndOfStream(), "EndOfStream: the connection was closed"),
+    ],
+)
+async def test_an_error_without_a_text_is_explained(
+    shared_redis: RedisServer,
+    prefix: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    text: str,
+) -> None:
+    """The name of its class alone would tell an operator nothing."""
+
+    async def fail(*_: object) -> None:
+        raise error
+
+    async with (
+        coredis.Redis.from_url(shared_redis.url) as client,
+        run_store(patient_store(client, prefix=prefix)) as running,
+    ):
+        monkeypatch.setattr(client, "evalsha", fail)
+        with pytest.raises(StoreDown):
+            await running.store.peek(NAME)
+    (logged,) = [each.message for each in caplog.records if each.name == "plugchat_async"]
+    assert logged.endswith(text)
+
+
 @pytest.mark.parametrize(
     "make",
     [
