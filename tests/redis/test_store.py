@@ -363,11 +363,16 @@ def restricted_url(redis_server: RedisServer, prefix: str) -> Callable[[str], st
     return make
 
 
+@pytest.mark.parametrize(("database", "right"), [("", ""), ("/5", "+select")])
 async def test_the_documented_rights_are_enough(
-    restricted_url: Callable[[str], str], prefix: str, caplog: pytest.LogCaptureFixture
+    restricted_url: Callable[[str], str],
+    prefix: str,
+    caplog: pytest.LogCaptureFixture,
+    database: str,
+    right: str,
 ) -> None:
     """For each step, and to hear changes; a password may be percent-encoded."""
-    url = restricted_url(f"~{prefix}:* &{prefix}:changes {LEAST_RIGHTS}")
+    url = restricted_url(f"~{prefix}:* &{prefix}:changes {LEAST_RIGHTS} {right}") + database
     async with run_store(patient_store(url, prefix=prefix)) as running:
         store = running.store
         await eventually(lambda: running.subscriptions)
