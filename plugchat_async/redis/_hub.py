@@ -20,7 +20,7 @@ from ._record import Record, Stage
 from ._seal import Keyring, Seal
 from ._states import UNREACHABLE, open_state
 from ._steps import Store, StoreDown
-from ._store import RedisStore
+from ._store import RedisStore, first_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -73,6 +73,7 @@ class RedisPairingHub(PairingHub):
     Raises:
         ValueError: An argument is out of range; on entering, other processes use another secret.
         TypeError: An argument is of the wrong type.
+        RuntimeError: On entering, the client of coredis was not entered.
     """
 
     def __init__(
@@ -110,9 +111,12 @@ class RedisPairingHub(PairingHub):
         self._serving, self._served = BackgroundTasks(), anyio.CancelScope()
         self._data_lost = anyio.Event()
         await self._serving.open()
-        is_ready = anyio.Event()
-        self._serving.start_soon(partial(self._serve, is_ready))
+        is_ready, failures = anyio.Event(), list[BaseException]()
+        self._serving.start_soon(partial(self._serve, is_ready, failures))
         await is_ready.wait()
+        if failures:
+            await self.__aexit__(None, None, None)
+            raise failures[0].with_traceback(None)  # whose frames have the URL
         if await self._claim() is False:
             await self.__aexit__(None, None, None)
             raise ValueError(_REFUSED)
@@ -243,20 +247,29 @@ class RedisPairingHub(PairingHub):
                 return seal, response.record
         return seals[0], Record()
 
-    async def _serve(self, is_ready: anyio.Event) -> None:
-        with self._served:
-            async with anyio.create_task_group() as tasks:
-                await tasks.start(self._store.run, self._hear, self._catch_up)
-                is_ready.set()
-                await anyio.sleep(_CLAIM_AGAIN_AFTER)  # entering has claimed by itself
-                while True:
-                    self._data_lost = anyio.Event()
-                    is_agreed = await self._claim()
-                    if is_agreed is False:
-                        logger.error(_REFUSED)
-                    pause = _CLAIM_AGAIN_AFTER if is_agreed is None else _CLAIM_EVERY
-                    with anyio.move_on_after(pause):
-                        await self._data_lost.wait()
+    async def _serve(self, is_ready: anyio.Event, failures: list[BaseException]) -> None:
+        try:
+            with self._served:
+                await self._run_store(is_ready)
+        except* Exception as group:
+            failures.append(first_of(group))
+            if is_ready.is_set():
+                logger.exception("the pairing sessions in Redis are lost until the hub is reopened")
+        finally:
+            is_ready.set()
+
+    async def _run_store(self, is_ready: anyio.Event) -> None:
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(self._store.run, self._hear, self._catch_up)
+            is_ready.set()
+            await anyio.sleep(_CLAIM_AGAIN_AFTER)  # entering has claimed by itself
+            while True:
+                self._data_lost = anyio.Event()
+                is_agreed = await self._claim()
+                if is_agreed is False:
+                    logger.error(_REFUSED)
+                with anyio.move_on_after(_CLAIM_AGAIN_AFTER if is_agreed is None else _CLAIM_EVERY):
+                    await self._data_lost.wait()
 
     async def _claim(self) -> bool | None:
         """Return whether the processes use one secret; None if the store can't be reached."""

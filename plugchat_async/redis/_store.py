@@ -60,6 +60,13 @@ _FAILURES = (
     anyio.BrokenResourceError,
     anyio.ClosedResourceError,
     anyio.EndOfStream,
+    RuntimeError,  # a user-supplied client was closed
+)
+
+
+_NOT_ENTERED = (
+    "the client of coredis is not open: enter it with `async with` before the hub,"
+    " and leave it after the hub"
 )
 
 
@@ -197,6 +204,9 @@ class RedisStore:
 
         It needs a separate task: coredis wraps exceptions of the block that holds its client in
         groups.
+
+        Raises:
+            RuntimeError: A user-supplied client was not entered.
         """
         self.process, self.clock = secrets.token_hex(8), StoreClock()
         async with self._open() as client:
@@ -221,6 +231,10 @@ class RedisStore:
             ) as client:
                 yield client
         else:
+            try:
+                _ = self._redis.connection_pool.task_group
+            except RuntimeError:
+                raise RuntimeError(_NOT_ENTERED) from None
             yield self._redis
 
     async def _listen(
@@ -243,7 +257,7 @@ class RedisStore:
                     if message := await subscription.get_message():
                         self._hear(cast("Text", message["data"]), on_record)
         except* _FAILURES as group:
-            failure = _first(group)
+            failure = first_of(group)
         # When it is cancelled, coredis fails as well: nothing to complain about.
         await anyio.sleep(_RESUBSCRIBE_AFTER)
         if self._is_deaf:
@@ -412,7 +426,8 @@ def _text(value: Text) -> str:
     return value if isinstance(value, str) else value.decode("utf-8")
 
 
-def _first(group: BaseExceptionGroup[Exception]) -> BaseException:
+def first_of(group: BaseExceptionGroup[Exception]) -> BaseException:
+    """Return the first exception that is not a group."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

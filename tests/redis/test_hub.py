@@ -35,6 +35,8 @@ from .memory_store import MemoryServer
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from anyio.abc import TaskStatus
+
 pytestmark = pytest.mark.anyio
 
 State = TypeVar("State", bound=PairingState)
@@ -908,3 +910,22 @@ def test_bad_arguments_are_refused_immediately() -> None:
         RedisPairingHub("redis://localhost", secret="short")
     with pytest.raises(ValueError, match="url must be redis://"):
         RedisPairingHub("http://localhost", secret=SECRET)
+
+
+async def test_a_fault_of_the_store_is_logged_and_shown(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The app goes on, and can close the hub."""
+    hub = MemoryHub()
+
+    async def fail(*_: object, task_status: TaskStatus[None]) -> None:
+        task_status.started()
+        await anyio.sleep(1)
+        hub.store.is_connected = False
+        raise LookupError("a fault")
+
+    monkeypatch.setattr(hub.store, "run", fail)
+    async with hub, hub.watch(sandbox.client()) as states:
+        assert (await until(states, Failed)).code == "hub_unreachable"
+    assert "the pairing sessions in Redis are lost until the hub is reopened" in caplog.text
+    assert "LookupError: a fault" in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import traceback
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -12,7 +13,7 @@ import anyio
 import coredis
 import pytest
 
-from plugchat_async.redis import _store
+from plugchat_async.redis import RedisPairingHub, _store
 from plugchat_async.redis._record import Record, Stage
 from plugchat_async.redis._steps import StoreDown, Verdict
 from plugchat_async.redis._store import RedisStore, check_url
@@ -20,6 +21,8 @@ from tests.eventually import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
+
+    from anyio.abc import TaskStatus
 
     from .redis_server import RedisServer
 
@@ -145,6 +148,28 @@ async def test_a_record_before_the_clock_is_set_is_dropped(
         await one.store.leave(NAME)
         await eventually(lambda: other.heard)
         assert [record.version for _, record in other.heard] == [2]
+
+
+async def test_a_user_supplied_client_that_is_closed_is_down(
+    shared_redis: RedisServer, prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The app goes on, and reads in its log what is wrong."""
+    client, closing = coredis.Redis.from_url(shared_redis.url), anyio.Event()
+
+    async def serve(*, task_status: TaskStatus[None]) -> None:
+        async with client:
+            task_status.started()
+            await closing.wait()
+
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(serve)
+        async with run_store(patient_store(client, prefix=prefix)) as running:
+            await eventually(lambda: running.subscriptions)
+            closing.set()
+            await eventually(lambda: "can't be reached" in caplog.text)
+            with pytest.raises(StoreDown, match="RuntimeError"):
+                await running.store.peek(NAME)
+    assert "Connection pool is not initialized" in caplog.text
 
 
 @pytest.mark.parametrize("message", [b"hello", b"name 1 2 3", b"name x 0 0  0 0  0 0 0  ", b"\xff"])
@@ -541,6 +566,28 @@ def test_a_store_runs_in_one_event_loop_after_another(
     anyio.run(once, backend=anyio_backend_name)
     anyio.run(once, backend=anyio_backend_name)
     assert len(processes) == 2
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "message"),
+    [
+        (coredis.Redis, RuntimeError, "enter it with `async with` before the hub"),
+        (lambda: coredis.RedisCluster("h", 1), RuntimeError, "enter it with `async with`"),
+        (lambda: "rediss://:password@h?ssl_certfile=/no&ssl_keyfile=/no", OSError, "No such file"),
+    ],
+    ids=["client", "cluster", "certificate"],
+)
+async def test_a_way_to_redis_that_can_not_be_opened_is_refused(
+    make: Callable[[], Any], kind: type[Exception], message: str
+) -> None:
+    """On entering, so that no hub is open that can never show a code."""
+    hub = RedisPairingHub(make(), secret="s" * 32)
+    with pytest.raises(kind, match=message) as refused:
+        await hub.__aenter__()
+    shown = traceback.TracebackException.from_exception(refused.value, capture_locals=True)
+    assert "password" not in "".join(shown.format())
+    with pytest.raises(RuntimeError, match="closed"):
+        await hub.__aexit__(None, None, None)
 
 
 async def test_processes_agree_on_a_secret(shared_redis: RedisServer, prefix: str) -> None:
