@@ -113,7 +113,7 @@ class Follower:
         else:
             self._go_at = anyio.current_time() + self._linger
             self._leader.leave()
-            self.poke()
+        self.poke()
 
     def close(self) -> None:
         """Tell watchers that no further state follows, and let another process go on."""

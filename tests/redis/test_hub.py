@@ -297,6 +297,25 @@ async def test_watchers_of_all_processes_count(sandbox: Sandbox, server: MemoryS
                     pass  # pragma: no cover
 
 
+@pytest.mark.parametrize("others", [1, 2])
+async def test_the_seat_of_a_watcher_who_leaves_is_free_in_a_moment(
+    sandbox: Sandbox, server: MemoryServer, others: int
+) -> None:
+    """Also if others watch in the same process."""
+    async with (
+        processes(server, 2, max_watchers=others + 1) as (one, other),
+        AsyncExitStack() as watching,
+    ):
+        for hub in [other, one][:others]:
+            await watching.enter_async_context(hub.watch(sandbox.client()))
+        await anyio.sleep(1)
+        async with one.watch(sandbox.client()):
+            await anyio.sleep(1)
+        await anyio.sleep(0.1)
+        async with other.watch(sandbox.client()) as states:
+            await until(states, ShowingCode)
+
+
 async def test_a_store_that_is_away_is_shown_after_ten_seconds(
     sandbox: Sandbox, server: MemoryServer
 ) -> None:
