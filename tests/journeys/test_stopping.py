@@ -180,7 +180,7 @@ def test_a_server_reloads_with_pages_open(
     tmp_path: Path,
 ) -> None:
     """A developer need not close the page to see what was changed."""
-    server = serve(f"{command} --max-requests 20")
+    server = serve(command)
     pages = look(server.url)
     first = server.lifespans("opened")
     with (tmp_path / "app.py").open("a") as app:
