@@ -370,7 +370,7 @@ async def test_reading_the_ca_bundle_is_within_the_timeout(
         return create()
 
     monkeypatch.setattr(httpx, "create_ssl_context", read)
-    async with AsyncPlugChat("token", base_url=ENCRYPTED, timeout=0.05, retries=0) as client:
+    async with AsyncPlugChat("token", base_url=ENCRYPTED, timeout=1, retries=0) as client:
         with pytest.raises(RequestTimeout, match="from /qr-code at 127"):
             await client.qr_code()
         works.set()

@@ -115,7 +115,7 @@ async def test_it_is_sent_once(
         is_status = heads[-1].startswith(b"GET /api/whatsapp/status ")
         await (sending(CONNECTED) if is_status else behaviour)(connection)
 
-    timeout = 0.3 if error is RequestTimeout else 10
+    timeout = 1 if error is RequestTimeout else 10
     async with serve_raw(respond, heads=heads) as base_url, AsyncExitStack() as stack:
         http_client: HttpClient | None = None
         if make_http_client is not None:

@@ -5,6 +5,7 @@ The small run is a journey; `nox -s soak` makes the large one.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -15,6 +16,8 @@ from .play import Soak
 from .scripts import VIRTUAL
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from .conftest import Audit
     from .ledger import Session
 
@@ -28,6 +31,14 @@ A_LEAK = 1000
 def anyio_backend(virtual_time: tuple[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:
     """Let minutes pass in milliseconds."""
     return virtual_time
+
+
+@pytest.fixture(autouse=True)
+def _without_log() -> Generator[None]:
+    """Keep pytest from keeping records, if an example has set the level of the root logger."""
+    logging.disable()
+    yield
+    logging.disable(logging.NOTSET)
 
 
 async def play(seed: int, *, tenants: int, sessions: int) -> list[Session]:
