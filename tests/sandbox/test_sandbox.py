@@ -275,6 +275,14 @@ class TestTheChanges:
         assert (await ask("/disconnect")).json() == {"value": True}
         assert (await ask("/status")).json()["connected"] is False
 
+    async def test_the_current_code_is_that_of_one_instance(
+        self, sandbox: Sandbox, ask: Ask
+    ) -> None:
+        """It is None before the first code."""
+        payload = (await ask("/qr-code")).json()["value"]
+        assert sandbox.current_code("token-a") == payload
+        assert sandbox.current_code("token-b") is None
+
     async def test_each_change_is_a_call(self, sandbox: Sandbox, ask: Ask) -> None:
         """In the record they stand like any other."""
         for endpoint in ("/disconnect", "/restore-session", "/restart", "/device"):
