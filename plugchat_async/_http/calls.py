@@ -224,6 +224,7 @@ def _policy(retries: int) -> dict[str, Any]:
 
     return {
         "sleep": anyio.sleep,
+        "before": None,  # tenacity's own does nothing, and is wrapped for each call
         "stop": tenacity.stop_after_attempt(1 + retries),
         "wait": pause,
         "retry": tenacity.retry_if_exception(_may_pass),
