@@ -58,7 +58,7 @@ class Host(Protocol):
         ...
 
     async def report(self, ending: Ending) -> None:
-        """Tell the app how the session ended, then watchers."""
+        """Report to the app how the session ended, then show it to watchers."""
         ...
 
 

@@ -263,7 +263,7 @@ class Leader:
         return Report(end=end, state=ending.state)
 
     async def _tell(self, report: Report) -> None:
-        """Tell the app, and write the ending that watchers see."""
+        """Call the app's hook, and write the ending that watchers see."""
         copy, state = self._copy, report.state
         with anyio.CancelScope(shield=True):
             if report != self._told:  # or the store was away when the ending was to be written
