@@ -16,7 +16,8 @@ import pytest
 from plugchat_async.redis import RedisPairingHub, _store
 from plugchat_async.redis._record import Record, Stage
 from plugchat_async.redis._steps import StoreDown, Verdict
-from plugchat_async.redis._store import RedisStore, check_url
+from plugchat_async.redis._store import RedisStore
+from plugchat_async.redis._url import check_url
 from tests.eventually import eventually
 
 if TYPE_CHECKING:

@@ -1,0 +1,74 @@
+"""What is a URL of a Redis."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from coredis.pool import ConnectionPool
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+_DATABASE = r"/?|/[0-9]{1,9}"
+_TLS_OPTIONS = {
+    "ssl_ca_certs",
+    "ssl_cert_reqs",
+    "ssl_certfile",
+    "ssl_check_hostname",
+    "ssl_keyfile",
+}
+
+
+def check_url(url: str) -> str:
+    """Refuse what is not the URL of a Redis; no message repeats it, since it may hold a password.
+
+    Raises:
+        ValueError: Its scheme is another one, something is missing, or an option is unknown.
+    """
+    if not _is_complete(url):
+        raise ValueError(
+            "url must be redis://HOST:PORT/DATABASE, rediss:// for TLS, or unix:///PATH,"
+            " with a number as the database"
+        )
+    parts = urlsplit(url)
+    if not _has_known_options(parts):
+        known = ", ".join(sorted(ConnectionPool.URL_QUERY_ARGUMENT_PARSERS))
+        raise ValueError(
+            f"url must have no options but {known} (and ssl_... with rediss://), with valid values"
+        )
+    if parts.scheme != "rediss":
+        return url
+    # coredis compares no host name unless it is told to.
+    query = dict(parse_qsl(parts.query))
+    if query.setdefault("ssl_cert_reqs", "required") != "none":
+        query.setdefault("ssl_check_hostname", "true")
+    return parts._replace(query=urlencode(query)).geturl()
+
+
+def _is_complete(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme == "unix":
+            return bool(parts.path)
+        is_complete = parts.scheme in {"redis", "rediss"} and parts.hostname and parts.port != 0
+        return bool(is_complete and re.fullmatch(_DATABASE, parts.path))
+    except ValueError:
+        return False
+
+
+def _has_known_options(parts: SplitResult) -> bool:
+    parsers = ConnectionPool.URL_QUERY_ARGUMENT_PARSERS
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if name in _TLS_OPTIONS and parts.scheme == "rediss":
+            if name == "ssl_cert_reqs" and value not in {"none", "optional", "required"}:
+                return False
+            continue
+        try:
+            if name not in parsers or (name == "db" and int(value) < 0):
+                return False
+            parsers[name](value)
+        except ValueError:
+            return False
+    return True
