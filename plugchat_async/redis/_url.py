@@ -1,4 +1,4 @@
-"""What is a URL of a Redis."""
+"""Which URLs name a Redis server."""
 
 from __future__ import annotations
 
