@@ -34,7 +34,7 @@ from .browsing import (
 from .page_site import Site, link_beside
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
     from plugchat_async.sandbox import Sandbox
 
@@ -304,6 +304,27 @@ def test_one_window_too_many_waits_for_its_turn(site: ServePage, window: OpenWin
     second.clock.run_for(10_000)
     wait_for(second, "code")
     assert set(second.evaluate("recorded")) <= {""}  # the connection was not lost
+
+
+def test_a_place_that_was_free_again_when_the_page_asked_is_taken(
+    site: ServePage, window: OpenWindow
+) -> None:
+    """The stream was refused, and is served to the request that asks why: no trouble is told."""
+    page = window("about:blank", expected=REFUSED)
+    refusals = [503]
+
+    def refuse_once(route: Route) -> None:
+        if refusals:
+            route.fulfill(status=refusals.pop(), headers={"Retry-After": "10"})
+        else:
+            route.continue_()
+
+    page.route("**/events", refuse_once)
+    page.add_init_script(RECORD.replace("ELEMENT", "link"))
+    page.goto(site())
+    wait_for(page, "code")
+    assert not refusals
+    assert set(page.evaluate("recorded")) <= {""}
 
 
 def test_without_javascript_the_page_says_what_it_needs(

@@ -249,7 +249,9 @@ async function askWhy() {
     show("busy", words.busy);
     return reconnectIn(after);
   }
-  tellTrouble();
+  // It may have been ready meanwhile, as when a viewer left in whose place this one may come.
+  const isStream = response.headers.get("Content-Type")?.startsWith("text/event-stream");
+  if (!isStream || pause > 1) tellTrouble();
   reconnectIn(pause);
   pause = Math.min(2 * pause, 30);
 }
