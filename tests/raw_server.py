@@ -15,6 +15,18 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
+async def listen(handle: Callable[[SocketStream], Awaitable[None]]) -> AsyncGenerator[int]:
+    """Serve on a free port, and give it."""
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    async with listener, anyio.create_task_group() as serving:
+        serving.start_soon(listener.serve, handle)
+        yield listener.extra(anyio.abc.SocketAttribute.local_port)
+        # From a timer: in the same turn of asyncio's loop, a connection that comes would meet a
+        # cancelled future, https://github.com/python/cpython/issues/153761.
+        serving.cancel_scope.deadline = anyio.current_time() + 0.001
+
+
+@asynccontextmanager
 async def serve_raw(
     respond: Callable[[SocketStream], Awaitable[None]], *, heads: list[bytes] | None = None
 ) -> AsyncGenerator[str]:
@@ -31,9 +43,5 @@ async def serve_raw(
             except (anyio.IncompleteRead, anyio.BrokenResourceError, anyio.ClosedResourceError):
                 return
 
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    port = listener.extra(anyio.abc.SocketAttribute.local_port)
-    async with listener, anyio.create_task_group() as serving:
-        serving.start_soon(listener.serve, handle)
+    async with listen(handle) as port:
         yield f"http://127.0.0.1:{port}/api/whatsapp"
-        serving.cancel_scope.cancel()

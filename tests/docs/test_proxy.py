@@ -15,11 +15,11 @@ import anyio
 import httpx
 import pytest
 import trustme
-from anyio.abc import SocketAttribute
 
 from plugchat_async import AsyncPlugChat, NetworkError, PlugChatError, RequestTimeout
 from plugchat_async.sandbox import Sandbox
 from tests.app_server import serve_app
+from tests.raw_server import listen
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -163,16 +163,12 @@ async def test_a_faulty_socks_proxy_causes_one_of_our_errors(
                 while True:
                     await connection.receive()
 
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    port = listener.extra(SocketAttribute.local_port)
-    monkeypatch.setenv("ALL_PROXY", f"socks5://127.0.0.1:{port}")
-    async with listener, anyio.create_task_group() as serving:
-        serving.start_soon(listener.serve, handle)
+    async with listen(handle) as port:
+        monkeypatch.setenv("ALL_PROXY", f"socks5://127.0.0.1:{port}")
         async with AsyncPlugChat(TOKEN, retries=0, timeout=1) as client:
             with pytest.raises(error):
                 await client.qr_code()
         gc.collect()
-        serving.cancel_scope.cancel()
 
 
 @contextmanager

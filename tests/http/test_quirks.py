@@ -24,7 +24,7 @@ from plugchat_async import AsyncPlugChat, NetworkError, UnexpectedRedirect
 from plugchat_async._http import quirks
 from tests.eventually import eventually
 from tests.http_clients import HTTP_CLIENTS
-from tests.raw_server import serve_raw
+from tests.raw_server import listen, serve_raw
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -133,8 +133,8 @@ class Peer:
         said: How many lines it has said.
     """
 
-    def __init__(self, port: int, lines: list[bytes]) -> None:
-        self.url = f"127.0.0.1:{port}"
+    def __init__(self, lines: list[bytes]) -> None:
+        self.url = ""
         self.open_connections = 0
         self.said = 0
         self._lines = lines
@@ -156,12 +156,10 @@ class Peer:
 @asynccontextmanager
 async def peer_that_says(*lines: bytes) -> AsyncGenerator[Peer]:
     """Serve on a free port."""
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    peer = Peer(listener.extra(SocketAttribute.local_port), list(lines))
-    async with listener, anyio.create_task_group() as serving:
-        serving.start_soon(listener.serve, peer.handle)
+    peer = Peer(list(lines))
+    async with listen(peer.handle) as port:
+        peer.url = f"127.0.0.1:{port}"
         yield peer
-        serving.cancel_scope.cancel()
 
 
 @over_each_client

@@ -10,7 +10,6 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, TypeAlias
 
 import aiohttp
-import anyio
 import httpx
 import httpx2
 import pytest
@@ -30,7 +29,7 @@ from plugchat_async import (
     ServerError,
 )
 from tests.http_clients import HTTP_CLIENTS
-from tests.raw_server import serve_raw
+from tests.raw_server import listen, serve_raw
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -203,11 +202,8 @@ async def test_a_refused_connection_and_failed_tls_send_nothing(
     make_http_client: MakeHttpClient,
 ) -> None:
     """Nor does a host without an address."""
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    port = listener.extra(SocketAttribute.local_port)
     http_client = make_http_client and make_http_client()
-    async with listener, anyio.create_task_group() as serving, AsyncExitStack() as stack:
-        serving.start_soon(listener.serve, speak_no_tls)
+    async with listen(speak_no_tls) as port, AsyncExitStack() as stack:
         if http_client is not None:
             stack.push_async_callback(http_client.aclose)
         for place in (f"https://127.0.0.1:{port}", "http://127.0.0.1:1", "http://none.invalid"):
@@ -216,7 +212,6 @@ async def test_a_refused_connection_and_failed_tls_send_nothing(
             ) as client:
                 with pytest.raises(NetworkError, match=r"ConnectError \(.*\): [^.]*$"):
                     await client.restart()
-        serving.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize("request_of", [httpx.Request("GET", "https://logs.example"), None])
@@ -265,14 +260,11 @@ async def test_over_http2_only_an_unprocessed_request_is_sent_again(
                             http2.send_data(event.stream_id, b'{"value": true}', end_stream=True)
                 await connection.send(http2.data_to_send())
 
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    base_url = f"http://127.0.0.1:{listener.extra(SocketAttribute.local_port)}"
     async with (
-        listener,
-        anyio.create_task_group() as serving,
+        listen(respond) as port,
         library.AsyncClient(http1=False, http2=True) as http_client,
     ):
-        serving.start_soon(listener.serve, respond)
+        base_url = f"http://127.0.0.1:{port}"
         client = AsyncPlugChat(TOKEN, base_url=base_url, http_client=http_client)
         await client.restart()
         if times_sent == 2:
@@ -280,7 +272,6 @@ async def test_over_http2_only_an_unprocessed_request_is_sent_again(
         else:
             with pytest.raises(NetworkError, match="PlugChat may have done it all the same"):
                 await client.restart()
-        serving.cancel_scope.cancel()
     assert len(sent) == 1 + times_sent
 
 

@@ -19,7 +19,7 @@ import httpx2
 import pytest
 import socksio
 from aiohttp.client_reqrep import ConnectionKey, RequestInfo
-from anyio.abc import SocketAttribute, SocketStream
+from anyio.abc import SocketStream
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import RequestReceived
@@ -38,6 +38,7 @@ from plugchat_async import (
 )
 from tests.journeys.spellings import PAYLOAD, SECRETS, TOKEN
 from tests.journeys.traces import Traces
+from tests.raw_server import listen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -397,12 +398,8 @@ async def serve_http2(headers: list[tuple[str, str]]) -> AsyncGenerator[str]:
                         http2.send_headers(event.stream_id, headers, end_stream=True)
                 await connection.send(http2.data_to_send())
 
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    port = listener.extra(SocketAttribute.local_port)
-    async with listener, anyio.create_task_group() as serving:
-        serving.start_soon(listener.serve, respond)
+    async with listen(respond) as port:
         yield f"http://127.0.0.1:{port}/api/whatsapp"
-        serving.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
