@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from . import _arguments
 from ._background import BackgroundTasks
+from ._client import AsyncPlugChat
 from ._end_hook import EndHook
 from ._poller import Poller
 from ._schedule import DEFAULT_INTERVAL, DEFAULT_MAX_ROUNDS, DEFAULT_STATUS_INTERVAL, Schedule
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     import anyio
 
-    from ._client import AsyncPlugChat
     from ._end_hook import OnEnd
     from ._pairing_state import PairingState
 
@@ -132,9 +132,10 @@ class PairingHub:
 
         Raises:
             RuntimeError: The hub is closed.
+            TypeError: `client` is not an AsyncPlugChat.
             TooManyWatchers: On entering, the instance has `max_watchers` already.
         """
-        self._running_tasks()
+        self._tasks_for(client)
         return Watcher(self._join, copy.copy(client))
 
     async def state(self, client: AsyncPlugChat) -> PairingState | None:
@@ -148,8 +149,9 @@ class PairingHub:
 
         Raises:
             RuntimeError: The hub is closed.
+            TypeError: `client` is not an AsyncPlugChat.
         """
-        self._running_tasks()
+        self._tasks_for(client)
         poller = self._pollers.get(client.instance_key)
         return None if poller is None or poller.is_over else poller.present
 
@@ -163,14 +165,15 @@ class PairingHub:
 
         Raises:
             RuntimeError: The hub is closed.
+            TypeError: `client` is not an AsyncPlugChat.
         """
-        self._running_tasks()
+        self._tasks_for(client)
         poller = self._pollers.get(client.instance_key)
         if poller is not None:
             poller.restart()
 
     async def _join(self, client: AsyncPlugChat) -> Watched:
-        tasks = self._running_tasks()
+        tasks = self._tasks_for(client)
         key = client.instance_key
         poller = self._pollers.get(key)
         if poller is None or poller.is_over:
@@ -200,7 +203,9 @@ class PairingHub:
     def _is_open(self) -> bool:
         return self._tasks is not None and self._tasks.is_open
 
-    def _running_tasks(self) -> BackgroundTasks:
+    def _tasks_for(self, client: AsyncPlugChat) -> BackgroundTasks:
+        if not isinstance(client, AsyncPlugChat):
+            raise TypeError(f"client must be an AsyncPlugChat, not {type(client).__name__}")
         if self._tasks is None or not self._tasks.is_open:
             raise RuntimeError(_CLOSED)
         return self._tasks

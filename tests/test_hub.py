@@ -7,7 +7,7 @@ import tracemalloc
 import weakref
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import anyio
 import httpx
@@ -34,6 +34,9 @@ from plugchat_async import (
 from plugchat_async.sandbox import Sandbox
 
 from .sandbox_calls import codes_requested, requested_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = pytest.mark.anyio
 
@@ -471,6 +474,14 @@ async def test_a_client_that_breaks_ends_its_own_session_alone(
         await until(states, Expired)
     (record,) = (record for record in caplog.records if record.exc_info)
     assert record.getMessage() == "a pairing session broke"
+
+
+async def test_what_is_not_a_client_is_refused_immediately() -> None:
+    """As when a dependency forgets its `return`; its class is named, and its value is not."""
+    async with PairingHub() as hub:
+        for call in (hub.watch, hub.state, hub.restart):
+            with pytest.raises(TypeError, match="must be an AsyncPlugChat, not NoneType"):
+                await cast("Callable[[object], Any]", call)(None)
 
 
 async def test_the_client_may_be_closed_after_it_was_given(sandbox: Sandbox) -> None:

@@ -148,8 +148,9 @@ class RedisPairingHub(PairingHub):
 
         Raises:
             RuntimeError: The hub is closed.
+            TypeError: `client` is not an AsyncPlugChat.
         """
-        self._running_tasks()
+        self._tasks_for(client)
         follower = self._follower_of(client)
         if follower is not None and (follower.version or follower.clients):
             return follower.present
@@ -173,8 +174,9 @@ class RedisPairingHub(PairingHub):
 
         Raises:
             RuntimeError: The hub is closed.
+            TypeError: `client` is not an AsyncPlugChat.
         """
-        self._running_tasks()
+        self._tasks_for(client)
         try:
             seal, record = await self._peek(client)
             if record.stage is not Stage.OVER:
@@ -191,7 +193,7 @@ class RedisPairingHub(PairingHub):
             logger.warning("a session was not restarted: Redis can't be reached")
 
     async def _join(self, client: AsyncPlugChat) -> Follower:
-        tasks, key = self._running_tasks(), client.instance_key
+        tasks, key = self._tasks_for(client), client.instance_key
         follower = self._follower_of(client)
         if follower is None:
             seals = self._seals(client)
