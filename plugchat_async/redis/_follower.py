@@ -12,7 +12,7 @@ from plugchat_async._pairing_state import Starting
 from ._leader import Leader
 from ._local_copy import RETRY, LocalCopy, jittered
 from ._record import Stage
-from ._steps import LEASE, Beat, StoreDown, Verdict
+from ._steps import LEASE, Beat, Response, StoreDown, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _LEADER_BEAT = LEASE / 3
 _BEAT = 4.0
 # Until a process that leaves asks again whether another one leads.
-_GO_AGAIN_AFTER = 1.0
+_GO_AGAIN_AFTER = 0.5
 # For how long the store may be away before watchers are told.
 _PATIENCE = 10.0
 
@@ -68,6 +68,7 @@ class Follower:
         self._open = anyio.CancelScope()
         self._poked = anyio.Event()
         self._go_at = math.inf
+        self._closes_at = math.inf
 
     @property
     def names(self) -> list[str]:
@@ -115,9 +116,14 @@ class Follower:
             self._leader.leave()
         self.poke()
 
-    def close(self) -> None:
-        """Tell watchers that no further state follows, and let another process go on."""
+    def close(self, *, patience: float) -> None:
+        """Tell watchers that no further state follows, and let another process go on.
+
+        Args:
+            patience: For how many seconds another process may take the lease.
+        """
         self.is_closed = True
+        self._closes_at = anyio.current_time() + patience
         self._copy.wake()
         self._leader.hurry()
         self._open.cancel()
@@ -134,9 +140,11 @@ class Follower:
     def hear(self, name: str, record: Record) -> None:
         """Take a record that was published."""
         if self._copy.hear(name, record):
-            is_free = not record.leader and record.stage is not Stage.OVER
-            has_ended_as_left = record.stage is Stage.OVER and not record.state
-            if is_free or has_ended_as_left:
+            is_over = record.stage is Stage.OVER
+            is_free = not is_over and (not record.leader or record.left_at is not None)
+            has_ended_as_left = is_over and not record.state
+            goes = self.is_closed or not self.clients
+            if is_free or has_ended_as_left or goes:
                 self.poke()
 
     async def restart(self, session: str) -> None:
@@ -207,12 +215,9 @@ class Follower:
 
     async def _go(self) -> bool:
         """Go; False if this process stays, as the last one does for the session's grace."""
-        asked_at = anyio.current_time()
-        response = await self._copy.leave(asked_at=asked_at)
-        while response.verdict is Verdict.WAIT and not self.clients:
-            self._poked = anyio.Event()
-            await self._pause(_GO_AGAIN_AFTER, until=math.inf)
-            response = await self._copy.leave(asked_at=asked_at)
+        # Others may have died: until one of them takes over, the current code may be scanned.
+        until = -math.inf if self._leader.sees_scans else math.inf
+        response = await self._ask_to_go(until=until)
         if self.clients:  # somebody came meanwhile, as the next beat tells the store
             return False
         if response.verdict is Verdict.MISSING and self._copy.is_running:
@@ -223,6 +228,25 @@ class Follower:
             return True
         self._leader.is_last()
         return False
+
+    async def hand_over(self, ending: str) -> Response:
+        """See `Member`."""
+        return await self._ask_to_go(ending=ending, until=self._closes_at)
+
+    async def _ask_to_go(self, *, ending: str = "", until: float) -> Response:
+        """Wait for another process to lead: whoever is present may have died."""
+        asked_at, epoch = anyio.current_time(), self._copy.record.epoch
+        while True:
+            self._poked = anyio.Event()
+            is_late = anyio.current_time() >= until
+            response = await self._copy.leave(ending=ending, asked_at=None if is_late else asked_at)
+            if response.verdict is not Verdict.WAIT:
+                return response
+            await self._pause(_GO_AGAIN_AFTER, until=until)
+            if self._copy.record.epoch > epoch:  # another process has taken the lease since
+                return Response(Verdict.GONE)
+            if self.clients and not self.is_closed:
+                return response
 
     async def _beat(self, tasks: TaskGroup) -> None:
         sent_at, copy = anyio.current_time(), self._copy

@@ -19,7 +19,7 @@ from ._follower import Follower
 from ._record import Record, Stage
 from ._seal import Keyring, Seal
 from ._states import UNREACHABLE, open_state
-from ._steps import Store, StoreDown
+from ._steps import LEASE, Store, StoreDown
 from ._store import RedisStore, first_of
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class RedisPairingHub(PairingHub):
     ) -> None:
         if self._is_open:
             for follower in self._followers.values():
-                follower.close()
+                follower.close(patience=min(LEASE, self._on_end_timeout / 2))
         self._followers.clear()
         # The followers hand over by the connections that are closed after that.
         await super().__aexit__(exc_type, exc, traceback)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from plugchat_async._session import Ending
 
     from ._local_copy import LocalCopy
-    from ._steps import Beat
+    from ._steps import Beat, Response
 
 logger = logging.getLogger("plugchat_async")
 
@@ -61,6 +61,10 @@ class Member(Protocol):
 
     def go(self) -> None:
         """Leave the session now, unless this is the last process."""
+        ...
+
+    async def hand_over(self, ending: str) -> Response:
+        """Let another process lead; with none, begin to report an ending, as the record says."""
         ...
 
 
@@ -99,6 +103,13 @@ class Leader:
     def is_leading(self) -> bool:
         """Whether this process leads, or brings to its end what it began as the leader."""
         return self._lease is not None
+
+    @property
+    def sees_scans(self) -> bool:
+        """Whether this process leads, and `/status` shows a scan of a code that is valid."""
+        fetched, is_seen = self._copy.fetched, self._schedule.status_interval is not None
+        is_valid = fetched is not None and fetched.expires > anyio.current_time()
+        return self.is_leading and is_seen and is_valid
 
     @property
     def client(self) -> AsyncPlugChat:
@@ -295,7 +306,7 @@ class Leader:
         report = self._report_of(LEFT)
         sealed = seal_report(copy.seal, copy.record.session, report)
         try:
-            response = await copy.leave(ending=sealed)
+            response = await self._member.hand_over(sealed)
             if response.record is not None:
                 await self._tell(open_report(copy.seal, response.record) or report)
                 await copy.leave()

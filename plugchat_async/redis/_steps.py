@@ -178,12 +178,13 @@ class Store(Protocol):
         Args:
             name: The instance's name.
             ending: What the hook is going to be told, sealed; the same in each attempt.
-            asked_at: When it first asked, on the event loop's clock; None goes though those
-                present may have died.
+            asked_at: When it first asked, on the event loop's clock, for one that waits until
+                another one is heard to lead, since those present may have died; None for one that
+                leads on unless another one leads.
 
         Returns:
             OK for one that stays; GONE for each other, which leads no more; MISSING; or WAIT,
-            without leading, until another one is heard to lead, or nobody has for a lease.
+            without leading, until another one is heard to lead, or none has led for a lease.
         """
         ...
 

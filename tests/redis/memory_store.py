@@ -134,16 +134,14 @@ class MemoryServer:
         self.rows[name] = row
         return row
 
-    def count(self, row: Row, *, without: str, since: int = 0) -> tuple[int, int]:
-        """Count watchers and processes that were heard since a moment."""
+    def count(self, row: Row, *, without: str) -> tuple[int, int]:
+        """Count watchers and processes."""
         for process in [each for each, at in row.present.items() if at.deadline <= self.now]:
             del row.present[process]
         others = [
             at.watchers
             for process, at in row.present.items()
-            if process != without
-            and at.deadline >= since + _ms(PRESENCE)
-            and (process != row.leader or row.lease > self.now)
+            if process != without and (process != row.leader or row.lease > self.now)
         ]
         return sum(others), len(others)
 
@@ -356,29 +354,26 @@ class MemoryStore:
             if row is None:
                 return Verdict.MISSING, None
             leads = row.leader == self.process
-            since = row.left if leads else 0
-            processes = server.count(row, without=self.process, since=since)[1]
             if leads and ending and row.ending == ending:
                 return Verdict.OK, row
-            reports = leads and row.stage is Stage.ENDING
-            if processes and asked_ago is not None and not reports and row.stage is not Stage.OVER:
-                led_for = row.lease - server.now if row.leader and not leads else 0
-                if led_for <= 0 and asked_ago >= _ms(LEASE):
-                    processes = 0
-                elif led_for <= _ms(LEASE) - asked_ago:
-                    row.present[self.process] = Presence(0, server.now + _ms(PRESENCE))
-                    if leads:
-                        row.leader, row.lease = "", 0
-                        server.publish(name, row)
-                    return Verdict.WAIT, row
-            if row.stage is Stage.OVER or (processes and not reports):
+            if row.stage is Stage.OVER:
                 row.present.pop(self.process, None)
-                if row.stage is Stage.OVER and not processes:
+                if not server.count(row, without=self.process)[1]:
                     row.expires = server.now + row.retention
-                elif leads:
+                return Verdict.GONE, None
+            led_for = row.lease - server.now if row.leader and not leads else 0
+            if led_for > 0 and (asked_ago is None or led_for > _ms(LEASE) - asked_ago):
+                row.present.pop(self.process, None)
+                return Verdict.GONE, None
+            reports = leads and row.stage is Stage.ENDING
+            is_patient = asked_ago is not None and asked_ago < _ms(LEASE)
+            others = server.count(row, without=self.process)[1]
+            if led_for > 0 or (is_patient and others and not reports):
+                row.present.pop(self.process, None)
+                if leads:
                     row.leader, row.lease = "", 0
                     server.publish(name, row)
-                return Verdict.GONE, None
+                return Verdict.WAIT, row
             row.present[self.process] = Presence(0, server.now + _ms(PRESENCE))
             row.epoch += not leads
             row.leader, row.lease = self.process, server.now + _ms(LEASE)

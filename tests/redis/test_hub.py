@@ -176,6 +176,24 @@ async def test_a_leader_that_closes_hands_over(sandbox: Sandbox, server: MemoryS
     assert [ending.outcome for ending in endings] == [PairingOutcome.EXPIRED]
 
 
+async def test_a_leader_that_closes_hands_over_though_no_message_arrives(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """The other process hears of it with its next beat."""
+    endings: list[PairingOutcome | None] = []
+    options: dict[str, Any] = {"on_end": lambda _, ending: endings.append(ending.outcome)}
+    async with processes(server, 1, **options) as (other,), AsyncExitStack() as watching:
+        async with MemoryHub(server, **options) as leader, leader.watch(sandbox.client()) as states:
+            await until(states, ShowingCode)
+            others = await watching.enter_async_context(other.watch(sandbox.client()))
+            await until(others, ShowingCode)
+            server.loss = 1.0
+        assert leader_of(server, [leader, other]) is other
+        assert endings == []
+        await until(others, Expired)
+    assert codes_requested(sandbox) == 3
+
+
 async def test_the_last_process_keeps_a_session_for_its_grace(
     sandbox: Sandbox, server: MemoryServer
 ) -> None:
@@ -218,6 +236,63 @@ async def test_a_grace_is_not_left_to_a_process_that_died(
         await anyio.sleep(12)
         assert endings == [PairingOutcome.CONNECTED]
     assert codes_requested(sandbox) == 1
+
+
+async def test_a_leader_requests_the_status_until_another_process_takes_over(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """Its last viewer leaves when the other process has just died."""
+    async with processes(server, 2) as (leader, other), AsyncExitStack() as watching:
+        states = await watching.enter_async_context(leader.watch(sandbox.client()))
+        await until(states, ShowingCode)
+        async with other.watch(sandbox.client()) as others:
+            await until(others, ShowingCode)
+            other.store.is_connected = False
+            await watching.aclose()
+            await anyio.sleep(20)
+    requested = requested_at(sandbox, "/status")
+    assert [round(moment) for moment in requested[:9]] == [2, 4, 6, 8, 10, 12, 14, 16, 18]
+
+
+@pytest.mark.parametrize("leads", [True, False], ids=["leader", "other"])
+@pytest.mark.parametrize("later", [0, 3, 6, 9], ids="{} s".format)
+async def test_a_hub_that_closes_reports_a_session_that_a_dead_process_does_not_take(
+    sandbox: Sandbox, server: MemoryServer, later: float, leads: bool
+) -> None:
+    """It is closed some time after the other one died."""
+    endings: list[PairingOutcome | None] = []
+    options: dict[str, Any] = {"on_end": lambda _, ending: endings.append(ending.outcome)}
+    async with AsyncExitStack() as living, processes(server, 1, **options) as (dead,):
+        closing = MemoryHub(server, **options)
+        await living.enter_async_context(closing)
+        for hub in (closing, dead) if leads else (dead, closing):
+            states = await living.enter_async_context(hub.watch(sandbox.client()))
+            await until(states, ShowingCode)
+        assert leader_of(server, [closing, dead]) is (closing if leads else dead)
+        dead.store.is_connected = False
+        await anyio.sleep(later)
+        await living.aclose()
+        assert endings == [PairingOutcome.CANCELLED]
+
+
+async def test_processes_that_close_together_report_a_session_once(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """Without waiting for each other."""
+    endings: list[PairingOutcome | None] = []
+    options: dict[str, Any] = {"on_end": lambda _, ending: endings.append(ending.outcome)}
+    async with AsyncExitStack() as watching, anyio.create_task_group() as closing:
+        hubs = [MemoryHub(server, **options) for _ in range(3)]
+        for hub in hubs:
+            states = await watching.enter_async_context(
+                (await hub.__aenter__()).watch(sandbox.client())
+            )
+            await until(states, ShowingCode)
+        began = anyio.current_time()
+        for hub in hubs:
+            closing.start_soon(hub.__aexit__, None, None, None)
+    assert endings == [PairingOutcome.CANCELLED]
+    assert anyio.current_time() - began < 1
 
 
 @pytest.mark.parametrize("number", [1, 2])

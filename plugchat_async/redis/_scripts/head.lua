@@ -61,8 +61,8 @@ local function begin_session()
 end
 
 -- Count watchers and processes, without one process, without those that have not been heard for
--- too long, or since a moment, and without a leader whose lease ran out.
-local function present(except, since)
+-- too long, and without a leader whose lease ran out.
+local function present(except)
   local watchers, processes = 0, 0
   for field, value in pairs(record) do
     local process = string.match(field, '^at:(.+)$')
@@ -70,7 +70,7 @@ local function present(except, since)
       local count, deadline = string.match(value, '^(%d+) (%d+)$')
       if tonumber(deadline) <= now then
         redis.call('HDEL', KEYS[1], field)
-      elseif process ~= except and deadline - PRESENCE >= (since or 0)
+      elseif process ~= except
         and (process ~= record.leader or tonumber(record.lease) > now) then
         watchers, processes = watchers + count, processes + 1
       end
