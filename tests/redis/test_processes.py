@@ -101,6 +101,42 @@ async def loses_its_watchers(scenario: Scenario) -> None:
     await scenario.shown(scenario.tokens[1], 3)
 
 
+async def is_closed_after_a_death(scenario: Scenario, *, of_the_leader: bool) -> None:
+    """Close the last process while the other one, which was killed, still counts as present."""
+    members = await scenario.begin(2)
+    await scenario.watch(*members)
+    leader = await scenario.shown(scenario.tokens[1])
+    for member in members:
+        await eventually(lambda at=member: len(at.last) == 2, f"{member.name} sees nothing")
+    dying, last = sorted(members, key=lambda member: (member is leader) != of_the_leader)
+    dying.kill()
+    await last.order("close")
+    await eventually(lambda: not scenario.alive, f"{last.name} does not close")
+
+
+async def is_left_after_a_death(scenario: Scenario) -> None:
+    """Let the last watchers leave when the other process was killed, and a phone scan then."""
+    members, token = await scenario.begin(2), scenario.tokens[1]
+    await scenario.watch(*members)
+    leader = await scenario.shown(token)
+    for member in members:
+        await eventually(lambda at=member: len(at.last) == 2, f"{member.name} sees nothing")
+        if member is not leader:
+            member.kill()
+    leader.watches = False
+    for each in scenario.tokens:
+        await leader.order("leave", each)
+    await anyio.sleep(2)
+    assert scenario.sandbox.scan(scenario.sandbox.current_code(token) or "")
+    await eventually(
+        lambda: any(
+            event["what"] == "told" and event["token"] == token and '"connected"' in event["detail"]
+            for event in [*scenario.ledger]
+        ),
+        "the scan is not told",
+    )
+
+
 async def has_another_clock(scenario: Scenario) -> None:
     """Let one process be an hour ahead, and one an hour behind."""
     for ahead in (3600.0, -3600.0, 0.0):
@@ -195,6 +231,9 @@ ONE_OF_EACH: dict[str, Fault] = {
     "closes": closes_in_a_round,
     "cut off": is_cut_off,
     "loses watchers": loses_its_watchers,
+    "closes after a death": partial(is_closed_after_a_death, of_the_leader=False),
+    "closes after the leader": partial(is_closed_after_a_death, of_the_leader=True),
+    "left after a death": is_left_after_a_death,
     "clocks": has_another_clock,
     "secrets": has_another_secret,
     "pressed": is_pressed_everywhere,
