@@ -17,7 +17,6 @@ from plugchat_async.redis import RedisPairingHub, _store
 from plugchat_async.redis._record import Record, Stage
 from plugchat_async.redis._steps import StoreDown, Verdict
 from plugchat_async.redis._store import RedisStore
-from plugchat_async.redis._url import check_url
 from tests.eventually import eventually
 
 if TYPE_CHECKING:
@@ -610,83 +609,6 @@ async def test_a_store_that_does_not_run_is_down(shared_redis: RedisServer) -> N
     """There is nothing to wait for."""
     with pytest.raises(StoreDown, match="does not run"):
         await RedisStore(shared_redis.url, prefix="p").peek(NAME)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "redis://localhost",
-        "redis://localhost:6379/0",
-        "redis://user:secret@cache.example:6380/1",
-        "unix:///run/redis.sock",
-        "unix:///run/redis.sock?db=2",
-        "redis://localhost/?db=3&max_connections=20",
-    ],
-)
-def test_the_url_of_a_redis_is_taken(url: str) -> None:
-    """Unchanged."""
-    assert check_url(url) == url
-
-
-@pytest.mark.parametrize(
-    ("url", "query"),
-    [
-        ("rediss://cache.example", "ssl_cert_reqs=required&ssl_check_hostname=true"),
-        (
-            "rediss://cache.example/0?ssl_ca_certs=ca.pem",
-            "ssl_ca_certs=ca.pem&ssl_cert_reqs=required&ssl_check_hostname=true",
-        ),
-        (
-            "rediss://cache.example?ssl_check_hostname=false",
-            "ssl_check_hostname=false&ssl_cert_reqs=required",
-        ),
-        ("rediss://cache.example?ssl_cert_reqs=none", "ssl_cert_reqs=none"),
-    ],
-)
-def test_certificates_are_checked_unless_the_url_says_otherwise(url: str, query: str) -> None:
-    """With the host's name, which coredis leaves out by default."""
-    assert check_url(url).partition("?")[2] == query
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "",
-        "localhost:6379",
-        "http://secret@localhost:6379",
-        "redis://",
-        "redis://:secret@",
-        "redis://secret@localhost:port",
-        "redis://secret@[::1",
-        "unix://",
-        "redis://localhost/secret",
-        "redis://localhost/-1",
-        "redis://localhost/0/1",
-    ],
-)
-def test_anything_else_is_refused_without_being_repeated(url: str) -> None:
-    """It may hold a password."""
-    with pytest.raises(ValueError, match="url must be redis://HOST:PORT/DATABASE") as refused:
-        check_url(url)
-    assert "secret" not in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        *(
-            f"redis://h?{query}"
-            for query in ("secret=1", "secret", "db=secret", "db=-1", "timeout=")
-        ),
-        "redis://h?ssl_cert_reqs=none",
-        "rediss://h?ssl_cert_reqs=secret",
-    ],
-)
-def test_an_option_that_means_nothing_is_refused(url: str) -> None:
-    """Otherwise it would be ignored, and another database used."""
-    with pytest.raises(ValueError, match=r"url must have no options but .* db, ") as refused:
-        check_url(url)
-    assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
