@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit
 
 from coredis.pool import ConnectionPool
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
+_HOST = r"\S+"
 _DATABASE = r"/?|/[0-9]{1,9}"
 _TLS_OPTIONS = {
     "ssl_ca_certs",
@@ -25,12 +26,15 @@ def check_url(url: str) -> str:
     """Refuse what is not the URL of a Redis; no message repeats it, since it may hold a password.
 
     Raises:
-        ValueError: Its scheme is another one, something is missing, or an option is unknown.
+        ValueError: Its scheme is another one, something is missing, ambiguous or left over, or an
+            option is unknown.
     """
+    if "#" in url:
+        raise ValueError("url must have no fragment: in a password or a path, write # as %23")
     if not _is_complete(url):
         raise ValueError(
             "url must be redis://HOST:PORT/DATABASE, rediss:// for TLS, or unix:///PATH,"
-            " with a number as the database"
+            " with a number as the database, and no spaces in the host"
         )
     parts = urlsplit(url)
     if not _has_known_options(parts):
@@ -38,6 +42,8 @@ def check_url(url: str) -> str:
         raise ValueError(
             f"url must have no options but {known} (and ssl_... with rediss://), with valid values"
         )
+    if _names_two_databases(parts):
+        raise ValueError("url must name one database: at the end of the path, or as the option db")
     if parts.scheme != "rediss":
         return url
     # coredis compares no host name unless it is told to.
@@ -48,14 +54,22 @@ def check_url(url: str) -> str:
 
 
 def _is_complete(url: str) -> bool:
+    if not url.isprintable():  # urlsplit() leaves out line breaks and tabs
+        return False
     try:
         parts = urlsplit(url)
         if parts.scheme == "unix":
             return bool(parts.path)
-        is_complete = parts.scheme in {"redis", "rediss"} and parts.hostname and parts.port != 0
-        return bool(is_complete and re.fullmatch(_DATABASE, parts.path))
+        is_complete = parts.scheme in {"redis", "rediss"} and parts.port != 0
+        is_host = re.fullmatch(_HOST, unquote(parts.hostname or ""))
+        return bool(is_complete and is_host and re.fullmatch(_DATABASE, parts.path))
     except ValueError:
         return False
+
+
+def _names_two_databases(parts: SplitResult) -> bool:
+    is_in_path = parts.scheme != "unix" and parts.path.strip("/")
+    return len(parse_qs(parts.query).get("db", [])) + bool(is_in_path) > 1
 
 
 def _has_known_options(parts: SplitResult) -> bool:

@@ -15,6 +15,9 @@ from plugchat_async.redis._url import check_url
         "redis://user:secret@cache.example:6380/1",
         "unix:///run/redis.sock",
         "unix:///run/redis.sock?db=2",
+        "unix:///run/my redis.sock",
+        "redis://:a secret%23@localhost",
+        "redis://[::1]:6379",
         "redis://localhost/?db=3&max_connections=20",
     ],
 )
@@ -57,11 +60,33 @@ def test_certificates_are_checked_unless_the_url_says_otherwise(url: str, query:
         "redis://localhost/secret",
         "redis://localhost/-1",
         "redis://localhost/0/1",
+        "redis://secret@local host",
+        "redis://secret@local%20host",
+        "redis://secret@local\nhost",
+        "redis://:secret@ /0",
     ],
 )
 def test_anything_else_is_refused_without_being_repeated(url: str) -> None:
     """It may hold a password."""
     with pytest.raises(ValueError, match="url must be redis://HOST:PORT/DATABASE") as refused:
+        check_url(url)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("redis://h#secret", "no fragment: in a password or a path, write # as %23"),
+        ("redis://:secret#1@h/0", "no fragment"),
+        ("unix:///secret#", "no fragment"),
+        ("redis://h/0?db=3", "one database: at the end of the path, or as the option db"),
+        ("redis://h?db=1&db=2", "one database"),
+        ("unix:///secret?db=1&db=2", "one database"),
+    ],
+)
+def test_a_part_that_would_be_ignored_is_refused(url: str, message: str) -> None:
+    """With what to write instead."""
+    with pytest.raises(ValueError, match=message) as refused:
         check_url(url)
     assert "secret" not in str(refused.value)
 
