@@ -16,7 +16,7 @@ from coredis.retry import NoRetryPolicy
 
 from ._record import Record, StoreClock
 from ._steps import LEASE, LIVE, PRESENCE, Beat, Response, StoreDown, Verdict
-from ._url import check_url
+from ._url import check_connections, check_url
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -116,7 +116,11 @@ class RedisStore:
                 "redis must be a URL as a str, such as redis://localhost:6379/0, or a client of"
                 f" coredis, not {type(redis).__name__}"
             )
-        self._redis = check_url(redis) if isinstance(redis, str) else redis
+        if isinstance(redis, str):
+            redis = check_url(redis)
+        else:
+            check_connections(redis.connection_pool.max_connections)
+        self._redis = redis
         self._prefix = check_prefix(prefix)
         self._channel = f"{prefix}:changes"
         self._timeout = timeout

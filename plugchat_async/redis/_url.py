@@ -11,6 +11,7 @@ from coredis.pool import ConnectionPool
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
+_FEWEST_CONNECTIONS = 2
 _HOST = r"\S+"
 _DATABASE = r"/?|/[0-9]{1,9}"
 _TLS_OPTIONS = {
@@ -42,6 +43,8 @@ def check_url(url: str) -> str:
         raise ValueError(
             f"url must have no options but {known} (and ssl_... with rediss://), with valid values"
         )
+    for number in parse_qs(parts.query).get("max_connections", []):
+        check_connections(int(number))
     if _names_two_databases(parts):
         raise ValueError("url must name one database: at the end of the path, or as the option db")
     if parts.scheme != "rediss":
@@ -51,6 +54,19 @@ def check_url(url: str) -> str:
     if query.setdefault("ssl_cert_reqs", "required") != "none":
         query.setdefault("ssl_check_hostname", "true")
     return parts._replace(query=urlencode(query)).geturl()
+
+
+def check_connections(number: int) -> None:
+    """Refuse a pool that is too small: commands would wait for ever.
+
+    Raises:
+        ValueError: It has one connection, which the subscription needs.
+    """
+    if number < _FEWEST_CONNECTIONS:
+        raise ValueError(
+            f"max_connections must be at least {_FEWEST_CONNECTIONS}, not {number}:"
+            " one connection hears of changes, and the others take commands"
+        )
 
 
 def _is_complete(url: str) -> bool:

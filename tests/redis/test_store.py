@@ -536,6 +536,21 @@ async def test_a_user_supplied_client_is_shared_and_stays_open(
         assert await client.ping()
 
 
+async def test_two_connections_are_enough(
+    shared_redis: RedisServer, prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One hears of changes, and the other one takes commands."""
+    url = f"{shared_redis.url}?max_connections=2"
+    async with run_store(patient_store(url, prefix=prefix)) as running:
+        await eventually(lambda: running.subscriptions)
+        async with anyio.create_task_group() as tasks:
+            for _ in range(10):
+                tasks.start_soon(running.store.peek, NAME)
+        await lead(running.store)
+        await eventually(lambda: running.heard)
+    assert not [each for each in caplog.records if each.name == "plugchat_async"]
+
+
 async def test_the_connections_of_a_user_supplied_client_stay(
     redis_server: RedisServer, prefix: str
 ) -> None:
@@ -614,6 +629,16 @@ async def test_a_store_that_does_not_run_is_down(shared_redis: RedisServer) -> N
 @pytest.mark.parametrize(
     ("arguments", "kind", "message"),
     [
+        (
+            {"redis": coredis.Redis(max_connections=1)},
+            ValueError,
+            "max_connections must be at least 2, not 1: one connection hears of changes",
+        ),
+        (
+            {"redis": coredis.RedisCluster("h", 1, max_connections=1)},
+            ValueError,
+            "max_connections must be at least 2, not 1",
+        ),
         ({"redis": None}, TypeError, "redis must be a URL as a str, .* not NoneType"),
         ({"redis": 5}, TypeError, "redis must be a URL as a str, .* not int"),
         ({"redis": b"redis://h"}, TypeError, "redis must be a URL as a str, .* not bytes"),

@@ -81,10 +81,11 @@ def test_anything_else_is_refused_without_being_repeated(url: str) -> None:
         ("unix:///secret#", "no fragment"),
         ("redis://h/0?db=3", "one database: at the end of the path, or as the option db"),
         ("redis://h?db=1&db=2", "one database"),
+        *((f"redis://h?max_connections={n}", "must be at least 2, not") for n in (-1, 0, 1)),
         ("unix:///secret?db=1&db=2", "one database"),
     ],
 )
-def test_a_part_that_would_be_ignored_is_refused(url: str, message: str) -> None:
+def test_a_part_that_can_not_be_meant_is_refused(url: str, message: str) -> None:
     """With what to write instead."""
     with pytest.raises(ValueError, match=message) as refused:
         check_url(url)
