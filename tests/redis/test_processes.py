@@ -20,7 +20,7 @@ from .processes import LONGER_THAN_A_LEASE, processes
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from .processes import Scenario
+    from .processes import Member, Scenario
 
     Fault: TypeAlias = Callable[[Scenario], Awaitable[None]]
 
@@ -101,13 +101,18 @@ async def loses_its_watchers(scenario: Scenario) -> None:
     await scenario.shown(scenario.tokens[1], 3)
 
 
+async def seen_by(members: list[Member], scenario: Scenario) -> Member:
+    """Wait until each process follows each session, and return the one that leads the second."""
+    leader = await scenario.shown(scenario.tokens[1])
+    await eventually(lambda: all(len(member.last) == 2 for member in members), "not all see")
+    return leader
+
+
 async def is_closed_after_a_death(scenario: Scenario, *, of_the_leader: bool) -> None:
     """Close the last process while the other one, which was killed, still counts as present."""
     members = await scenario.begin(2)
     await scenario.watch(*members)
-    leader = await scenario.shown(scenario.tokens[1])
-    for member in members:
-        await eventually(lambda at=member: len(at.last) == 2, f"{member.name} sees nothing")
+    leader = await seen_by(members, scenario)
     dying, last = sorted(members, key=lambda member: (member is leader) != of_the_leader)
     dying.kill()
     await last.order("close")
@@ -118,11 +123,8 @@ async def is_left_after_a_death(scenario: Scenario) -> None:
     """Let the last watchers leave when the other process was killed, and a phone scan then."""
     members, token = await scenario.begin(2), scenario.tokens[1]
     await scenario.watch(*members)
-    leader = await scenario.shown(token)
-    for member in members:
-        await eventually(lambda at=member: len(at.last) == 2, f"{member.name} sees nothing")
-        if member is not leader:
-            member.kill()
+    leader = await seen_by(members, scenario)
+    next(member for member in members if member is not leader).kill()
     leader.watches = False
     for each in scenario.tokens:
         await leader.order("leave", each)
