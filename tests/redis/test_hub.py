@@ -592,25 +592,14 @@ async def test_an_ending_that_is_being_written_as_the_hub_closes_is_reported_onc
     assert endings == [PairingOutcome.CONNECTED]
 
 
+@pytest.mark.parametrize("number", [1, 2])
 async def test_a_watcher_who_comes_while_a_process_leaves_is_served(
-    sandbox: Sandbox, server: MemoryServer
+    sandbox: Sandbox, server: MemoryServer, number: int
 ) -> None:
-    """By a process that stays, or is there again."""
-    async with processes(server, 2, linger=0) as (one, other), one.watch(sandbox.client()):
-        async with other.watch(sandbox.client()) as states:
-            await until(states, ShowingCode)
-            server.latency = 1.0
-        await anyio.sleep(0.01)
-        async with other.watch(sandbox.client()) as states:
-            await until(states, Expired)
-    assert codes_requested(sandbox) == 3
-
-
-async def test_a_watcher_who_comes_while_the_last_process_leaves_is_served(
-    sandbox: Sandbox, server: MemoryServer
-) -> None:
-    """The session goes on as if nobody had left."""
-    async with processes(server, 1, linger=0) as (hub,):
+    """As if nobody had left, whether another process follows the session or not."""
+    async with processes(server, number, linger=0) as (hub, *others), AsyncExitStack() as watching:
+        for other in others:
+            await watching.enter_async_context(other.watch(sandbox.client()))
         async with hub.watch(sandbox.client()) as states:
             await until(states, ShowingCode)
             server.latency = 1.0
