@@ -203,8 +203,9 @@ class RedisStore:
         await anyio.sleep(_RESUBSCRIBE_AFTER)
         if self._is_deaf:
             return
-        # coredis 6.9 reports a refused subscription as a time-out: it drops the error, and waits for
-        # an acknowledgement since https://github.com/alisaifee/coredis/pull/325. No issue is open.
+        # coredis 6.9 reports a refused subscription as a time-out: it drops the error, and waits
+        # for an acknowledgement since https://github.com/alisaifee/coredis/pull/325. No issue is
+        # open.
         if await self._responds(client):
             self._is_deaf = True
             logger.warning(
