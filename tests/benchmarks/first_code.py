@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
-import subprocess
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -28,6 +27,7 @@ from plugchat_async.fastapi import pairing_router
 
 from .cores import unpin
 from .figures import Figure, percentile_99
+from .processes import running
 from .server import serving
 
 if TYPE_CHECKING:
@@ -89,14 +89,8 @@ def _wait(page: Page, url: str) -> float:
 
 @contextmanager
 def _serving_app(base_url: str) -> Iterator[str]:
-    with subprocess.Popen(
-        [sys.executable, "-P", "-m", __name__, base_url], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        try:
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-        finally:
-            process.kill()
+    with running(__name__, base_url) as (_, output):
+        yield f"http://127.0.0.1:{int(output.readline())}"
 
 
 def _serve(base_url: str) -> None:

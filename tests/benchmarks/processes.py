@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import resource
+import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -19,6 +21,23 @@ def in_fresh_process(measure: Callable[P, T], *arguments: P.args, **named_argume
     """Call a function of a module in a new process, and wait for what it returns."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
         return process.submit(measure, *arguments, **named_arguments).result()
+
+
+@contextmanager
+def running(module: str, *arguments: str) -> Iterator[tuple[IO[str], IO[str]]]:
+    """Run a module in a separate process until the block ends, and give its standard streams."""
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", module, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield process.stdin, process.stdout
+        finally:
+            process.kill()  # a server would wait for its open streams
 
 
 def resident_kibibytes() -> float:

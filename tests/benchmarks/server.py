@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import IO, TYPE_CHECKING
 
 from .cores import pin_server
+from .processes import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,15 +63,8 @@ class Server:
 @contextmanager
 def serving() -> Iterator[Server]:
     """Run the server as long as the block lasts."""
-    with subprocess.Popen(
-        [sys.executable, "-P", "-m", __name__],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        yield Server(process.stdin, process.stdout)
+    with running(__name__) as (commands, reports):
+        yield Server(commands, reports)
 
 
 class _Responses:

@@ -10,7 +10,6 @@ import asyncio
 import gc
 import json
 import socket
-import subprocess
 import sys
 import time
 from contextlib import asynccontextmanager, contextmanager
@@ -32,7 +31,7 @@ from plugchat_async.fastapi._events import Drawings
 
 from .broadcast import Bare
 from .cores import pin_server
-from .processes import raise_file_limit, resident_kibibytes
+from .processes import raise_file_limit, resident_kibibytes, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
@@ -99,19 +98,8 @@ def serving(kind: str) -> Iterator[ViewersServer]:
     Args:
         kind: Whose streams they are, one of `KINDS`.
     """
-    with subprocess.Popen(
-        [sys.executable, "-P", "-m", __name__, kind],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            yield ViewersServer(process.stdin, process.stdout)
-        finally:
-            # It would wait for its open streams.
-            process.kill()
+    with running(__name__, kind) as (orders, changes):
+        yield ViewersServer(orders, changes)
 
 
 class Router:
