@@ -240,6 +240,9 @@ class Follower:
             self._poked = anyio.Event()
             is_late = anyio.current_time() >= until
             response = await self._copy.leave(ending=ending, asked_at=None if is_late else asked_at)
+            if response.verdict is Verdict.MISSING and self.is_closed and self._copy.is_running:
+                await self._copy.sync()
+                continue
             if response.verdict is not Verdict.WAIT:
                 return response
             await self._pause(_GO_AGAIN_AFTER, until=until)

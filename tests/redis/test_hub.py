@@ -275,6 +275,20 @@ async def test_a_hub_that_closes_reports_a_session_that_a_dead_process_does_not_
         assert endings == [PairingOutcome.CANCELLED]
 
 
+async def test_a_hub_that_closes_reports_a_session_that_the_store_has_just_lost(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """From the copy of its process."""
+    endings: list[PairingOutcome | None] = []
+    async with (
+        MemoryHub(server, on_end=lambda _, ending: endings.append(ending.outcome)) as hub,
+        hub.watch(sandbox.client()) as states,
+    ):
+        await until(states, ShowingCode)
+        server.rows.clear()
+    assert endings == [PairingOutcome.CANCELLED]
+
+
 async def test_processes_that_close_together_report_a_session_once(
     sandbox: Sandbox, server: MemoryServer
 ) -> None:
