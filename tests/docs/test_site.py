@@ -39,6 +39,7 @@ class Page(HTMLParser):
         self.links: list[str] = []
         self.loaded: list[str] = []
         self.switches: list[str] = []
+        self.alternates: dict[str, str] = {}
         self.language = ""
         self.text = path.read_text("utf-8")
         self.feed(self.text)
@@ -51,6 +52,8 @@ class Page(HTMLParser):
             self.language = attributes["lang"]
         if tag == "a" and "hreflang" in attributes:
             self.switches.append(attributes["href"])
+        if tag == "link" and "hreflang" in attributes:
+            self.alternates[attributes["hreflang"]] = attributes["href"]
         addresses = [attributes[name] for name in ("href", "src", "data") if name in attributes]
         self.links += addresses
         if tag in LOADING and attributes.get("rel") not in SAYING:
@@ -138,6 +141,15 @@ def test_each_page_has_its_language_and_leads_to_the_other(
         if other not in pages or other.name == "404.html":
             other = there / "index.html"
         assert [inside(site, path, link) for link in page.switches] == [(other, "")]
+
+
+def test_search_engines_learn_both_languages_of_a_page(site: Path, pages: dict[Path, Page]) -> None:
+    """Each page that exists in both has the addresses of both, and no other page has any."""
+    for path, page in pages.items():
+        name = path.relative_to(site).as_posix().removeprefix("pt-BR/")
+        is_in_both = site / "pt-BR" / name in pages and name != "404.html"
+        both = {"en": SITE_URL + name, "pt-BR": f"{SITE_URL}pt-BR/{name}"}
+        assert page.alternates == (both if is_in_both else {})
 
 
 def test_nothing_is_loaded_from_elsewhere(site: Path, pages: dict[Path, Page]) -> None:
