@@ -171,6 +171,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHONS[0])
+def containers(session: nox.Session) -> None:
+    """Build and run the containers of the guides, with Docker and Compose."""
+    install_wheel(session, "tests")
+    run_pytest(session, "tests/docs/test_containers.py", "-m", "containers", "-n", "0")
+
+
+@nox.session(python=PYTHONS[0])
 def journeys(session: nox.Session) -> None:
     """Drive whole programs: the command, a terminal (tmux), a browser (Chromium), bots."""
     install_wheel(session, "journeys")
