@@ -33,12 +33,14 @@ async def rounds(
         AlreadyConnected: There is no code since the instance is connected; `after_scan` tells
             whether a code of this stream did it.
     """
-    for number in range(1, schedule.max_rounds + 1):
+    number = 1
+    while number <= schedule.max_rounds:  # each idle stream would keep the iterator of a range()
         code, shown_until = await _fetch_round(fetch, number, schedule)
         yield code
         # A consumer that held the code for longer finds this time past, and the next code's clock
         # starts when it is requested: never a burst.
         await anyio.sleep_until(shown_until)
+        number += 1
 
 
 async def _fetch_round(
