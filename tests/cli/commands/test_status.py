@@ -31,9 +31,11 @@ def test_connected(run: Run, sandbox: Sandbox) -> None:
 
 
 def test_a_session_to_restore(run: Run, sandbox: Sandbox) -> None:
-    """It is not connected, and why."""
+    """It is not connected, why, and what restores it without a scan."""
     sandbox.answer_next("session_lost")
-    assert run("status").out.startswith("Not connected: the session has to be restored.\n")
+    said = run("status").out
+    assert said.startswith("Not connected: the session has to be restored")
+    assert "client.restore_session()" in said
 
 
 @pytest.mark.usefixtures("sandbox")
