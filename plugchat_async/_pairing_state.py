@@ -1,4 +1,4 @@
-"""States of a session, as its viewers see them."""
+"""States of a session, as its watchers see them."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _SEVERAL_WORKERS = (
     " pairing_router(), as the guide 'Many workers' shows:"
     " https://github.com/plugchat-async/plugchat-async/blob/main/docs/guides/workers.md"
 )
-# A page on which one phone is linked has a few viewers; more than this is a loop or an attack.
+# A page on which one phone is linked has a few watchers; more than this is a loop or an attack.
 _MAX_WATCHERS = 100
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ._events import Drawings, PairingEvent
 
-# Seconds for which all viewers of a state are sent the same bytes, in which time is told.
+# Seconds for which all watchers of a state are sent the same bytes, in which time is told.
 _MAX_AGE = 0.1
 
 
@@ -62,7 +62,7 @@ class EncodedEvent:
     async def encoded(self, now: float) -> bytes:
         """Return it as it is now, by the event loop's clock in seconds."""
         while now - self._encoded_at >= _MAX_AGE:
-            # An event wakes all viewers together; a lock, one in each turn of the event loop.
+            # An event wakes all watchers together; a lock, one in each turn of the event loop.
             if self._is_encoded is not None:
                 await self._is_encoded.wait()
                 continue

@@ -82,7 +82,7 @@ class EventStream:
 class EventStreamResponse(StreamingResponse):
     """Response that is a stream of server-sent events.
 
-    FastAPI's own runs two tasks for each stream, and encodes each event for each viewer.
+    FastAPI's own runs two tasks for each stream, and encodes each event for each watcher.
     """
 
     media_type = "text/event-stream"

@@ -249,7 +249,7 @@ async function askWhy() {
     show("busy", words.busy);
     return reconnectIn(after);
   }
-  // It may have been ready meanwhile, as when a viewer left in whose place this one may come.
+  // It may have been ready meanwhile, as when a window was closed in whose place this one may come.
   const isStream = response.headers.get("Content-Type")?.startsWith("text/event-stream");
   if (!isStream || pause > 1) tellTrouble();
   reconnectIn(pause);
