@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
-import anyio
-
 from plugchat_async import AsyncPlugChat, _arguments
+from plugchat_async.cli import _event_loop
 from plugchat_async.cli._output.failures import Failure
 
 from .token import find_token
@@ -74,4 +73,4 @@ def call(client: AsyncPlugChat, method: Callable[[AsyncPlugChat], Awaitable[T]])
         async with client:
             return await method(client)
 
-    return anyio.run(call_once)
+    return _event_loop.run(call_once)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-import anyio
 import typer
 
 from plugchat_async import AsyncPlugChat, PairingOutcome
+from plugchat_async.cli import _event_loop
 from plugchat_async.cli._output.failures import Failure
 from plugchat_async.cli._terminal.drawing import USUAL_PAYLOAD_SIZE, forms
 from plugchat_async.cli._terminal.screen import has_room, open_screen
@@ -55,7 +55,7 @@ def run(pace: Pace) -> None:
     is_usual = has_room(window, USUAL_PAYLOAD_SIZE, drawn_in)
     sandbox = Sandbox(payload_size=USUAL_PAYLOAD_SIZE if is_usual else _SHORT_PAYLOAD_SIZE)
     remark = "" if is_usual else f"\n{text('demo.short_code')}"
-    base_url = anyio.run(_demonstrate, pace, sandbox, window, drawn_in, remark)
+    base_url = _event_loop.run(_demonstrate, pace, sandbox, window, drawn_in, remark)
     _conclude(window, sandbox, base_url)
 
 

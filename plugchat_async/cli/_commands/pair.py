@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-import anyio
 import typer
 
 from plugchat_async import PairingOutcome
 from plugchat_async._extras import install_command
+from plugchat_async.cli import _event_loop
 from plugchat_async.cli._output.events import print_event
 from plugchat_async.cli._output.failures import Failure
 from plugchat_async.cli._output.files import check_current_code, current_code
@@ -65,7 +65,7 @@ def on_web(access: Access, *, interval: float, port: int, on_desktop: bool) -> C
 
 def _run_web(access: Access, link: Callable[[AsyncPlugChat], Awaitable[PairingOutcome]]) -> None:
     try:
-        _end(anyio.run(link, access.client()))
+        _end(_event_loop.run(link, access.client()))
     except KeyboardInterrupt:
         say(text("pair.stopped"))
         raise
@@ -82,14 +82,13 @@ def run(access: Access, options: PairOptions) -> None:
     drawn_in = forms(window, ascii_only=options.ascii_only, compact=options.compact)
     if options.output is not None:
         check_current_code(options.output)
-    client = access.client()
 
     def run_session(client: AsyncPlugChat) -> PairingOutcome:
         with current_code(options.output, on_desktop=options.on_desktop) as file:
-            return anyio.run(_link, client, options, window, drawn_in, file)
+            return _event_loop.run(_link, client, options, window, drawn_in, file)
 
     try:
-        outcome = run_session(client)
+        outcome = run_session(access.client())
         while outcome is PairingOutcome.EXPIRED and _goes_on(window, options):
             outcome = run_session(access.client())
     except KeyboardInterrupt:

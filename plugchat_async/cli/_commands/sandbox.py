@@ -11,6 +11,7 @@ import anyio
 import typer
 
 from plugchat_async._schedule import DEFAULT_INTERVAL
+from plugchat_async.cli import _event_loop
 from plugchat_async.cli._output.failures import Failure
 from plugchat_async.cli._texts import text
 from plugchat_async.sandbox import Sandbox, Scan
@@ -24,7 +25,7 @@ _SECONDS_BETWEEN_LOOKS = 0.2
 
 def run(host: str, port: int, token: str | None, scan_after: float | None) -> None:
     """Serve until interrupted."""
-    anyio.run(_serve, host, port, token, scan_after)
+    _event_loop.run(_serve, host, port, token, scan_after)
 
 
 async def _serve(host: str, port: int, token: str | None, scan_after: float | None) -> None:

@@ -1,0 +1,67 @@
+"""The event loop of a command, which Ctrl-C ends."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from types import FrameType
+
+    Handler = Callable[[int, FrameType | None], object]
+
+T = TypeVar("T")
+
+# What sends a signal to a process often sends it to the process's group as well.
+_SECONDS_OF_ONE_INTERRUPTION = 1.0
+
+
+def run(function: Callable[..., Awaitable[T]], *arguments: object) -> T:
+    """Run an async function until it returns or is interrupted.
+
+    A signal that follows another one closely counts as the same: it would be raised in the middle
+    of the clean-up, which may then wait for a thread without end.
+
+    Args:
+        function: The function.
+        arguments: Its arguments.
+
+    Returns:
+        What it returns.
+
+    Raises:
+        KeyboardInterrupt: A signal came; what is to be cleaned up has been.
+    """
+
+    async def run_interruptibly() -> T:
+        # The event loop's own handler, which is set by now, cancels at the first signal.
+        handler = signal.getsignal(signal.SIGINT)
+        if callable(handler):
+            signal.signal(signal.SIGINT, _once(handler))
+        return await function(*arguments)
+
+    if threading.current_thread() is not threading.main_thread():  # which gets all signals
+        return anyio.run(function, *arguments)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        return anyio.run(run_interruptibly)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _once(handler: Handler) -> Handler:
+    handles_again_at = 0.0
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal handles_again_at
+        now = time.monotonic()
+        if now >= handles_again_at:
+            handles_again_at = now + _SECONDS_OF_ONE_INTERRUPTION
+            handler(number, frame)
+
+    return handle
