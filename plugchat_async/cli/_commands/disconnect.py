@@ -24,7 +24,11 @@ def run(access: Access, *, as_json: bool, yes: bool) -> None:
     client = access.client()
     if not (yes or _is_confirmed(as_json=as_json)):
         return say(text("disconnect.kept"))
-    call(client, AsyncPlugChat.disconnect)
+    try:
+        call(client, AsyncPlugChat.disconnect)
+    except KeyboardInterrupt:
+        say(text("disconnect.interrupted"))
+        raise
     return print_event("disconnected") if as_json else typer.echo(text("disconnect.done"))
 
 

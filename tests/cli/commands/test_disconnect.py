@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from plugchat_async import AsyncPlugChat
+
 if TYPE_CHECKING:
     from plugchat_async.sandbox import Sandbox
     from tests.cli.conftest import Run
@@ -85,6 +87,26 @@ def test_without_a_terminal_nobody_can_be_asked(
     assert "--yes" in ran.err
     assert not options or json.loads(ran.out)["code"] == "not_confirmed"
     assert endpoints(sandbox) == []
+
+
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en_US", "may be unlinked all the same"), ("pt_BR", "pode ter sido desconectado mesmo")],
+)
+def test_ctrl_c_during_the_request(
+    run: Run, monkeypatch: pytest.MonkeyPatch, language: str, said: str
+) -> None:
+    """Exit code 130, and that it may have happened: it was sent, and will not be again."""
+
+    async def interrupted(_: AsyncPlugChat) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("LC_ALL", f"{language}.UTF-8")
+    monkeypatch.setattr(AsyncPlugChat, "disconnect", interrupted)
+    ran = run("disconnect", "--yes")
+    assert ran.exit_code == 130
+    assert said in ran.err
 
 
 def test_yes_is_not_asked_for(run: Run, sandbox: Sandbox) -> None:
