@@ -476,7 +476,7 @@ async def test_a_client_that_breaks_ends_its_own_session_alone(
     assert record.getMessage() == "a pairing session broke"
 
 
-async def test_what_is_not_a_client_is_refused_immediately() -> None:
+async def test_only_a_client_is_accepted() -> None:
     """As when a dependency forgets its `return`; its class is named, and its value is not."""
     async with PairingHub() as hub:
         for call in (hub.watch, hub.state, hub.restart):
