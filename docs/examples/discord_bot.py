@@ -211,7 +211,9 @@ class Again(discord.ui.View):
         await interaction.client.begin(interaction)
 
 
-@app_commands.command(name="link", description="Conectar um número de WhatsApp")
+@app_commands.command(
+    name="link", description="Link a WhatsApp number / Conectar um número de WhatsApp"
+)
 async def link(interaction: discord.Interaction[LinkBot]) -> None:
     """Show the codes to the person."""
     await interaction.client.begin(interaction)
@@ -271,6 +273,8 @@ def remember(_client: AsyncPlugChat, ending: PairingEnd) -> None:
 
 async def main() -> None:
     """Run until Ctrl-C or SIGTERM."""
+    if missing := {"ALLOWED_USERS", "DISCORD_TOKEN"} - os.environ.keys():
+        raise SystemExit(f"Set {' and '.join(sorted(missing))}.")
     allowed_users = {int(user) for user in os.environ["ALLOWED_USERS"].split(",")}
     async with (
         AsyncPlugChat() as plugchat,

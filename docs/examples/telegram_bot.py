@@ -287,6 +287,8 @@ def remember(_client: AsyncPlugChat, ending: PairingEnd) -> None:
 
 async def main() -> None:
     """Run until Ctrl-C or SIGTERM."""
+    if missing := {"ALLOWED_USERS", "TELEGRAM_TOKEN"} - os.environ.keys():
+        raise SystemExit(f"Set {' and '.join(sorted(missing))}.")
     allowed_users = {int(user) for user in os.environ["ALLOWED_USERS"].split(",")}
     async with (
         AsyncPlugChat() as client,
