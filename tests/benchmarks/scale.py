@@ -1,8 +1,8 @@
 """10,000 streams in one process, their rounds spread over 15 s, on an API that responds in 100 ms.
 
 Each stream is of a separate tenant, made by `for_token()`, and asks for three codes. A code is
-late by the time from the moment it was due to its arrival, beyond the API's own 100 ms. With the
-collector held back, it is as the guide to scaling tells.
+late by the time from the moment it was due to its arrival, beyond the API's own 100 ms. GC tuning
+is what the guide to scaling says about the garbage collector.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def measure() -> list[Figure]:
         for backend, latest, cores in (("asyncio", 100.0, 0.6), ("trio", 200.0, None))
         for held_back in (False, True)
         for figure in _figures(
-            f"{backend}, collector held back" if held_back else backend,
+            f"{backend}, with GC tuning" if held_back else backend,
             *in_fresh_process(_run, backend, held_back),
             latest=latest,
             cores=cores,
@@ -68,7 +68,7 @@ def _figures(
             goal=SLOTS,
         ),
         Figure(
-            what=f"99 % of codes late by less, {how}",
+            what=f"p99 lateness of codes, {how}",
             measured=(percentile_99(run.waits) - API_SECONDS) * 1000,
             unit="ms",
             goal=latest,
