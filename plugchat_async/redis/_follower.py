@@ -31,6 +31,8 @@ _LEADER_BEAT = LEASE / 3
 _BEAT = 4.0
 # Until a process that leaves asks again whether another one leads.
 _GO_AGAIN_AFTER = 0.5
+# For which a process without a copy waits after an outage. The others try each 0.5 to 0.75 s.
+_OTHERS_FIRST = 1.5
 # For how long the store may be away before watchers are told.
 _PATIENCE = 10.0
 
@@ -68,6 +70,7 @@ class Follower:
         self._open = anyio.CancelScope()
         self._poked = anyio.Event()
         self._go_at = math.inf
+        self._lets_others_first = False
         self._closes_at = math.inf
 
     @property
@@ -198,6 +201,7 @@ class Follower:
                     return
                 await self._beat(tasks)
             except StoreDown:
+                self._lets_others_first = not self._copy.record.session
                 if anyio.current_time() > self._copy.heard_at + _PATIENCE:
                     if not self.clients:
                         return
@@ -252,7 +256,13 @@ class Follower:
                 return response
 
     async def _beat(self, tasks: TaskGroup) -> None:
-        sent_at, copy = anyio.current_time(), self._copy
+        copy = self._copy
+        if self._lets_others_first and self.clients:
+            # The store may have come back empty: a session that runs is in their copies.
+            await self._store.peek(copy.seal.name)
+            self._lets_others_first = False
+            await self._pause(_OTHERS_FIRST, until=self._leaves_at)
+        sent_at = anyio.current_time()
         beat = await copy.beat(len(self.clients))
         if beat.verdict is Verdict.MISSING:
             if copy.record.session:

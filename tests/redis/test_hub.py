@@ -453,6 +453,25 @@ async def test_a_store_that_lost_its_data_gets_it_back(
     assert codes_requested(sandbox) == 3
 
 
+@pytest.mark.parametrize("away", [1, 2.5, 4, 5.5, 7, 12], ids="{} s".format)
+async def test_a_page_that_is_opened_while_the_store_is_away_begins_no_other_session(
+    sandbox: Sandbox, server: MemoryServer, away: float
+) -> None:
+    """The store comes back empty, and the processes that hold the session write it first."""
+    client = sandbox.client()
+    async with processes(server, 3) as hubs, hubs[0].watch(client), hubs[1].watch(client) as states:
+        await until(states, ShowingCode)
+        shown = states.version
+        server.is_up = False
+        server.rows.clear()
+        async with hubs[2].watch(client) as late:
+            await anyio.sleep(away)
+            server.is_up = True
+            await until(late, ShowingCode)
+            assert late.version == shown
+    assert codes_requested(sandbox) == 1
+
+
 @pytest.mark.parametrize("away", [1, 4, 8], ids="{} s".format)
 async def test_a_code_that_comes_while_the_store_is_away_is_not_lost(
     server: MemoryServer, away: float
