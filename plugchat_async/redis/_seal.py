@@ -7,6 +7,7 @@ the secret nobody can check a guessed token, open a state, or forge one.
 from __future__ import annotations
 
 import os
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import TYPE_CHECKING, Literal
 
@@ -59,6 +60,8 @@ class Keyring:
                     f"secret must have at least {_MIN_SECRET} characters, not {len(secret)}:"
                     f" {_MAKE_ONE}"
                 )
+            if re.search(r"[\ud800-\udfff]", secret.get_secret_value()):
+                raise ValueError(f"secret has half a character, a lone surrogate: {_MAKE_ONE}")
             if not secret.get_secret_value().strip():
                 raise ValueError(f"secret is blank: {_MAKE_ONE}")
 

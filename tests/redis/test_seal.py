@@ -115,6 +115,7 @@ def test_each_of_several_secrets_has_a_seal() -> None:
         ([SECRET, "sssss"], "at least 32 characters, not 5"),
         (SecretStr("sssss"), "at least 32 characters, not 5"),
         ([SECRET, " " * 40], "secret is blank: make one"),
+        pytest.param("\ud800" * 40, "lone surrogate: make one", id="half characters"),
     ],
 )
 def test_a_secret_that_is_too_short_is_refused(
