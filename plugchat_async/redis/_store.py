@@ -185,6 +185,7 @@ class RedisStore:
         on_subscribed: Callable[[], None],
     ) -> None:
         """Subscribe, and hear until that fails."""
+        has_subscribed = False
         try:
             async with client.pubsub(
                 channels=[self._channel],
@@ -192,7 +193,7 @@ class RedisStore:
                 retry_policy=NoRetryPolicy(),
                 max_idle_seconds=_MAX_SILENCE,
             ) as subscription:
-                self._is_deaf = False
+                self._is_deaf, has_subscribed = False, True
                 on_subscribed()
                 while True:
                     if message := await subscription.get_message():
@@ -206,7 +207,7 @@ class RedisStore:
         # coredis 6.9 reports a refused subscription as a time-out: it drops the error, and waits
         # for an acknowledgement since https://github.com/alisaifee/coredis/pull/325. No issue is
         # open.
-        if await self._responds(client):
+        if not has_subscribed and await self._responds(client):
             self._is_deaf = True
             logger.warning(
                 "changes of the pairing sessions will show up late, within 4 s:"

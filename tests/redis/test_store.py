@@ -70,6 +70,10 @@ class Running:
         """Note that changes are heard from now on."""
         self.subscriptions += 1
 
+    def has_subscribed(self, times: int) -> bool:
+        """Return whether it has subscribed so many times."""
+        return self.subscriptions >= times
+
 
 @asynccontextmanager
 async def run_store(store: RedisStore) -> AsyncGenerator[Running]:
@@ -340,18 +344,27 @@ async def eventually_up(step: Callable[[], Awaitable[object]]) -> None:
 
 
 async def test_a_server_that_became_a_replica_is_left(
-    redis_server: RedisServer, prefix: str
+    redis_server: RedisServer, prefix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It keeps its connections, but its name may be that of another server by now."""
+    """It keeps its connections, but its name may be that of another server by now.
+
+    The subscription goes with them, each time; each cause is logged once.
+    """
     async with run_store(patient_store(redis_server.url, prefix=prefix)) as running:
         record = await lead(running.store)
         before = redis_server.ask("CLIENT", "LIST")
         redis_server.ask("REPLICAOF", "127.0.0.1", "1")
-        with pytest.raises(StoreDown):
-            await running.store.beat(NAME, watchers=1, known=record.known)
+        for times in range(1, 4):
+            await eventually(partial(running.has_subscribed, times))
+            with pytest.raises(StoreDown):
+                await running.store.beat(NAME, watchers=1, known=record.known)
+        await eventually(partial(running.has_subscribed, 4))
+        logged = [each.message for each in caplog.records if each.name == "plugchat_async"]
         redis_server.ask("REPLICAOF", "NO", "ONE")
         await eventually_up(lambda: running.store.beat(NAME, watchers=1, known=record.known))
         assert connections(redis_server.ask("CLIENT", "LIST")).isdisjoint(connections(before))
+    assert len(logged) == len(set(logged))
+    assert "subscribe" not in caplog.text
 
 
 def connections(client_list: object) -> set[str]:
