@@ -46,7 +46,7 @@ LAYERS = [
 # The command's subpackages, from the top: what to do, how to get there, how to say it.
 ROOMS = (
     *("_process", "_application", "_commands", "_web", "_access", "_terminal"),
-    *("_output", "_texts", "_signals"),
+    *("_output", "_texts", "_event_loop", "_signals"),
 )
 
 # Doors: who may import from a subpackage, and what a subpackage may import.
