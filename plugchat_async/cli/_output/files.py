@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,8 @@ def replacing(path: Path) -> Generator[IO[bytes]]:
     """Open a file of mode 0600 that becomes `path` once the block has ended well.
 
     An obstacle raises on entering, before a code is requested. A symbolic link is replaced, never
-    followed: in a folder that others write to, it may be planted.
+    followed: in a folder that others write to, it may be planted. One on the way to it is refused
+    if it is.
 
     Raises:
         Failure: `path` can't be written.
@@ -132,9 +134,23 @@ def _open_beside(path: Path) -> tuple[int, str]:
     try:
         if path.exists() and not path.is_file():
             raise Failure("output_unwritable", path=path, reason=text("file.not_regular"))
+        if any(map(_is_planted, path.absolute().parents)):
+            raise Failure("output_unwritable", path=path, reason=text("file.planted"))
         return tempfile.mkstemp(dir=path.parent, prefix=".plugchat-")
     except OSError as error:
         raise Failure("output_unwritable", path=path, reason=error.strerror) from error
+
+
+def _is_planted(folder: Path) -> bool:
+    """Return whether it is a link that the kernel would not follow with its protection on.
+
+    https://docs.kernel.org/admin-guide/sysctl/fs.html#protected-symlinks
+    """
+    above = folder.parent.stat()
+    is_for_everybody = above.st_mode & stat.S_ISVTX and above.st_mode & stat.S_IWOTH
+    if not (is_for_everybody and folder.is_symlink()):
+        return False
+    return folder.lstat().st_uid not in {above.st_uid, os.geteuid()}
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

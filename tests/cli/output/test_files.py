@@ -62,6 +62,35 @@ def test_a_link_is_replaced_and_not_followed(tmp_path: Path, target: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("mode", "owner", "is_refused"),
+    [(0o1777, 1, True), (0o1777, 0, False), (0o777, 1, False), (0o1755, 1, False)],
+    ids=["planted", "own", "not sticky", "not for everybody"],
+)
+def test_a_folder_that_somebody_else_planted_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, owner: int, *, is_refused: bool
+) -> None:
+    """As by a kernel that protects links, whichever kernel this is."""
+    status_of = Path.lstat
+
+    def lstat(path: Path) -> os.stat_result:
+        fields = [*status_of(path)]
+        fields[stat.ST_UID] += owner if path.name == "link" else 0
+        return os.stat_result(fields)
+
+    (tmp_path / "target").mkdir()
+    tmp_path.chmod(mode)
+    (tmp_path / "link").symlink_to("target")
+    monkeypatch.setattr(Path, "lstat", lstat)
+    path = tmp_path / "link" / "code.png"
+    if is_refused:
+        with pytest.raises(Failure) as refused:
+            check_current_code(path)
+        assert "belongs to somebody else" in refused.value.happened
+    else:
+        check_current_code(path)
+
+
+@pytest.mark.parametrize(
     ("path", "reason"),
     [
         ("nowhere/code.png", "No such file or directory"),
