@@ -83,7 +83,8 @@ async def run_store(store: RedisStore) -> AsyncGenerator[Running]:
         await tasks.start(store.run, running.hear, running.subscribe)
         yield running
         # From a timer, since anyio sets the result of a future that was cancelled in the same turn
-        # of asyncio's loop in which a Unix socket has data.
+        # of asyncio's loop in which a Unix socket has data, akin to
+        # https://github.com/agronholm/anyio/issues/1267.
         tasks.cancel_scope.deadline = anyio.current_time() + 0.001
 
 
