@@ -301,10 +301,13 @@ async def test_a_server_that_stops_is_down_and_one_that_is_back_is_not(
         await eventually(lambda: running.heard)
 
 
-async def test_a_server_that_comes_later_is_found(redis_server: RedisServer, prefix: str) -> None:
-    """Starting does not wait for it."""
+async def test_a_server_that_comes_later_is_found(
+    redis_server: RedisServer, prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Starting does not wait for it, and the log says what is missing, before any step is taken."""
     redis_server.stop()
     async with run_store(patient_store(redis_server.url, prefix=prefix)) as running:
+        await eventually(lambda: "can't be reached" in caplog.text)
         with pytest.raises(StoreDown):
             await running.store.peek(NAME)
         redis_server.start()
