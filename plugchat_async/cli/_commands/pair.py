@@ -83,14 +83,15 @@ def run(access: Access, options: PairOptions) -> None:
     if options.output is not None:
         check_current_code(options.output)
 
-    def run_session(client: AsyncPlugChat) -> PairingOutcome:
+    def run_session() -> PairingOutcome:
+        client = access.client()
         with current_code(options.output, on_desktop=options.on_desktop) as file:
             return _event_loop.run(_link, client, options, window, drawn_in, file)
 
     try:
-        outcome = run_session(access.client())
+        outcome = run_session()
         while outcome is PairingOutcome.EXPIRED and _goes_on(window, options):
-            outcome = run_session(access.client())
+            outcome = run_session()
     except KeyboardInterrupt:
         say(text("pair.stopped"))
         raise
