@@ -200,7 +200,8 @@ class RedisStore:
                         self._hear(cast("Text", message["data"]), on_record)
         except* _FAILURES as group:
             failure = first_of(group)
-        # When it is cancelled, coredis fails as well: nothing to complain about.
+        # When it is cancelled, coredis fails as well, which is nothing to complain about, akin to
+        # https://github.com/alisaifee/coredis/issues/282.
         await anyio.sleep(_RESUBSCRIBE_AFTER)
         if self._is_deaf:
             return
