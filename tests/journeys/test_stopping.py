@@ -156,10 +156,12 @@ def test_a_server_stops_with_pages_open(
     server.stop(number)
     # uvicorn ends by the signal itself, once all is done.
     assert server.process.returncode in {0, -number}
-    for page in pages:
-        list(page)  # httpx raises an error if a response was cut off
+    # A second signal may block Granian's worker, which is killed then: the guide tells why.
+    if number == signal.SIGTERM or not command.startswith("granian"):
+        for page in pages:
+            list(page)  # httpx raises an error if a response was cut off
     assert "Traceback" not in server.log
-    assert ("guides/workers.md" in server.log) == ("--workers" in command)
+    assert ("guides/workers.md" in server.log) == ("--workers 2" in command)
     # Ctrl-C makes gunicorn's own worker skip the lifespan. So does a second signal at uvicorn, and
     # one in a terminal reaches its reloader as well, which sends it on.
     if number == signal.SIGTERM:
