@@ -28,6 +28,7 @@ QUICK: HubArguments = {"interval": 2.0, "status_interval": 0.1, "linger": 0.5}
 REFUSED = "Failed to load resource"
 BLOCKED = "Content Security Policy"
 
+# For what follows the ending: the code itself may be gone before a busy machine looks.
 ONE_CODE: HubArguments = {**QUICK, "max_rounds": 1}
 
 

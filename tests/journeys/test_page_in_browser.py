@@ -75,7 +75,7 @@ def test_three_rounds_then_the_button_then_a_new_code(
     time.sleep(0.5)
     assert codes_requested(sandbox) == 3
     page.get_by_role("button", name="Show a new QR Code").click()
-    wait_for(page, "code")
+    page.wait_for_function("recorded.length > 3")
     assert page.evaluate("recorded[3]") not in symbols
 
 
@@ -100,13 +100,14 @@ def test_windows_that_were_left_open_take_no_connection(
     sandbox: Sandbox, site: ServePage, window: OpenWindow
 ) -> None:
     """A browser has six for all of them, and the button needs one."""
-    url = site(**ONE_CODE)
+    sandbox.answer_next("unauthorized")
+    url = site(interval=20)
     page = window(url)
-    wait_for(page, "expired")
+    wait_for(page, "failed")
     for _ in range(7):
         page = page.context.new_page()
         page.goto(url)
-        wait_for(page, "expired")
+        wait_for(page, "failed")
     assert codes_requested(sandbox) == 1
     page.get_by_role("button").click()
     wait_for(page, "code")
@@ -205,10 +206,11 @@ def test_a_page_that_ended_requests_no_code_from_a_new_server(
     sandbox: Sandbox, plugchat_url: str, port: int, window: OpenWindow
 ) -> None:
     """Nobody may sit in front of it any more: the button begins again."""
-    site = Site(plugchat_url, port, **ONE_CODE)
+    sandbox.answer_next("unauthorized")
+    site = Site(plugchat_url, port, interval=20)
     with site.running() as url:
         page = window(url, expected=REFUSED)
-        wait_for(page, "expired")
+        wait_for(page, "failed")
     page.context.set_offline(True)
     page.context.set_offline(False)
     with site.running():
@@ -235,11 +237,12 @@ def test_a_connection_that_says_nothing_is_given_up(site: ServePage, window: Ope
 
 @pytest.mark.parametrize("fault", [{"status": 500}, None])
 def test_a_button_that_did_not_get_through(
-    site: ServePage, window: OpenWindow, fault: dict[str, int] | None
+    sandbox: Sandbox, site: ServePage, window: OpenWindow, fault: dict[str, int] | None
 ) -> None:
     """The page says so, and it can be pressed again."""
-    page = window(site(**ONE_CODE), expected=REFUSED)
-    wait_for(page, "expired")
+    sandbox.answer_next("unauthorized")
+    page = window(site(interval=20), expected=REFUSED)
+    wait_for(page, "failed")
     page.route("**/restart", lambda route: route.fulfill(**fault) if fault else route.abort())
     page.get_by_role("button").click()
     page.get_by_text("work. Try again.").wait_for()
@@ -408,11 +411,12 @@ def test_reduced_motion_stops_all_motion(site: ServePage, window: OpenWindow) ->
 
 @pytest.mark.parametrize("path", ["", "/"])
 def test_the_page_finds_its_parts_with_and_without_a_slash(
-    site: ServePage, window: OpenWindow, path: str
+    sandbox: Sandbox, site: ServePage, window: OpenWindow, path: str
 ) -> None:
     """Also the button's."""
-    page = window(site(**ONE_CODE) + path)
-    wait_for(page, "expired")
+    sandbox.answer_next("unauthorized")
+    page = window(site(interval=20) + path)
+    wait_for(page, "failed")
     page.get_by_role("button").click()
     wait_for(page, "code")
 
