@@ -16,11 +16,12 @@ from plugchat_async._pairing_state import Failed, ShowingCode, Starting
 from plugchat_async._schedule import DEFAULT_INTERVAL, DEFAULT_MAX_ROUNDS, DEFAULT_STATUS_INTERVAL
 
 from ._follower import Follower
+from ._outages import first_of
 from ._record import Record, Stage
 from ._seal import Keyring, Seal
 from ._states import UNREACHABLE, open_state
 from ._steps import LEASE, Store, StoreDown
-from ._store import RedisStore, first_of
+from ._store import RedisStore
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from plugchat_async._end_hook import OnEnd
     from plugchat_async._hub import Watched
 
-    from ._store import Client
+    from ._subscription import Client
 
 logger = logging.getLogger("plugchat_async")
 

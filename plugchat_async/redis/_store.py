@@ -3,56 +3,36 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import secrets
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, cast
 
 import anyio
 import coredis
-from coredis.exceptions import NoScriptError, ReadOnlyError, RedisError
+from coredis.exceptions import NoScriptError, ReadOnlyError
 from coredis.retry import NoRetryPolicy
 
+from ._outages import FAILURES, OutageLog
 from ._record import Record, StoreClock
 from ._steps import LEASE, LIVE, PRESENCE, Beat, Response, StoreDown, Verdict
+from ._subscription import Subscription
 from ._url import check_connections, check_url
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
-    from typing import TypeAlias
 
     from anyio.abc import TaskStatus
 
     from ._record import Known
+    from ._subscription import Client, Text
 
-    Client: TypeAlias = (
-        coredis.Redis[bytes]
-        | coredis.Redis[str]
-        | coredis.RedisCluster[bytes]
-        | coredis.RedisCluster[str]
-    )
-    Text: TypeAlias = bytes | str
-
-logger = logging.getLogger("plugchat_async")
 
 # Of 1 s, a thousand sessions that start at the same time on two busy cores lost their leases.
 COMMAND_TIMEOUT = 2.0
-# Without traffic for so long, the subscription is checked.
-_MAX_SILENCE = 5
-_RESUBSCRIBE_AFTER = 0.25
 _CLAIM = 120.0
-_MAX_COMPLAINT = 200
 _STEPS = ("beat", "reserve", "write", "leave", "restart", "sync", "peek")
-_FAILURES = (
-    RedisError,
-    OSError,
-    anyio.BrokenResourceError,
-    anyio.ClosedResourceError,
-    anyio.EndOfStream,
-    RuntimeError,  # a user-supplied client was closed
-)
-
 
 _NOT_ENTERED = (
     "the client of coredis is not open: enter it with `async with` before the hub,"
@@ -129,8 +109,9 @@ class RedisStore:
             for name, text in SCRIPTS.items()
         }
         self._client: Client | None = None
-        self._complaints: set[str] = set()
-        self._is_deaf = False
+        is_encrypted = isinstance(redis, str) and redis.startswith("rediss:")
+        self._outages = OutageLog(timeout, is_encrypted=is_encrypted)
+        self._subscription = Subscription(self._channel, timeout, self._outages)
         self.process = ""
         self.clock = StoreClock()
 
@@ -155,7 +136,9 @@ class RedisStore:
             try:
                 task_status.started()
                 while True:
-                    await self._listen(client, on_record, on_subscribed)
+                    await self._subscription.listen(
+                        client, partial(self._hear, on_record), on_subscribed
+                    )
             finally:
                 self._client = None
 
@@ -178,55 +161,7 @@ class RedisStore:
                 raise RuntimeError(_NOT_ENTERED) from None
             yield self._redis
 
-    async def _listen(
-        self,
-        client: Client,
-        on_record: Callable[[str, Record], None],
-        on_subscribed: Callable[[], None],
-    ) -> None:
-        """Subscribe, and hear until that fails."""
-        has_subscribed = False
-        try:
-            async with client.pubsub(
-                channels=[self._channel],
-                ignore_subscribe_messages=True,
-                retry_policy=NoRetryPolicy(),
-                max_idle_seconds=_MAX_SILENCE,
-            ) as subscription:
-                self._is_deaf, has_subscribed = False, True
-                on_subscribed()
-                while True:
-                    if message := await subscription.get_message():
-                        self._hear(cast("Text", message["data"]), on_record)
-        except* _FAILURES as group:
-            failure = first_of(group)
-        # When it is cancelled, coredis fails as well, which is nothing to complain about, akin to
-        # https://github.com/alisaifee/coredis/issues/282.
-        await anyio.sleep(_RESUBSCRIBE_AFTER)
-        if self._is_deaf:
-            return
-        # coredis 6.9 reports a refused subscription as a time-out: it drops the error, and waits
-        # for an acknowledgement since https://github.com/alisaifee/coredis/pull/325. No issue is
-        # open.
-        if not has_subscribed and await self._responds(client):
-            self._is_deaf = True
-            logger.warning(
-                "changes of the pairing sessions will show up late, within 4 s:"
-                " check that Redis permits the user to subscribe to %s (%s)",
-                self._channel,
-                self._describe(failure),
-            )
-        else:
-            self._complain(failure)
-
-    async def _responds(self, client: Client) -> bool:
-        try:
-            with anyio.fail_after(self._timeout):
-                return bool(await client.ping())
-        except _FAILURES:
-            return False
-
-    def _hear(self, message: Text, on_record: Callable[[str, Record], None]) -> None:
+    def _hear(self, on_record: Callable[[str, Record], None], message: Text) -> None:
         if not self.clock.is_set:
             return  # its moments mean nothing yet, and the first response brings the record
         try:
@@ -330,29 +265,18 @@ class RedisStore:
                     reply = await client.evalsha(digest, [key], arguments)
                 except NoScriptError:
                     reply = await client.eval(text, [key], arguments)
-        except _FAILURES as error:
+        except FAILURES as error:
             self._complain(error)
             raise StoreDown(type(error).__name__) from error
-        self._complaints.clear()
+        self._outages.end()
         return reply
 
     def _complain(self, error: BaseException) -> None:
-        """Log each cause once, until a command succeeds again."""
-        cause = self._describe(error)
+        cause = self._outages.cause_of(error)
         # Redis 6 reports it inside the text of the script's error.
         if isinstance(error, ReadOnlyError) or "READONLY" in cause:
             self._reconnect()
-        if cause not in self._complaints:
-            self._complaints.add(cause)
-            logger.warning("the pairing sessions in Redis can't be reached: %s", cause)
-
-    def _describe(self, error: BaseException) -> str:
-        text = str(error)
-        if not text and isinstance(error, TimeoutError):
-            text = f"no response within {self._timeout:g} s"
-            if isinstance(self._redis, str) and self._redis.startswith("rediss:"):
-                text += ": check that the server speaks TLS on this port"
-        return f"{type(error).__name__}: {text or 'the connection was closed'}"[:_MAX_COMPLAINT]
+        self._outages.write(cause)
 
     def _reconnect(self) -> None:
         """Resolve the server's name anew: by now it may be that of another primary.
@@ -369,11 +293,3 @@ def _ago(moment: float | None) -> str | int:
 
 def _text(value: Text) -> str:
     return value if isinstance(value, str) else value.decode("utf-8")
-
-
-def first_of(group: BaseExceptionGroup[Exception]) -> BaseException:
-    """Return the first exception that is not a group."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

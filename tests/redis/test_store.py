@@ -13,7 +13,7 @@ import anyio
 import coredis
 import pytest
 
-from plugchat_async.redis import RedisPairingHub, _store
+from plugchat_async.redis import RedisPairingHub, _store, _subscription
 from plugchat_async.redis._record import Record, Stage
 from plugchat_async.redis._steps import StoreDown, Verdict
 from plugchat_async.redis._store import RedisStore
@@ -482,7 +482,7 @@ async def test_a_subscription_that_fails_is_logged_once(
         attempts.append(options)
         raise coredis.exceptions.ConnectionError("no")
 
-    monkeypatch.setattr(_store, "_RESUBSCRIBE_AFTER", 0.01)
+    monkeypatch.setattr(_subscription, "_RESUBSCRIBE_AFTER", 0.01)
     async with coredis.Redis.from_url(shared_redis.url) as client:
         monkeypatch.setattr(client, "pubsub", fail)
         async with run_store(patient_store(client, prefix=prefix)) as running:
