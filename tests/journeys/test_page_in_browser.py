@@ -75,7 +75,7 @@ def test_three_rounds_then_the_button_then_a_new_code(
     time.sleep(0.5)
     assert codes_requested(sandbox) == 3
     page.get_by_role("button", name="Show a new QR Code").click()
-    page.wait_for_function("recorded.length > 3")
+    page.wait_for_function("() => recorded.length > 3")
     assert page.evaluate("recorded[3]") not in symbols
 
 
