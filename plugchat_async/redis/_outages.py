@@ -1,4 +1,4 @@
-"""What is logged of a server that can't be reached."""
+"""Log of outages of the server."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Subscription:
     Args:
         channel: The channel.
         timeout: Seconds for a command.
-        outages: Where the reasons are logged.
+        outages: Log of what makes it fail.
     """
 
     def __init__(self, channel: str, timeout: float, outages: OutageLog) -> None:

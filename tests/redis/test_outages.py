@@ -1,4 +1,4 @@
-"""What is logged of a server that can't be reached."""
+"""Log of outages of the server."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_cause_is_logged_once_an_outage(caplog: pytest.LogCaptureFixture) -> N
     ],
 )
 def test_a_cause_says_what_is_known(error: Exception, is_encrypted: bool, cause: str) -> None:
-    """Also where the error says nothing, in at most 200 characters."""
+    """An error without a text, too, in at most 200 characters."""
     assert OutageLog(2.0, is_encrypted=is_encrypted).cause_of(error) == cause
 
 
