@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import shutil
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import looptime
 import pytest
 from blockbuster import blockbuster_ctx
@@ -43,6 +45,12 @@ settings.load_profile("quick")
 def _interruptible() -> None:
     # Of a shell's background jobs, and so of their children, Ctrl-C is ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# By default, httpx waits for 5 s: a busy machine takes longer now and then. What the package sends
+# has time-outs by itself.
+_default = inspect.signature(httpx.get).parameters["timeout"].default
+_default.connect = _default.read = _default.write = _default.pool = 60.0
 
 
 _MAY_BLOCK = (
