@@ -243,6 +243,14 @@ def lowest(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHONS[0])
+def uvloop(session: nox.Session) -> None:
+    """Run the quick tests with uvloop in the place of asyncio's own event loop."""
+    install_wheel(session, "tests")
+    session.install("uvloop")
+    run_pytest(session, "--uvloop")
+
+
+@nox.session(python=PYTHONS[0])
 def audit(session: nox.Session) -> None:
     """Look at all that users install: no known vulnerability, no licence that is not permissive."""
     folder = Path(session.create_tmp()).resolve()

@@ -27,6 +27,11 @@ _NEED_REDIS = ["redis/test_processes.py", "redis/test_store.py", "redis/test_twi
 collect_ignore = [] if shutil.which(PROGRAM) else _NEED_REDIS
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let uvloop take the place of asyncio's own event loop, where time is real."""
+    parser.addoption("--uvloop", action="store_true", help="run asyncio's variants on uvloop")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Report which tests were left out."""
     for file in collect_ignore:
@@ -82,6 +87,8 @@ def _guarded_loop() -> Iterator[None]:
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     """Run a test on both event loops."""
+    if request.param == "asyncio":
+        return "asyncio", {"use_uvloop": request.config.getoption("--uvloop")}
     return request.param, {}
 
 
