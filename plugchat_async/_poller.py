@@ -45,8 +45,7 @@ class Poller:
         self._id = secrets.token_hex(8)
         self._changes = 0
         self._open = anyio.CancelScope()
-        self._driver = Driver(Session(schedule, linger), self)
-        self._begin()
+        self._driver = Driver(self._begin(), self)
 
     @property
     def is_over(self) -> bool:
@@ -96,7 +95,9 @@ class Poller:
                     await self._driver.take_step()
         except anyio.get_cancelled_exc_class():  # the event loop ends before the hub is closed
             self.close()
-            await self._give_up()
+            # What is being reported goes on by itself.
+            if self._session.is_running:
+                await self._give_up()
             raise
         await self._give_up()
 
@@ -134,19 +135,20 @@ class Poller:
     def _session(self) -> Session:
         return self._driver.session
 
-    def _begin(self) -> None:
-        self._driver.session = Session(self._schedule, self._linger)
+    def _begin(self) -> Session:
         self._started_at = datetime.now(UTC)
         self._show(Starting())
+        return Session(self._schedule, self._linger)
 
     def _begin_again_if_watched(self) -> None:
         if self._session.phase is Phase.FORGOTTEN and self.clients:
-            self._begin()
+            self._driver.session = self._begin()
 
     async def _give_up(self) -> None:
-        if self._session.is_running:
-            self._session.end(LEFT, anyio.current_time())
-            await self.report(LEFT)
+        """Report how the session ended, by itself in this very moment or as left."""
+        self._session.end(LEFT, anyio.current_time())
+        if self._session.phase is Phase.REPORTING:
+            await self.report(self._session.ending)
 
     @property
     def _is_outdated(self) -> bool:

@@ -830,6 +830,31 @@ async def test_a_hub_that_closes_tells_the_app_what_it_gives_up(
     ]
 
 
+async def test_a_scan_that_is_seen_in_the_moment_of_closing_is_told(
+    sandbox: Sandbox, endings: list[PairingEnd]
+) -> None:
+    """Its response has come, and nobody has looked at it yet."""
+    requested, respond = anyio.Event(), anyio.Event()
+
+    class Slow(httpx.ASGITransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            response = await super().handle_async_request(request)
+            if request.url.path.endswith("/status"):
+                requested.set()
+                await respond.wait()
+            return response
+
+    async with httpx.AsyncClient(transport=Slow(sandbox)) as http_client:
+        client = AsyncPlugChat("token", http_client=http_client)
+        hub = PairingHub(on_end=lambda _, ending: endings.append(ending))
+        async with hub, hub.watch(client) as states:
+            code = (await until(states, ShowingCode)).qr
+            assert sandbox.scan(code.payload)
+            await requested.wait()
+            respond.set()
+    assert [end.outcome for end in endings] == [PairingOutcome.CONNECTED]
+
+
 async def test_a_hub_that_closes_while_the_app_is_told_waits_for_it(
     sandbox: Sandbox, endings: list[PairingEnd]
 ) -> None:
