@@ -83,7 +83,7 @@ class _Call:
     """
 
     def __init__(self, on_end: Callable[[], Awaitable[object] | object]) -> None:
-        # An event loop that ends cancels its tasks: this one has its time even then.
+        # An event loop that ends cancels its tasks: on trio, this one has its time even then.
         self.scope = anyio.CancelScope(shield=True)
         self.ended = anyio.Event()
         self.task: object = None

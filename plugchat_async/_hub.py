@@ -49,7 +49,8 @@ class PairingHub:
         max_watchers: How many watchers one instance may have, at least 1; None for no limit.
         on_end: Called with the client and a `PairingEnd`, once for each session, whether anybody
             watches or not, before a watcher is told; an async function, or a plain one, which
-            runs in the event loop and must not block.
+            runs in the event loop and must not block. Leave the hub before the loop ends: asyncio
+            cancels a call that is under way then.
         on_end_timeout: Seconds for one call of `on_end`, more than 0. Then it is cancelled, and
             watchers are told, even if it goes on.
 
