@@ -148,6 +148,7 @@ class _BorrowedConnection(Connection):
             return error.response
         finally:
             quirks.forget_cookies_of_aiohttp(client, request.url)
+            quirks.discard(client)
 
     def _build_request(self, url: str, headers: Mapping[str, str]) -> httpx.Request:
         all_headers = self._client.headers.copy()

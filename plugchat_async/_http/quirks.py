@@ -55,6 +55,7 @@ async def close_after_trailing_data(response: httpx.Response) -> None:
 
 _FAILED_HANDSHAKES = {
     "connection.start_tls.failed",
+    "proxy.start_tls.failed",
     "socks.setup_socks5_connection.failed",
     "socks.start_tls.failed",
 }
@@ -134,6 +135,18 @@ class _EmptyJar(CookieJar):
 
     def extract_cookies(self, response: object, request: object) -> None:
         """Take no cookie."""
+
+
+# A class that closes its transport when it is collected closes the one that the copy shares.
+#
+# https://github.com/openai/openai-python/blob/main/src/openai/_base_client.py has such a class.
+
+
+def discard(client: httpx.AsyncClient) -> None:
+    """Let a copy that was used seem closed, so that nobody closes what it shares."""
+    state = getattr(client, "_state", None)
+    if state is not None:
+        client._state = type(state).CLOSED  # pyright: ignore[reportPrivateUsage]
 
 
 def forget_cookies_of_aiohttp(client: httpx.AsyncClient, url: httpx.URL) -> None:

@@ -5,6 +5,7 @@ A test `..._still_...` that fails says that the library was mended: remove the w
 
 from __future__ import annotations
 
+import gc
 import ssl
 import traceback
 from contextlib import asynccontextmanager, suppress
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import anyio
 import httpx
+import httpx2
 import pytest
 import trustme
 from anyio.abc import SocketAttribute
@@ -231,6 +233,21 @@ async def test_a_cancelled_socks_handshake_leaves_no_connection_open(
             await eventually(lambda: peer.open_connections == 0)
 
 
+async def test_a_cancelled_handshake_in_a_tunnel_leaves_no_connection_open() -> None:
+    """The proxy has agreed, and the server behind it says nothing."""
+    async with (
+        peer_that_says(b"HTTP/1.1 200 OK\r\n\r\n") as peer,
+        httpx.AsyncClient(proxy=f"http://{peer.url}") as http_client,
+        AsyncPlugChat(TOKEN, base_url=HTTPS, http_client=http_client) as client,
+    ):
+        async with anyio.create_task_group() as calls:
+            calls.start_soon(client.qr_code)
+            await eventually(lambda: peer.said == 1 and peer.open_connections)
+            await anyio.wait_all_tasks_blocked()
+            calls.cancel_scope.cancel()
+        await eventually(lambda: peer.open_connections == 0)
+
+
 @pytest.mark.parametrize("proxy", [None, "socks5"])
 async def test_httpx_still_leaves_a_cancelled_handshake_open(proxy: str | None) -> None:
     """`close_after_failed_handshake` is needed."""
@@ -380,6 +397,26 @@ async def test_aiohttp_still_keeps_cookies() -> None:
 
 
 @on_asyncio
+@pytest.mark.parametrize("library", [httpx, httpx2])
+async def test_a_class_that_closes_what_is_collected_keeps_its_connections(
+    library: Any,
+) -> None:
+    """Its client stays open for its owner, whatever copies were made of it."""
+    closed: list[object] = []
+
+    class Tidy(library.AsyncClient):  # type: ignore[misc] # one of two
+        def __del__(self) -> None:
+            if not self.is_closed:
+                closed.append(self)
+
+    response = library.Response(200, json={"connected": False})
+    async with Tidy(transport=library.MockTransport(lambda _: response)) as http_client:
+        await AsyncPlugChat(TOKEN, http_client=http_client).status()
+        gc.collect()
+        assert closed == []
+        assert not http_client.is_closed
+
+
 async def test_over_aiohttp_nothing_is_sent_that_must_be_sent_once() -> None:
     """It is refused with what to do."""
     heads: list[bytes] = []
@@ -481,3 +518,4 @@ async def test_a_changed_private_name_switches_a_workaround_off() -> None:
     await quirks.close_after_trailing_data(bare)
     assert not quirks.sends_twice(bare, httpx.URL("https://api.example"))
     quirks.forget_cookies_of_aiohttp(bare, httpx.URL("https://api.example"))
+    quirks.discard(bare)
