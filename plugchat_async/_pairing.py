@@ -164,6 +164,7 @@ class Pairing:
 
     async def _fetch_code(self) -> None:
         number, of = self._rounds.next_round, self._schedule.max_rounds
+        self._rounds.begin()  # so that a request that is cancelled, as by a time-out, counts
         try:
             self._rounds.show(await self._requests.fetch_code(number, of))
         except AlreadyConnected:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
@@ -57,7 +58,10 @@ class Requests(NamedTuple):
     ) -> tuple[bool, float]:
         try:
             return (await request()).connected, 0.0
-        except (RateLimited, ServerError) as error:
+        except RateLimited as error:
+            # Without a time, every request would prolong the limit.
+            return False, math.inf if error.retry_after is None else error.retry_after
+        except ServerError as error:
             return False, error.retry_after or 0.0
         except PlugChatError:
             return False, 0.0

@@ -69,12 +69,18 @@ class Rounds:
             self.show(fetched)
         self.spent = spent
 
+    def begin(self) -> None:
+        """Begin a round, whether its code comes or not."""
+        self.spent += 1
+
     def show(self, fetched: Fetched) -> None:
-        """Begin a round with its code."""
+        """Show the code of a round, which it begins unless it has begun."""
         self.fetched, self.spent = fetched, fetched.code.round
         self._shown_until = self._schedule.shown_until(fetched)
         self._status_at = fetched.began + self._status_interval
         self._is_last_status_known = math.isinf(self._status_interval)
+        if math.isinf(self._status_not_before):  # the API permits requests again
+            self._status_not_before = 0.0
 
     def keep_showing(self) -> None:
         """Show the current code for as long as it is valid."""
@@ -82,7 +88,13 @@ class Rounds:
             self._shown_until = max(self._shown_until, self.fetched.expires)
 
     def status_requested(self, step: Step, *, not_before: float = 0.0) -> None:
-        """Note that `/status` was requested, and that the API wants no regular one before then."""
+        """Note that `/status` was requested.
+
+        Args:
+            step: The step that was taken.
+            not_before: When the API permits the next regular one; infinity for not before the
+                next code.
+        """
         self._status_at = step.at + self._status_interval
         self._status_not_before = not_before
         self._is_last_status_known |= step.do is Do.REQUEST_LAST_STATUS

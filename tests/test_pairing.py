@@ -196,6 +196,20 @@ async def test_a_caller_that_is_cancelled_leaves_immediately(latency: float, aft
     assert len(instance.codes) + len(instance.looks) == asked
 
 
+async def test_a_code_call_that_is_cancelled_spends_its_round() -> None:
+    """An app that waits for a second at a time makes no more calls than the rounds it allows."""
+    instance = FakeInstance(latency=5)
+    pairing = instance.pairing(max_rounds=3)
+    for _ in range(3):
+        with anyio.move_on_after(1):
+            await anext(pairing)
+    assert len(instance.codes) == 3
+    with pytest.raises(StopAsyncIteration):
+        await anext(pairing)
+    assert len(instance.codes) == 3
+    assert pairing.outcome is PairingOutcome.EXPIRED
+
+
 async def test_a_users_exception_arrives_as_itself() -> None:
     """There is no task group to wrap it."""
     instance = FakeInstance()
@@ -376,6 +390,13 @@ async def test_the_pause_that_the_api_asks_for_is_kept_for_the_status(
     instance = FakeInstance(status_error=error("wait", status_code=429, retry_after=7))
     await instance.pairing(max_rounds=2).wait()
     assert instance.looks == [2, 9, 17, 24, 30]
+
+
+async def test_a_limit_without_a_time_ends_the_status_requests_of_a_round() -> None:
+    """Each would prolong it; the next code shows that the API permits requests again."""
+    instance = FakeInstance(status_error=RateLimited("stop", status_code=429))
+    await instance.pairing(max_rounds=2).wait()
+    assert instance.looks == [2, 17, 30]
 
 
 async def test_a_failure_in_the_moment_of_the_end_is_not_a_second_one() -> None:

@@ -85,6 +85,25 @@ def test_no_status_is_requested_before_the_api_wants_one() -> None:
     assert rounds.next(10) == Step(Do.REQUEST_LAST_STATUS, 20, 30)
 
 
+def test_no_status_is_requested_before_the_next_code_if_the_api_wants_none() -> None:
+    """It says how many requests are too many, and not for how long."""
+    rounds = Rounds(Schedule(10, 2, 2))
+    rounds.show(fetched(1))
+    rounds.status_requested(rounds.next(2), not_before=math.inf)
+    assert rounds.next(2) == Step(Do.REQUEST_CODE, 10)
+    rounds.show(fetched(2, began=10))
+    assert rounds.next(10) == Step(Do.REQUEST_STATUS, 12, 20)
+
+
+def test_a_round_has_begun_before_its_code_comes() -> None:
+    """A request that is cancelled counts, and the next one is that of the next round."""
+    rounds = Rounds(Schedule(10, 2, None))
+    rounds.begin()
+    assert (rounds.next_round, rounds.next(0)) == (2, Step(Do.REQUEST_CODE, 0))
+    rounds.begin()
+    assert rounds.next(0).do is Do.END
+
+
 def test_a_code_that_is_kept_is_shown_while_it_is_valid() -> None:
     """A kept code gives way 20 s after its request, and the one after it is not kept."""
     rounds = Rounds(Schedule(10, 3, None))

@@ -74,6 +74,7 @@ class Model:
     outcome: PairingOutcome | None = None
     is_over: bool = False
     round: int = 0
+    asked_for: int = 0
     asked_at: int = 0
     is_stepping: bool = False
     due: int = NEVER
@@ -100,7 +101,7 @@ class Model:
             self._see("step stopped")
         elif self.round == 0:
             self.is_stepping = True
-            self._ask_for_code()
+            self._come_due()
         else:
             self.is_stepping = True
             self.due = max(self._shown_until(), self.now)
@@ -173,7 +174,7 @@ class Model:
     def _come_due(self) -> None:
         """Ask for the next code; after the last one, whether it was scanned in its last moment."""
         self.due = self.look_at = self.look_told_at = NEVER
-        if self.round < self.setting.max_rounds:
+        if self.asked_for < self.setting.max_rounds:
             self._ask_for_code()
         elif self.setting.status_interval is None:
             self._end(PairingOutcome.EXPIRED)
@@ -189,7 +190,8 @@ class Model:
         if self.world.is_closed:
             self._fail("refused")
         else:
-            self._see(f"ask for code {self.round + 1}")
+            self.asked_for += 1
+            self._see(f"ask for code {self.asked_for}")
             self.code_told_at = self.now + self.setting.code_takes
 
     def _be_told_a_code(self) -> None:
@@ -199,7 +201,7 @@ class Model:
         elif self.world.codes_fail:
             self._fail("failed")
         else:
-            self.round += 1
+            self.round = self.asked_for
             self.asked_at = asked_at
             self._end_step(f"showed code {self.round}")
 
