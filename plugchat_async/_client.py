@@ -412,6 +412,9 @@ async def _read_image(image: _wire.ImageFile) -> str:
         raise UnexpectedResponse(
             "the API returned an image instead of text: call qr_code_image(), or install the"
             " extra [decode]",
-            status_code=200,
+            status_code=image.status_code,
         ) from error
+    except UnexpectedResponse as error:
+        error.status_code = image.status_code
+        raise
     return code.payload

@@ -94,6 +94,7 @@ class ImageFile:
 
     data: bytes = field(repr=False)
     media_type: MediaType
+    status_code: int = 200
 
 
 Code: TypeAlias = Text | ImageFile
@@ -181,7 +182,7 @@ _PAGE = r"(?i)<(?!\?xml|svg[ >])|<\?xml[^>]*>\s*<(!doctype\s+)?html\b"
 # A number of at most 15 digits (E.164), as people write it or as the user of a WhatsApp id. The
 # digits of other ids, such as `@lid`, are not a number.
 _PHONE = r"\+?([0-9 ().-]+)(:[0-9]+)?(@c\.us|@s\.whatsapp\.net)?"
-_LONGEST_PHONE = 15
+_MAX_PHONE_DIGITS = 15
 _PHONE_KEYS = (
     ("phone",),
     ("phoneNumber",),
@@ -208,15 +209,15 @@ _AFTER_REFUSAL = {
     RESTART: "try it in PlugChat's panel, or again later",
 }
 
-_LONGEST_DETAIL = 200
+_MAX_DETAIL = 200
 
 # Seconds: as good as never, and unlike infinity a number in JSON.
 _MAX_RETRY_AFTER = 1e15
 
 # A response of 1 MiB of words would hold the event loop for seconds.
-_MOST_SENTENCES = 20
-_LONGEST_SENTENCE = 1000
-_DEEPEST = 3
+_MAX_SENTENCES = 20
+_MAX_SENTENCE = 1000
+_MAX_DEPTH = 3
 
 
 class _Reply:
@@ -229,8 +230,8 @@ class _Reply:
 
     @cached_property
     def _sentences(self) -> tuple[str, ...]:
-        found = islice(_sentences(self._body), _MOST_SENTENCES)
-        return tuple(sentence[:_LONGEST_SENTENCE] for sentence in found)
+        found = islice(_sentences(self._body), _MAX_SENTENCES)
+        return tuple(sentence[:_MAX_SENTENCE] for sentence in found)
 
     def redirected(self) -> ResponseError | None:
         if not 300 <= self._response.status_code < 400:
@@ -435,7 +436,7 @@ class _Reply:
                 "the API sent an image that is broken, truncated, or neither PNG, JPEG, GIF nor"
                 " WebP: ask again",
             )
-        return ImageFile(data, kind)
+        return ImageFile(data, kind, self._response.status_code)
 
     def _already_connected(self) -> ResponseError:
         return self._error(
@@ -493,7 +494,7 @@ class _Reply:
     def _clean(self, *sentences: str) -> str | None:
         words = ": ".join(sentences)
         printable = "".join(char if char.isprintable() else " " for char in words)
-        return self._redact(printable)[:_LONGEST_DETAIL] or None
+        return self._redact(printable)[:_MAX_DETAIL] or None
 
     def _retry_after(self) -> float | None:
         """Read seconds or a date, as RFC 9110 allows."""
@@ -532,15 +533,15 @@ def _sentences(body: Json | bytes, depth: int = 0) -> Iterator[str]:
     match body:
         case str() if body and not body.startswith("<"):
             yield body
-        case dict() if depth < _DEEPEST:
+        case dict() if depth < _MAX_DEPTH:
             for key in _SENTENCE_KEYS:
                 yield from _sentences(body.get(key), depth + 1)
             for key in _CODE_KEYS:
                 value = body.get(key)
                 if isinstance(value, str) and not _could_be_a_code(value.strip()):
                     yield value
-        case list() if depth < _DEEPEST:
-            for item in body:
+        case list() if depth < _MAX_DEPTH:
+            for item in body[:_MAX_SENTENCES]:
                 yield from _sentences(item, depth + 1)
         case _:
             pass
@@ -580,7 +581,7 @@ def _digits(phone: Json | bytes) -> str | None:
         return None
     found = re.fullmatch(_PHONE, str(phone).strip())
     digits = re.sub(r"[^0-9]", "", found[1]) if found else ""
-    return digits if 0 < len(digits) <= _LONGEST_PHONE else None
+    return digits if 0 < len(digits) <= _MAX_PHONE_DIGITS else None
 
 
 def _host(location: str | None) -> str | None:

@@ -157,14 +157,16 @@ async def test_an_image_from_the_text_endpoint_without_the_extra(
     assert isinstance(caught.value.__cause__, ImportError)
 
 
-async def test_an_image_without_a_code_from_the_text_endpoint() -> None:
-    """A logo is not a code."""
+@pytest.mark.parametrize("status", [200, 203])
+async def test_an_image_without_a_code_from_the_text_endpoint(status: int) -> None:
+    """A logo is not a code; the error has the status that came."""
     blank = io.BytesIO()
     segno.make_qr("x").save(blank, kind="png", dark="white")
-    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=blank.getvalue()))
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, content=blank.getvalue()))
     async with httpx.AsyncClient(transport=transport) as supplied:
-        with pytest.raises(UnexpectedResponse, match="no QR code"):
+        with pytest.raises(UnexpectedResponse, match="no QR code") as caught:
             await AsyncPlugChat(TOKEN, http_client=supplied).qr_code()
+    assert caught.value.status_code == status
 
 
 async def test_the_image_endpoint_gives_the_file_it_sent(

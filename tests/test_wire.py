@@ -786,6 +786,14 @@ def test_twenty_sentences_are_enough() -> None:
     assert found.detail == ": ".join(f"{number}" for number in range(20))
 
 
+def test_a_sentence_after_twenty_others_is_not_looked_for() -> None:
+    """Those without words count, too: a megabyte of them would hold the event loop for a second."""
+    for fillers, detail in ((19, "told"), (20, None)):
+        found = read(500, {"errors": [{}] * fillers + ["told"]})
+        assert isinstance(found, ServerError)
+        assert found.detail == detail
+
+
 def test_a_sentence_is_read_up_to_a_thousand_characters() -> None:
     """Later characters are ignored."""
     words = "already connected"

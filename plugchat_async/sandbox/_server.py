@@ -27,7 +27,7 @@ except ImportError as error:
 
 # Seconds that a request gets to end; uvicorn checks every 0.1 s whether to stop.
 _GRACE = 0.5
-_LONGEST_STOP = 3.0
+_MAX_SECONDS_TO_STOP = 3.0
 
 
 @asynccontextmanager
@@ -62,7 +62,7 @@ def _stop(server: uvicorn.Server, thread: threading.Thread) -> None:
     server.should_exit = True
     thread.join(_GRACE)
     server.force_exit = True
-    thread.join(_LONGEST_STOP)
+    thread.join(_MAX_SECONDS_TO_STOP)
 
 
 def _listen(host: str, port: int) -> socket.socket:
