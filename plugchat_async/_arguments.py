@@ -31,12 +31,13 @@ _HEADERS_OF_A_BODY = {"content-length", "transfer-encoding"}
 # A name or an address: httpx also takes what no resolver does, blanks and all.
 _HOST = r"[\w.:-]+"
 
-# With the separators at which `str.splitlines()` breaks a line.
-_CONTROL_CHARACTER = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
+# With the separators at which `str.splitlines()` breaks a line, and the halves of surrogate pairs,
+# which no encoding takes.
+_CONTROL_CHARACTER = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 
 # "Ask for a new code every 10 to 20 s": after 20 s a code has expired.
 _MAX_INTERVAL = 20.0
-_MAX_PORT = 65535
+MAX_PORT = 65535
 
 
 class Quoted(ValueError):
@@ -154,8 +155,8 @@ def _find_mistake(text: str, *, allow_insecure_http: bool) -> ValueError | None:
         return ValueError("base_url is not a URL")
     if url.scheme not in {"http", "https"} or not re.fullmatch(_HOST, url.host):
         return ValueError("base_url must begin with https:// (or http://) and a host")
-    if url.port is not None and not 0 < url.port <= _MAX_PORT:
-        return ValueError(f"base_url must have a port between 1 and {_MAX_PORT}, or none")
+    if url.port is not None and not 0 < url.port <= MAX_PORT:
+        return ValueError(f"base_url must have a port between 1 and {MAX_PORT}, or none")
     if "@" in text.split("/")[2]:
         return ValueError("base_url must not have a user part; pass the token as token=...")
     if "?" in text or "#" in text:
@@ -210,9 +211,12 @@ def check_count(name: str, value: int, *, at_least: int) -> int:
 
 
 def check_name(name: str | None) -> str | None:
-    """Refuse a name that is not text, or would break a line of a log."""
+    """Refuse a name that is not text, or that no log could show on one line."""
     if name is not None and not isinstance(name, str):
         raise TypeError(f"name must be a str, not {type(name).__name__}")
     if name is not None and re.search(_CONTROL_CHARACTER, name):
-        raise ValueError("name has control characters or line breaks, which would garble a log")
+        raise ValueError(
+            "name has control characters, line breaks or half of a surrogate pair,"
+            " which would garble a log"
+        )
     return name

@@ -35,11 +35,22 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(_OUT_OF_RANGE) from error
+
+
 def _end_of_life(data: dict[str, datetime]) -> datetime:
-    return data["fetched_at"] + CODE_LIFETIME
+    try:
+        return data["fetched_at"] + CODE_LIFETIME
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
 
 
-_UTC = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+_OUT_OF_RANGE = "a moment must be in the calendar's years 1 to 9999, in UTC"
+_UTC = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 _Words = Annotated[str | None, AfterValidator(lambda words: (words or "").strip() or None)]
 
 # "You need to restore the session.": the API's documentation of `/status`.

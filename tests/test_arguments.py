@@ -567,7 +567,9 @@ def test_no_refusal_repeats_a_header_s_value(arguments: dict[str, Any]) -> None:
     assert TOKEN not in rendered_below_the_caller(caught.value)
 
 
-@pytest.mark.parametrize("name", ["acme\nGET /status", "a\x1b[31m", "\x00", "a\x85b", "a\u2028b"])
+@pytest.mark.parametrize(
+    "name", ["acme\nGET /status", "a\x1b[31m", "\x00", "a\x85b", "a\u2028b", "a\ud83d"]
+)
 def test_a_name_that_garbles_a_log_is_refused(name: str) -> None:
     """A line break would forge a line, and an escape sequence reach the terminal."""
     with pytest.raises(ValueError, match="name has control characters"):

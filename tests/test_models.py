@@ -112,6 +112,26 @@ def test_moments_are_in_utc(cls: type[QRCode | QRImage], content: dict[str, str]
 
 @both
 @pytest.mark.parametrize("name", ["fetched_at", "expires_at"])
+def test_a_moment_before_the_calendar_is_refused(
+    cls: type[QRCode | QRImage], content: dict[str, str], name: str
+) -> None:
+    """The first hours of the year 1 in the east are none in UTC."""
+    east = timezone(timedelta(hours=10))
+    with pytest.raises(ValidationError, match=rf"(?s){name}.*the calendar's years 1 to 9999"):
+        cls(**content, **{name: datetime(1, 1, 1, tzinfo=east)})
+
+
+@both
+def test_a_life_ends_with_the_calendar(
+    cls: type[QRCode | QRImage], content: dict[str, str]
+) -> None:
+    """A clock that is far off breaks nothing."""
+    last = datetime.max.replace(tzinfo=UTC)
+    assert cls(**content, fetched_at=last).expires_at == last
+
+
+@both
+@pytest.mark.parametrize("name", ["fetched_at", "expires_at"])
 def test_a_moment_without_a_zone_is_refused(
     cls: type[QRCode | QRImage], content: dict[str, str], name: str
 ) -> None:

@@ -10,7 +10,7 @@ from urllib.request import getproxies
 
 import httpx
 
-from plugchat_async._arguments import is_quoted
+from plugchat_async._arguments import MAX_PORT, is_quoted
 from plugchat_async._errors import NetworkError
 
 # httpx reads the second one only without the first.
@@ -21,8 +21,6 @@ _QUOTED = (
     " the file)"
 )
 _NOT_A_PROXY = "is not a proxy's URL, such as http://proxy.example:3128"
-
-_MAX_PORT = 65535
 
 
 def check_proxies() -> None:
@@ -73,7 +71,7 @@ def environment_failure(reason: Exception) -> NetworkError:
 
 def _explain(reason: Exception) -> Exception:
     if isinstance(reason, ImportError):
-        names = [name for name, value in _proxies().items() if value.startswith("socks")]
+        names = [name for name, value in _proxies().items() if value.lower().startswith("socks")]
         return ImportError(
             f"{' and '.join(names)} names a SOCKS proxy: run pip install 'httpx[socks]'"
         )
@@ -107,7 +105,7 @@ def _find_mistake(value: str) -> str | None:
         url.host.encode("idna")
     except (httpx.InvalidURL, ValueError):
         return _NOT_A_PROXY
-    has_a_port = url.port is None or 0 < url.port <= _MAX_PORT
+    has_a_port = url.port is None or 0 < url.port <= MAX_PORT
     return None if url.host and has_a_port and not re.search(r"\s", value) else _NOT_A_PROXY
 
 

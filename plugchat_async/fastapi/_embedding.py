@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from plugchat_async._arguments import MAX_PORT
+
 _ORIGIN = r"(?P<scheme>https?)://(?P<host>[\w-]+(?:\.[\w-]+)*)(?::(?P<port>\d{1,5}))?"
 _USUAL_PORTS = {"http": "80", "https": "443"}
-_MAX_PORT = 65535
 
 
 def check_origins(origins: Sequence[str]) -> tuple[str, ...]:
@@ -39,7 +40,7 @@ def _check_origin(origin: str) -> str:
             " Content-Security-Policy: use a name, such as http://localhost:3000"
         )
     parts = re.fullmatch(_ORIGIN, origin.lower(), re.ASCII)
-    if parts is None or not 0 < int(parts["port"] or 1) <= _MAX_PORT:
+    if parts is None or not 0 < int(parts["port"] or 1) <= MAX_PORT:
         raise ValueError(
             f"embed_in: {origin!r} is not an origin: write scheme, host and port, and no path,"
             " such as https://app.example or http://localhost:3000"

@@ -149,12 +149,13 @@ async def test_a_proxy_that_is_not_used_is_not_looked_at(monkeypatch: pytest.Mon
     environment.check_proxies()
 
 
+@pytest.mark.parametrize("scheme", ["socks5", "SOCKS5"])
 async def test_a_missing_package_names_the_variable_that_needs_it(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:
     """A SOCKS proxy needs `httpx[socks]`; the other proxy does not."""
     monkeypatch.setitem(sys.modules, "socksio", None)
-    monkeypatch.setenv("ALL_PROXY", "socks5://proxy.example:1080")
+    monkeypatch.setenv("ALL_PROXY", f"{scheme}://proxy.example:1080")
     monkeypatch.setenv("HTTP_PROXY", PROXY)
     assert str(await failure()) == (
         "no connection can be made, since the environment variable ALL_PROXY names a SOCKS proxy:"
