@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import math
 import os
 import socket
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import anyio
 import typer
 import uvicorn
 
-from plugchat_async import PairingHub, PairingOutcome
+from plugchat_async import PairingEnd, PairingHub, PairingOutcome
 from plugchat_async.cli._output.failures import Failure, say_failed
 from plugchat_async.cli._terminal.desktop import open_on_desktop
 from plugchat_async.cli._texts import text
@@ -22,9 +23,9 @@ from .one_time_link import OneTimeLink, make_app
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from fastapi import FastAPI
+    from anyio.abc import ObjectReceiveStream
 
-    from plugchat_async import AsyncPlugChat, PairingEnd
+    from plugchat_async import AsyncPlugChat
 
 _HOST = "127.0.0.1"
 # Until the page has drawn its final state, before its server stops.
@@ -42,49 +43,42 @@ async def link(
         Failure: The port can't be used.
     """
     one_time_link = OneTimeLink()
-    linked = _Linked()
-    async with client, PairingHub(interval=interval, on_end=linked.note) as hub:
-        server = _make_server(make_app(client, hub, one_time_link))
+    noted, endings = anyio.create_memory_object_stream[PairingEnd](math.inf)
+
+    def note(_client: AsyncPlugChat, ending: PairingEnd) -> None:
+        noted.send_nowait(ending)
+
+    async with client, noted, endings, PairingHub(interval=interval, on_end=note) as hub:
+        # A page that stays open must not keep its server for longer than a second.
+        config = uvicorn.Config(
+            make_app(client, hub, one_time_link),
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            timeout_graceful_shutdown=1,
+        )
+        server = _Server(config)
         with _listen(port) as listener:
-            port = listener.getsockname()[1]
-            address = f"http://{_HOST}:{port}{one_time_link.path}"
-            command = _tunnel(port)
-            if command:
-                typer.echo(text("web.tunnel", command=command))
-            typer.echo(text("web.address_of_tunnel" if command else "web.address", address=address))
-            typer.echo(text("how_to_stop"))
+            address = _introduce(listener.getsockname()[1], one_time_link.path)
             async with anyio.create_task_group() as tasks:
                 if on_desktop:
                     tasks.start_soon(open_on_desktop, address)
-                tasks.start_soon(linked.stop, server)
-                await server.serve([listener])
-    return linked.outcome
+                tasks.start_soon(server.serve, [listener])
+                outcome = await _linked(endings)
+                await anyio.sleep(_SECONDS_FOR_THE_END)
+                server.should_exit = True
+    return outcome
 
 
-class _Linked:
-    """End of the session that finds a phone linked."""
-
-    outcome: PairingOutcome
-
-    def __init__(self) -> None:
-        self._event = anyio.Event()
-
-    def note(self, _client: AsyncPlugChat, ending: PairingEnd) -> None:
-        """Note how a session ended, as the hub's `on_end`."""
+async def _linked(endings: ObjectReceiveStream[PairingEnd]) -> PairingOutcome:
+    """Wait for the session that finds a phone linked, and report those that failed."""
+    while True:
+        ending = await endings.receive()
         if ending.error_code is not None:
             say_failed(ending.error_code)
-        elif (
-            ending.outcome is PairingOutcome.CONNECTED
-            or ending.outcome is PairingOutcome.ALREADY_CONNECTED
-        ):
-            self.outcome = ending.outcome
-            self._event.set()
-
-    async def stop(self, server: uvicorn.Server) -> None:
-        """Stop a server once a phone is linked."""
-        await self._event.wait()
-        await anyio.sleep(_SECONDS_FOR_THE_END)
-        server.should_exit = True
+        elif ending.outcome in {PairingOutcome.CONNECTED, PairingOutcome.ALREADY_CONNECTED}:
+            return ending.outcome
 
 
 def _listen(port: int) -> socket.socket:
@@ -93,6 +87,16 @@ def _listen(port: int) -> socket.socket:
     except OSError as error:
         reason = os.strerror(error.errno or 0)
         raise Failure("port_unusable", host=_HOST, port=port, reason=reason) from error
+
+
+def _introduce(port: int, path: str) -> str:
+    """Print how a browser gets to the page, over a tunnel if need be, and return the address."""
+    address = f"http://{_HOST}:{port}{path}"
+    if command := _tunnel(port):
+        typer.echo(text("web.tunnel", command=command))
+    typer.echo(text("web.address_of_tunnel" if command else "web.address", address=address))
+    typer.echo(text("how_to_stop"))
+    return address
 
 
 def _tunnel(port: int) -> str:
@@ -111,17 +115,3 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         yield
-
-
-def _make_server(app: FastAPI) -> _Server:
-    # A page that stays open must not keep its server for longer than this.
-    return _Server(
-        uvicorn.Config(
-            app,
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            timeout_graceful_shutdown=1,
-        )
-    )
