@@ -11,9 +11,6 @@ import anyio
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from types import FrameType
-
-    Handler = Callable[[int, FrameType | None], object]
 
 T = TypeVar("T")
 
@@ -26,13 +23,6 @@ def run(function: Callable[..., Awaitable[T]], *arguments: object) -> T:
 
     A signal that follows another one closely counts as the same: it would be raised in the middle
     of the clean-up, which may then wait for a thread without end.
-
-    Args:
-        function: The function.
-        arguments: Its arguments.
-
-    Returns:
-        What it returns.
 
     Raises:
         KeyboardInterrupt: A signal came; what is to be cleaned up has been.
@@ -54,14 +44,14 @@ def run(function: Callable[..., Awaitable[T]], *arguments: object) -> T:
         signal.signal(signal.SIGINT, before)
 
 
-def _once(handler: Handler) -> Handler:
+def _once(handler: Callable[..., object]) -> Callable[..., None]:
     handles_again_at = 0.0
 
-    def handle(number: int, frame: FrameType | None) -> None:
+    def handle(*signal: object) -> None:
         nonlocal handles_again_at
         now = time.monotonic()
         if now >= handles_again_at:
             handles_again_at = now + _SECONDS_OF_ONE_INTERRUPTION
-            handler(number, frame)
+            handler(*signal)
 
     return handle

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -117,17 +117,14 @@ def current_code(path: Path | None, *, on_desktop: bool) -> Generator[CurrentCod
     Yields:
         The file; None if nobody wants one.
     """
-    if path is not None:
-        file = CurrentCode(path)
-        try:
-            yield file
-        finally:
-            file.remove()
-    elif on_desktop:
-        with tempfile.TemporaryDirectory(prefix="plugchat-") as folder:
-            yield CurrentCode(Path(folder, "code.png"))
-    else:
-        yield None
+    with ExitStack() as stack:
+        if path is None and on_desktop:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="plugchat-"))
+            path = Path(folder, "code.png")
+        file = CurrentCode(path) if path else None
+        if file:
+            stack.callback(file.remove)
+        yield file
 
 
 def _open_beside(path: Path) -> tuple[int, str]:

@@ -25,11 +25,7 @@ def allows_colors() -> bool:
 def say(message: str, *, label: str = "", color: str | None = None, dim: bool = False) -> None:
     """Write one message, wrapped on a terminal and on one line elsewhere.
 
-    Args:
-        message: The message.
-        label: Its kind, such as an error; in bold.
-        color: The label's colour.
-        dim: Whether the message matters less.
+    The label names its kind, such as an error. One that matters less is dim.
     """
     is_terminal = sys.stderr.isatty()
     label = f"{label}: " if label else ""

@@ -11,21 +11,12 @@ _LAUNCH = "import sys, typer; sys.exit(typer.launch(sys.argv[1]))"
 
 
 async def open_on_desktop(target: str) -> bool:
-    """Open a file or an address with the desktop's program for it.
+    """Open a file or an address with the desktop's program for it; False if there is none.
 
     A separate process launches the program, which may write to the terminal that it comes from.
-
-    Args:
-        target: The path of a file, or a URL.
-
-    Returns:
-        False if there is no such program.
     """
+    launch = [sys.executable, "-P", "-c", _LAUNCH, target]
     launched = await anyio.run_process(
-        [sys.executable, "-P", "-c", _LAUNCH, target],
-        stdin=DEVNULL,
-        stdout=DEVNULL,
-        stderr=DEVNULL,
-        check=False,
+        launch, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, check=False
     )
     return launched.returncode == 0
