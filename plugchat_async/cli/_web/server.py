@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from plugchat_async import AsyncPlugChat
 
 _HOST = "127.0.0.1"
+_LINKED = {PairingOutcome.CONNECTED, PairingOutcome.ALREADY_CONNECTED}
 # Until the page has drawn its final state, before its server stops.
 _SECONDS_FOR_THE_END = 1.0
 
@@ -43,6 +44,7 @@ async def link(
         Failure: The port can't be used.
     """
     one_time_link = OneTimeLink()
+    outcome = PairingOutcome.CANCELLED
     noted, endings = anyio.create_memory_object_stream[PairingEnd](math.inf)
 
     def note(_client: AsyncPlugChat, ending: PairingEnd) -> None:
@@ -77,7 +79,7 @@ async def _linked(endings: ObjectReceiveStream[PairingEnd]) -> PairingOutcome:
         ending = await endings.receive()
         if ending.error_code is not None:
             say_failed(ending.error_code)
-        elif ending.outcome in {PairingOutcome.CONNECTED, PairingOutcome.ALREADY_CONNECTED}:
+        elif ending.outcome and ending.outcome in _LINKED:
             return ending.outcome
 
 
