@@ -50,11 +50,7 @@ _application = typer.Typer(
 
 
 def main() -> int:
-    """Run the command with the arguments of this process.
-
-    Returns:
-        The exit code.
-    """
+    """Run the command with the arguments of this process, and return its exit code."""
     group: Any = get_command(_application)
     for name, command in {"plugchat": group, **group.commands}.items():
         command.help = text(f"commands.{name}")
@@ -73,9 +69,9 @@ def main() -> int:
             typer.echo(text("try_help", command=context.command_path) + "\n", err=True)
         message = translated(error.format_message())
         if "--json" in sys.argv:
-            from ._output.events import print_event
+            from ._output.json_lines import print_json
 
-            print_event("failed", code="usage_error", message=message)
+            print_json(event="failed", code="usage_error", message=message)
         typer.echo(f"{text('error')}: {message}", err=True)
         return error.exit_code
 
@@ -106,9 +102,8 @@ def _reach(
     allow_insecure_http: options.AllowInsecureHTTP = False,
     timeout: options.Timeout = 10.0,
 ) -> "Access":
-    from ._access.client import Access, import_for_calls
+    from ._access.client import Access
 
-    import_for_calls()
     return Access(token_file, base_url, allow_insecure_http, timeout)
 
 

@@ -8,7 +8,8 @@ import os
 import sys
 from contextlib import suppress
 
-from ._signals import leave_on_signals
+from ._signals import INTERRUPTED, leave_on_signals, say
+from ._texts import text
 
 _PACKAGES_OF_THE_EXTRA = ("rich", "starlette", "typer", "uvicorn")
 
@@ -17,11 +18,9 @@ _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 
 def run() -> int:
-    """Run the command with the arguments of this process.
-
-    Returns:
-        The exit code.
-    """
+    """Run the command with the arguments of this process, and return its exit code."""
+    word = text("pair.stopped") if sys.argv[1:2] == ["pair"] else ""
+    leave_on_signals(word)
     is_closed = sys.stdout is None
     _collect_less_garbage()
     _prepare_streams()
@@ -37,13 +36,15 @@ def run() -> int:
             return report(Failure("output_closed"))  # before a code is requested for nobody
         from ._application import main
 
-        return main()
+        if (code := main()) == INTERRUPTED:
+            say(word)
     except OSError as error:  # standard output is full, even for --help
         from ._output.failures import report
 
-        return report(error)
+        code = report(error)
     finally:
         _drop_what_cannot_be_written()
+    return code
 
 
 def _explain_missing_packages() -> bool:
@@ -53,8 +54,6 @@ def _explain_missing_packages() -> bool:
     missing = [name for name in _PACKAGES_OF_THE_EXTRA if find_spec(name) is None]
     if missing:
         from plugchat_async._extras import install_command
-
-        from ._texts import text
 
         packages = ", ".join(missing)
         sys.stderr.write(text("needs_extra", packages=packages, command=install_command("cli")))

@@ -6,6 +6,7 @@ shown and ignored. Later a terminal or a file may have to be restored, which tak
 """
 
 import os
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,37 +18,41 @@ if TYPE_CHECKING:
 else:
     import _signal  # `signal` makes enumerations, which takes long enough to be interrupted
 
-_INTERRUPTED = 130
-# Windows lacks some.
-_SIGNALS = [
-    getattr(_signal, name)
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
-    if hasattr(_signal, name)
-]
+INTERRUPTED = 130
 
 
-def leave_on_signals() -> None:
-    """Let signals end the process silently from now on."""
-    # A signal that is ignored, as by nohup, stays ignored.
-    _replace((_signal.SIG_DFL, _signal.default_int_handler, _interrupt), _leave, _leave)
+def leave_on_signals(word: str = "") -> None:
+    """Let signals end the process from now on, with a word on standard error or silently."""
+
+    def leave(_number: int, _frame: object) -> None:
+        try:
+            say(word)
+        finally:
+            os._exit(INTERRUPTED)
+
+    _handle(leave, leave)
 
 
 def unwind_on_signals() -> None:
     """Let signals raise a `KeyboardInterrupt` from now on."""
-    _replace((_leave,), _signal.default_int_handler, _interrupt)
+    _handle(_signal.default_int_handler, _interrupt)
 
 
-def _replace(replaced: tuple[object, ...], ctrl_c: "Handler", others: "Handler") -> None:
-    for number in _SIGNALS:
-        if _signal.getsignal(number) in replaced:
+def say(word: str) -> None:
+    """Write a word to standard error, if there are both."""
+    if word and sys.stderr is not None:
+        sys.stderr.write(f"{word}\n")
+
+
+def _handle(ctrl_c: "Handler", others: "Handler") -> None:
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"):
+        number = getattr(_signal, name, None)  # Windows lacks some
+        # A signal that is ignored, as by nohup, stays ignored.
+        if number is not None and _signal.getsignal(number) != _signal.SIG_IGN:
             try:
-                _signal.signal(number, ctrl_c if number == _signal.SIGINT else others)
+                _signal.signal(number, ctrl_c if name == "SIGINT" else others)
             except ValueError:
                 return  # an embedder's thread can set no handler
-
-
-def _leave(_number: int, _frame: object) -> None:
-    os._exit(_INTERRUPTED)
 
 
 def _interrupt(_number: int, _frame: object) -> None:

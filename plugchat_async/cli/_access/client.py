@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
 
 from plugchat_async import AsyncPlugChat, _arguments
@@ -21,49 +20,47 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def import_for_calls() -> None:
-    """Import the modules that calls need, as the first client would after the prompt."""
-    AsyncPlugChat("any", base_url="http://localhost")
-
-
-@dataclass(frozen=True)
 class Access:
-    """Options that say how to reach PlugChat."""
+    """Access to PlugChat, by the options that all commands share.
 
-    token_file: Path | None
-    base_url: str | None
-    allow_insecure_http: bool
-    timeout: float
+    Raises:
+        Failure: The base URL can't be used.
+    """
 
-    def client(self) -> AsyncPlugChat:
-        """Make a client for one event loop; the first may ask for the token at the terminal.
-
-        Raises:
-            Failure: The base URL or the token can't be used.
-        """
-        base_url = self._checked_base_url()  # first, so that nobody types a token in vain
-        return AsyncPlugChat(
-            self._token,
+    def __init__(
+        self,
+        token_file: Path | None,
+        base_url: str | None,
+        allow_insecure_http: bool,
+        timeout: float,
+    ) -> None:
+        self._token_file = token_file
+        self._make = partial(
+            AsyncPlugChat,
             base_url=base_url,
-            timeout=self.timeout,
-            allow_insecure_http=self.allow_insecure_http,
+            timeout=timeout,
+            allow_insecure_http=allow_insecure_http,
         )
-
-    @cached_property
-    def _token(self) -> SecretStr:
-        return find_token(self.token_file)
-
-    def _checked_base_url(self) -> str | None:
         try:
-            return _arguments.check_base_url(
-                self.base_url, allow_insecure_http=self.allow_insecure_http
-            )
+            self._make("any")  # imports what calls need, and nobody types a token in vain
         except _arguments.Quoted:
             raise Failure("base_url_quoted") from None
         except _arguments.Unencrypted:
             raise Failure("base_url_insecure") from None
         except ValueError:
             raise Failure("base_url_unusable") from None
+
+    def client(self) -> AsyncPlugChat:
+        """Make a client for one event loop; the first may ask for the token at the terminal.
+
+        Raises:
+            Failure: There is no token, or it can't be used.
+        """
+        return self._make(self._token)
+
+    @cached_property
+    def _token(self) -> SecretStr:
+        return find_token(self._token_file)
 
 
 def call(client: AsyncPlugChat, method: Callable[[AsyncPlugChat], Awaitable[T]]) -> T:

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from plugchat_async import _arguments, _environment
 from plugchat_async.cli._output.failures import Failure
 from plugchat_async.cli._output.stderr import warn
+from plugchat_async.cli._terminal.keyboard import ask
 from plugchat_async.cli._texts import text
 
 if TYPE_CHECKING:
@@ -76,11 +77,5 @@ def _from_terminal() -> SecretStr | None:
             # After Ctrl-Z a shell turns the echo on again, for all to read.
             before = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
             stack.callback(signal.signal, signal.SIGTSTP, before)
-        try:
-            return SecretStr(getpass.getpass(text("token.prompt")))
-        except EOFError:
-            sys.stderr.write("\n")
-        except KeyboardInterrupt:
-            sys.stderr.write("\n")
-            raise
-    return None
+        typed = ask(text("token.prompt"), read=getpass.getpass)
+    return None if typed is None else SecretStr(typed)

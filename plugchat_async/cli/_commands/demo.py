@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
 from plugchat_async import AsyncPlugChat, PairingOutcome
 from plugchat_async.cli import _event_loop
 from plugchat_async.cli._output.failures import Failure
-from plugchat_async.cli._terminal.drawing import USUAL_PAYLOAD_SIZE, forms
-from plugchat_async.cli._terminal.screen import has_room, open_screen
+from plugchat_async.cli._terminal.canvas import USUAL_PAYLOAD_SIZE, Canvas
+from plugchat_async.cli._terminal.screen import open_screen
 from plugchat_async.cli._terminal.window import standard_output
 from plugchat_async.cli._texts import text
 from plugchat_async.sandbox import Sandbox
@@ -22,8 +21,6 @@ from .sandbox import SandboxLog
 
 if TYPE_CHECKING:
     from plugchat_async import QRCode
-    from plugchat_async.cli._terminal.drawing import Form
-    from plugchat_async.cli._terminal.window import Window
 
 _SCANNED_ROUND = 2
 _ROUNDS = 3
@@ -32,8 +29,7 @@ _ROUNDS = 3
 _SHORT_PAYLOAD_SIZE = 62
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(NamedTuple):
     """Seconds from code to code, and from a code to its scan."""
 
     interval: float
@@ -50,23 +46,20 @@ def run(pace: Pace) -> None:
     Raises:
         Failure: No code was scanned.
     """
-    window = standard_output()
-    drawn_in = forms(window, ascii_only=False, compact=False)
-    is_usual = has_room(window, USUAL_PAYLOAD_SIZE, drawn_in)
+    canvas = Canvas.of(standard_output())
+    is_usual = canvas.has_room(USUAL_PAYLOAD_SIZE)
     sandbox = Sandbox(payload_size=USUAL_PAYLOAD_SIZE if is_usual else _SHORT_PAYLOAD_SIZE)
     remark = "" if is_usual else f"\n{text('demo.short_code')}"
-    base_url = _event_loop.run(_demonstrate, pace, sandbox, window, drawn_in, remark)
-    _conclude(window, sandbox, base_url)
+    base_url = _event_loop.run(_demonstrate, pace, sandbox, canvas, remark)
+    _conclude(sandbox, base_url, has_colors=canvas.window.has_colors)
 
 
-async def _demonstrate(
-    pace: Pace, sandbox: Sandbox, window: Window, forms: tuple[Form, ...], remark: str
-) -> str:
+async def _demonstrate(pace: Pace, sandbox: Sandbox, canvas: Canvas, remark: str) -> str:
     async with sandbox.serve() as base_url:
         heading = text("demo.heading", base_url=base_url)
         async with (
             AsyncPlugChat(DEFAULT_TOKEN, base_url=base_url) as client,
-            open_screen(window, forms, heading=heading) as screen,
+            open_screen(canvas, heading=heading) as screen,
         ):
 
             def show(code: QRCode) -> None:
@@ -86,11 +79,11 @@ async def _demonstrate(
     return base_url
 
 
-def _conclude(window: Window, sandbox: Sandbox, base_url: str) -> None:
+def _conclude(sandbox: Sandbox, base_url: str, *, has_colors: bool) -> None:
     log = SandboxLog()
     record = "\n".join(f"  {log.line(call)}" for call in sandbox.calls)
     linked = text("demo.linked", round=_SCANNED_ROUND, rounds=_ROUNDS)
-    write = partial(typer.secho, color=window.has_colors)
+    write = partial(typer.secho, color=has_colors)
 
     write(f"\n\N{CHECK MARK} {linked}\n", fg="green", bold=True)
     write(text("demo.record", base_url=base_url), bold=True)

@@ -6,7 +6,7 @@ import typer
 
 from plugchat_async import AsyncPlugChat
 from plugchat_async.cli._access.client import Access, call
-from plugchat_async.cli._output.events import print_result
+from plugchat_async.cli._output.json_lines import print_json
 from plugchat_async.cli._texts import text
 
 
@@ -14,7 +14,7 @@ def run(access: Access, *, as_json: bool) -> None:
     """Fetch the device, and print a line for each known property."""
     device = call(access.client(), AsyncPlugChat.device)
     if as_json:
-        return print_result(device)
+        return print_json(**device.model_dump(mode="json"))
     known = [
         f"{text(f'device.{name}')}: {value}"
         for name in ("phone", "name", "platform", "model")

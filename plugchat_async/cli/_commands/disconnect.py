@@ -8,10 +8,10 @@ import typer
 
 from plugchat_async import AsyncPlugChat
 from plugchat_async.cli._access.client import Access, call
-from plugchat_async.cli._output.events import print_event
 from plugchat_async.cli._output.failures import Failure
+from plugchat_async.cli._output.json_lines import print_json
 from plugchat_async.cli._output.stderr import say
-from plugchat_async.cli._terminal import keyboard
+from plugchat_async.cli._terminal.keyboard import ask_for_letter
 from plugchat_async.cli._texts import text
 
 
@@ -29,14 +29,14 @@ def run(access: Access, *, as_json: bool, yes: bool) -> None:
     except KeyboardInterrupt:
         say(text("disconnect.interrupted"))
         raise
-    return print_event("disconnected") if as_json else typer.echo(text("disconnect.done"))
+    return print_json(event="disconnected") if as_json else typer.echo(text("disconnect.done"))
 
 
 def _is_confirmed(*, as_json: bool) -> bool:
     if as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Failure("not_confirmed")
     try:
-        return keyboard.ask(text("disconnect.question")) == text("disconnect.yes")
+        return ask_for_letter(text("disconnect.question")) == text("disconnect.yes")
     except KeyboardInterrupt:
         say(text("disconnect.kept"))
         raise

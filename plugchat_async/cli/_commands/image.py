@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import sys
+from mimetypes import guess_type
 from pathlib import Path
 
 import typer
 
 from plugchat_async import AsyncPlugChat, QRImage
 from plugchat_async.cli._access.client import Access, call
-from plugchat_async.cli._output.events import print_result
 from plugchat_async.cli._output.failures import Failure
 from plugchat_async.cli._output.files import replacing, say_saved
+from plugchat_async.cli._output.json_lines import print_json
 from plugchat_async.cli._output.stderr import warn
 from plugchat_async.cli._texts import text
-
-_SUFFIXES = {
-    "image/gif": {".gif"},
-    "image/jpeg": {".jpg", ".jpeg"},
-    "image/png": {".png"},
-    "image/webp": {".webp"},
-}
 
 
 def run(access: Access, output: Path | None, *, as_json: bool) -> None:
@@ -34,14 +28,14 @@ def run(access: Access, output: Path | None, *, as_json: bool) -> None:
         if not as_json:
             typer.echo(image.data, nl=False)
     if as_json:
-        print_result(image)
+        print_json(**image.model_dump(mode="json"))
 
 
 def _save(access: Access, output: Path) -> QRImage:
     with replacing(output) as file:
         image = _fetch(access)
         file.write(image.data)
-    if output.suffix and output.suffix.lower() not in _SUFFIXES[image.media_type]:
+    if output.suffix and guess_type(output.name, strict=False)[0] != image.media_type:
         warn(text("misnamed", path=output, media_type=image.media_type))
     say_saved(output, image)
     return image

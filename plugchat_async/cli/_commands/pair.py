@@ -1,4 +1,4 @@
-"""`plugchat pair`: codes, live, until a phone is linked."""
+"""`plugchat pair`: codes until a phone is linked."""
 
 from __future__ import annotations
 
@@ -13,28 +13,26 @@ import typer
 from plugchat_async import PairingOutcome
 from plugchat_async._extras import install_command
 from plugchat_async.cli import _event_loop
-from plugchat_async.cli._output.events import print_event
 from plugchat_async.cli._output.failures import Failure
 from plugchat_async.cli._output.files import check_current_code, current_code
+from plugchat_async.cli._output.json_lines import print_json
 from plugchat_async.cli._output.stderr import say
+from plugchat_async.cli._terminal.canvas import Canvas
 from plugchat_async.cli._terminal.desktop import open_on_desktop
-from plugchat_async.cli._terminal.drawing import forms, other_ways
-from plugchat_async.cli._terminal.keyboard import ask_for_enter
+from plugchat_async.cli._terminal.keyboard import ask_for_letter
 from plugchat_async.cli._terminal.screen import Events, open_screen
-from plugchat_async.cli._terminal.window import standard_output
+from plugchat_async.cli._terminal.window import Window, standard_output
 from plugchat_async.cli._texts import text
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from plugchat_async import AsyncPlugChat, QRCode
     from plugchat_async.cli._access.client import Access
     from plugchat_async.cli._output.files import CurrentCode
-    from plugchat_async.cli._terminal.drawing import Form
     from plugchat_async.cli._terminal.screen import Screen
-    from plugchat_async.cli._terminal.window import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +58,7 @@ def on_web(access: Access, *, interval: float, port: int, on_desktop: bool) -> C
     except ImportError as error:
         raise Failure("web_missing", command=install_command("fastapi")) from error
     link = partial(server.link, interval=interval, port=port, on_desktop=on_desktop)
-    return partial(_run_web, access, link)
-
-
-def _run_web(access: Access, link: Callable[[AsyncPlugChat], Awaitable[PairingOutcome]]) -> None:
-    try:
-        _end(_event_loop.run(link, access.client()))
-    except KeyboardInterrupt:
-        say(text("pair.stopped"))
-        raise
+    return lambda: _end(_event_loop.run(link, access.client()))
 
 
 def run(access: Access, options: PairOptions) -> None:
@@ -79,38 +69,28 @@ def run(access: Access, options: PairOptions) -> None:
         PlugChatError: A code could not be fetched.
     """
     window = standard_output()
-    drawn_in = forms(window, ascii_only=options.ascii_only, compact=options.compact)
+    canvas = Canvas.of(window, ascii_only=options.ascii_only, compact=options.compact)
     if options.output is not None:
         check_current_code(options.output)
-
-    def run_session() -> PairingOutcome:
+    while True:
         client = access.client()
         with current_code(options.output, on_desktop=options.on_desktop) as file:
-            return _event_loop.run(_link, client, options, window, drawn_in, file)
-
-    try:
-        outcome = run_session()
-        while outcome is PairingOutcome.EXPIRED and _goes_on(window, options):
-            outcome = run_session()
-    except KeyboardInterrupt:
-        say(text("pair.stopped"))
-        raise
+            outcome = _event_loop.run(_link, client, options, canvas, file)
+        if outcome is not PairingOutcome.EXPIRED or not _goes_on(window, options):
+            break
     if options.as_json and outcome is PairingOutcome.CONNECTED:
-        print_event(outcome.value)
+        print_json(event=outcome.value)
     else:
         _end(outcome)
 
 
 async def _link(
-    client: AsyncPlugChat,
-    options: PairOptions,
-    window: Window,
-    forms: tuple[Form, ...],
-    file: CurrentCode | None,
+    client: AsyncPlugChat, options: PairOptions, canvas: Canvas, file: CurrentCode | None
 ) -> PairingOutcome:
+    window = canvas.window
     is_on_light = window.is_redrawn and not window.has_colors
     note = text("pair.on_light") if is_on_light else ""
-    async with client, _open(window, forms, options, file) as screen:
+    async with client, _open(canvas, options, file) as screen:
         if file is None:
             await screen.wait_for_room()
 
@@ -140,19 +120,19 @@ def _introduce(file: CurrentCode | None, window: Window) -> None:
 
 
 def _open(
-    window: Window, forms: tuple[Form, ...], options: PairOptions, file: CurrentCode | None
+    canvas: Canvas, options: PairOptions, file: CurrentCode | None
 ) -> AbstractAsyncContextManager[Screen]:
     if options.as_json:
         return nullcontext(Events())
-    ways = other_ways(window, forms, "--open", "--web", "--output code.png")
-    return open_screen(window, forms, heading=text("pair.heading"), ways="" if file else ways)
+    ways = "" if file else canvas.other_ways("--open", "--web", "--output code.png")
+    return open_screen(canvas, heading=text("pair.heading"), ways=ways)
 
 
 def _goes_on(window: Window, options: PairOptions) -> bool:
     """Ask, if there is a terminal to ask at."""
     if options.as_json or not (window.is_terminal and sys.stdin.isatty()):
         return False
-    return ask_for_enter(text("pair.question"))
+    return ask_for_letter(text("pair.question")) not in {None, "n", "q"}
 
 
 def _end(outcome: PairingOutcome) -> None:

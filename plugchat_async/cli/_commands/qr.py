@@ -8,19 +8,16 @@ import typer
 
 from plugchat_async import AsyncPlugChat, QRCode
 from plugchat_async.cli._access.client import Access, call
-from plugchat_async.cli._output.events import print_result
 from plugchat_async.cli._output.failures import Failure
 from plugchat_async.cli._output.files import check_suffix, image_of, replacing, say_saved
+from plugchat_async.cli._output.json_lines import print_json
 from plugchat_async.cli._output.stderr import say
-from plugchat_async.cli._terminal.drawing import check_room, draw, fitting, forms, other_ways
+from plugchat_async.cli._terminal.canvas import Canvas
 from plugchat_async.cli._terminal.window import standard_output
 from plugchat_async.cli._texts import text
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-# A prompt of two lines follows the code, and must not push it out of the window.
-_ROWS_OF_A_PROMPT = 2
 
 
 def run(
@@ -31,7 +28,7 @@ def run(
         return _show(access, ascii_only=ascii_only, compact=compact)
     code = _fetch(access) if output is None else _save(access, output)
     if as_json:
-        print_result(code)
+        print_json(**code.model_dump(mode="json"))
     return None
 
 
@@ -50,12 +47,11 @@ def _fetch(access: Access) -> QRCode:
 
 def _show(access: Access, *, ascii_only: bool, compact: bool) -> None:
     window = standard_output()
-    drawn_in = forms(window, ascii_only=ascii_only, compact=compact)
-    ways = other_ways(window, drawn_in, "--output code.png", "plugchat pair --web")
-    check_room(window, drawn_in, rows_around=_ROWS_OF_A_PROMPT, ways=ways)
+    canvas = Canvas.of(window, ascii_only=ascii_only, compact=compact)
+    ways = canvas.other_ways("--output code.png", "plugchat pair --web")
+    canvas.check_room(ways)
     code = _fetch(access)
-    drawings = draw(code, window, drawn_in)
-    drawing = fitting(drawings, window.size, rows_around=_ROWS_OF_A_PROMPT)
+    drawing = canvas.fitting(canvas.draw(code))
     if drawing is None:
         raise Failure("code_too_large", ways=ways)
     say(text("screen.scan_this"))

@@ -6,7 +6,7 @@ import typer
 
 from plugchat_async import AsyncPlugChat, InstanceStatus
 from plugchat_async.cli._access.client import Access, call
-from plugchat_async.cli._output.events import print_result
+from plugchat_async.cli._output.json_lines import print_json
 from plugchat_async.cli._texts import text
 
 
@@ -14,7 +14,7 @@ def run(access: Access, *, as_json: bool) -> None:
     """Fetch the status, and print a line or two."""
     status = call(access.client(), AsyncPlugChat.status)
     if as_json:
-        return print_result(status)
+        return print_json(**status.model_dump(mode="json"))
     return typer.echo(text(f"status.{_name(status)}"))
 
 

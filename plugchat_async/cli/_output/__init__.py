@@ -1,1 +1,1 @@
-"""Output: standard error, events, files, failures."""
+"""Output: standard error, JSON, files, failures."""

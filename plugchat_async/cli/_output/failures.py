@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import traceback
 from contextlib import contextmanager
-from enum import IntEnum
 from typing import TYPE_CHECKING
 
 import typer
@@ -19,26 +18,18 @@ from plugchat_async import (
 from plugchat_async._extras import install_command
 from plugchat_async.cli._texts import text
 
-from .events import print_event
+from .json_lines import print_json
 from .stderr import say
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
 
-class ExitCode(IntEnum):
-    """Exit codes of failures, as public as the commands."""
-
-    FAILURE = 1
-    USAGE = 2
-    ALREADY_CONNECTED = 3
-    EXPIRED = 4
-
-
+# As public as the commands; all other failures exit with 1.
 _EXIT_CODES = {
-    "already_connected": ExitCode.ALREADY_CONNECTED,
-    "expired": ExitCode.EXPIRED,
-    "demo_expired": ExitCode.EXPIRED,
+    "already_connected": 3,
+    "expired": 4,
+    "demo_expired": 4,
     **dict.fromkeys(
         (
             *("no_token", "token_unusable", "token_quoted", "token_file_unreadable"),
@@ -46,7 +37,7 @@ _EXIT_CODES = {
             *("output_wanted", "output_suffix", "output_unwritable", "output_exists"),
             *("compact_impossible", "two_forms", "not_confirmed"),
         ),
-        ExitCode.USAGE,
+        2,  # a mistake in the call
     ),
 }
 
@@ -67,7 +58,7 @@ class Failure(Exception):
 
     def __init__(self, code: str, **fields: object) -> None:
         self.code = code
-        self.exit_code = _EXIT_CODES.get(code, ExitCode.FAILURE)
+        self.exit_code = _EXIT_CODES.get(code, 1)
         self.happened = text(f"failures.{code}.happened", **fields)
         self.to_do = text(f"failures.{code}.to_do", **fields)
         super().__init__(self.happened)
@@ -88,17 +79,15 @@ def reported(*, debug: bool = False, as_json: bool = False) -> Generator[None]:
     except (Failure, PlugChatError, OSError) as error:
         if debug:
             traceback.print_exception(error)
-        if as_json:
-            failure = _explain(error)
-            code = error.code if isinstance(error, PlugChatError) else failure.code
-            print_event("failed", code=code, message=failure.happened)
-        raise typer.Exit(report(error)) from None
+        raise typer.Exit(report(error, as_json=as_json)) from None
 
 
-def report(error: Failure | PlugChatError | OSError) -> ExitCode:
+def report(error: Failure | PlugChatError | OSError, *, as_json: bool = False) -> int:
     """Write a failure and the remedy to standard error, and return its exit code."""
     failure = _explain(error)
     code = error.code if isinstance(error, PlugChatError) else failure.code
+    if as_json:
+        print_json(event="failed", code=code, message=failure.happened)
     # A session ends with an outcome instead of this error, and with the same words.
     is_of_the_sdk = isinstance(error, PlugChatError) or code == AlreadyConnected.code
     _say_error(failure, code if is_of_the_sdk else None)

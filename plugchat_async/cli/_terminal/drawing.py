@@ -1,41 +1,29 @@
-"""Codes in characters, as standard output can show them."""
+"""Codes in characters."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import segno
 
 from plugchat_async._render import BLACK_ON_WHITE, RESET
-from plugchat_async.cli._output.failures import Failure
-from plugchat_async.cli._texts import text
 
-from .window import UNLIMITED, Size, draws_sextants, lacks_sextants
+from .window import Size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from plugchat_async import QRCode
 
-    from .window import Window
-
 # The quiet zone in modules: the usual one, and the least that still scans, for a narrow window.
-BORDERS = (2, 1)
-
-# Characters of WhatsApp's payloads, whose room is checked before a code is requested.
-USUAL_PAYLOAD_SIZE = 237
+_BORDERS = (2, 1)
 
 _BLACK_ON_BLACK = "\x1b[30;40m"
 
-_HALF_BLOCKS = " ▀▄█"
 # Unicode counts the 2 x 3 modules of a sextant in binary, without the four earlier characters.
 _EARLIER = {0: " ", 21: "▌", 42: "▐", 63: "█"}
-_SEXTANTS = "".join(
-    _EARLIER.get(bits) or chr(0x1FB00 + bits - 1 - (bits > 21) - (bits > 42)) for bits in range(64)
-)
 
 
 class Form(NamedTuple):
@@ -58,53 +46,31 @@ class Form(NamedTuple):
         return Size(-(-modules // self.columns) * self.width, -(-modules // self.rows))
 
 
-HALF_BLOCKS = Form(_HALF_BLOCKS, columns=1, rows=2)
-SEXTANTS = Form(_SEXTANTS, columns=2, rows=3)
+HALF_BLOCKS = Form(" ▀▄█", columns=1, rows=2)
+SEXTANTS = Form(
+    "".join(
+        _EARLIER.get(bits) or chr(0x1FB00 + bits - 1 - (bits > 21) - (bits > 42))
+        for bits in range(64)
+    ),
+    columns=2,
+    rows=3,
+)
 ASCII = Form(" #", columns=1, rows=1, width=2)
 
 
-def forms(window: Window, *, ascii_only: bool, compact: bool) -> tuple[Form, ...]:
-    """Return the forms that a window can show, the best one first.
-
-    Args:
-        window: Where to draw.
-        ascii_only: Whether the user wants ASCII.
-        compact: Whether the user wants sextants.
-
-    Raises:
-        Failure: The user wants both, or sextants that can't be shown.
-    """
-    if ascii_only and compact:
-        raise Failure("two_forms")
-    if ascii_only:
-        return (ASCII,)
-    if compact:
-        if not window.encodes(_SEXTANTS):
-            reason = text("compact.encoding", encoding=window.encoding)
-            raise Failure("compact_impossible", reason=reason)
-        if window.is_terminal and lacks_sextants():
-            raise Failure("compact_impossible", reason=text("compact.terminal"))
-        return (SEXTANTS,)
-    if not window.encodes(_HALF_BLOCKS):
-        return (ASCII,)
-    is_known = window.is_terminal and window.encodes(_SEXTANTS) and draws_sextants()
-    return (HALF_BLOCKS, SEXTANTS) if is_known else (HALF_BLOCKS,)
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
+class Drawing(NamedTuple):
     """Code in characters."""
 
     text: str
     size: Size
 
 
-def draw(code: QRCode, window: Window, forms: tuple[Form, ...]) -> Iterator[Drawing]:
+def draw(code: QRCode, forms: tuple[Form, ...], *, has_colors: bool) -> Iterator[Drawing]:
     """Draw a code in each form with each quiet zone, the best one first."""
     for form in forms:
-        for border in BORDERS:
+        for border in _BORDERS:
             modules = _modules(code, border)
-            lines = _lines(modules, form, has_colors=window.has_colors)
+            lines = _lines(modules, form, has_colors=has_colors)
             yield Drawing("\n".join(lines), form.size(len(modules)))
 
 
@@ -117,42 +83,15 @@ def drawn_sizes(payload_size: int, forms: tuple[Form, ...]) -> tuple[Size, ...]:
         forms: The forms to draw in.
     """
     symbol = segno.make_qr("x" * payload_size, mask=0)
-    return tuple(
-        form.size(int(symbol.symbol_size(border=border)[0])) for form in forms for border in BORDERS
-    )
-
-
-def fitting(drawings: Iterable[Drawing], window: Size, *, rows_around: int) -> Drawing | None:
-    """Return the first drawing that a window has room for, with the rows around it; else None."""
-    room = window.plus(rows=-rows_around)
-    return next((drawing for drawing in drawings if room.has_room_for(drawing.size)), None)
-
-
-def other_ways(window: Window, forms: tuple[Form, ...], *ways: str) -> str:
-    """Return other ways to get a code than in these forms, as options."""
-    is_possible = window.encodes(_SEXTANTS) and not lacks_sextants() and SEXTANTS not in forms
-    return ", ".join(["--compact", *ways] if is_possible else ways)
-
-
-def check_room(window: Window, forms: tuple[Form, ...], *, rows_around: int, ways: str) -> None:
-    """Check that a window has room for a code before one is requested.
-
-    Raises:
-        Failure: It has none. The size that it takes and the other ways are named.
-    """
-    if window.size == UNLIMITED:
-        return
-    needed = [size.plus(rows=rows_around) for size in drawn_sizes(USUAL_PAYLOAD_SIZE, forms)]
-    if not any(map(window.size.has_room_for, needed)):
-        raise Failure("window_too_small", needed=needed[-1], window=window.size, ways=ways)
+    sides = [int(symbol.symbol_size(border=border)[0]) for border in _BORDERS]
+    return tuple(form.size(side) for form in forms for side in sides)
 
 
 def _modules(code: QRCode, border: int) -> list[list[bool]]:
     """Return the rows of modules, true if dark: without colours the light ones are inked."""
     lines = code.terminal(border=border, color=False).split("\n")
-    rows = [
-        [not _HALF_BLOCKS.index(ink) & half for ink in line] for line in lines for half in (1, 2)
-    ]
+    inks = HALF_BLOCKS.inks
+    rows = [[not inks.index(ink) & half for ink in line] for line in lines for half in (1, 2)]
     return rows[: len(rows[0])]
 
 

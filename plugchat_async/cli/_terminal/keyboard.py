@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
-def ask(question: str) -> str | None:
+def ask(question: str, read: Callable[[str], str] = input) -> str | None:
     """Wait for a line that is typed after the question was asked.
 
+    Args:
+        question: The question.
+        read: Asks it and reads the line; `getpass.getpass` shows no key.
+
     Returns:
-        Its first letter, in lower case; empty for Enter alone, None if the input is over.
+        The line; None if the input is over.
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed.
@@ -20,15 +28,15 @@ def ask(question: str) -> str | None:
 
         termios.tcflush(sys.stdin, termios.TCIFLUSH)
     try:
-        return input(question).strip()[:1].lower()
-    except EOFError:
-        sys.stdout.write("\n")
+        return read(question)
+    except (EOFError, KeyboardInterrupt) as end:
+        sys.stderr.write("\n")
+        if isinstance(end, KeyboardInterrupt):
+            raise
         return None
-    except KeyboardInterrupt:
-        sys.stdout.write("\n")
-        raise
 
 
-def ask_for_enter(question: str) -> bool:
-    """Return whether Enter was pressed, and neither "no" nor "quit" typed before it."""
-    return ask(question) not in {None, "n", "q"}
+def ask_for_letter(question: str) -> str | None:
+    """Return the first letter of what is typed, in lower case; empty for Enter alone."""
+    line = ask(question)
+    return None if line is None else line.strip()[:1].lower()

@@ -17,6 +17,8 @@ from rich.text import Text
 
 from plugchat_async.cli._texts import text
 
+from .canvas import GAP, ROWS_AROUND, beside_words, with_few_words
+
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
@@ -26,33 +28,12 @@ if TYPE_CHECKING:
     from .window import Size
 
 _BAR_COLUMNS = 20
-_GAP = 4
-
-# What a countdown and most notes take in either language: a second line would push the code out.
-_WORDS_COLUMNS = 60
-# What a countdown takes; beside the code, a note may break. Both have room in 120 columns.
-_WORDS_COLUMNS_BESIDE = 55
 
 _ESCAPE_SEQUENCE = re.compile(r"(\x1b\[[0-9;]*m)")
 
 # Marks text as taking no room on the screen. The code itself is for consoles that know no escape
 # sequences, and does nothing.
 _NO_ROOM = ((ControlType.CURSOR_FORWARD, 0),)
-
-
-def needed_size(drawing: Size, *, note_rows: int = 1) -> Size:
-    """Return the least size of a window for a drawing of a size, with few words."""
-    columns = max(drawing.columns, _WORDS_COLUMNS)
-    return drawing._replace(columns=columns).plus(rows=2 + note_rows)
-
-
-def has_layout(drawing: Size, window: Size) -> bool:
-    """Return whether a window has room for a drawing of a size, with a note of one line."""
-    return any(map(window.has_room_for, (_side_by_side(drawing), needed_size(drawing))))
-
-
-def _side_by_side(drawing: Size) -> Size:
-    return drawing.plus(columns=_GAP + _WORDS_COLUMNS_BESIDE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +84,7 @@ class Layout:
         needed: The size of the smallest drawing; None if the window's size does not matter yet.
         countdown: The current code's; None before it.
         note: A remark of one or more lines.
-        elsewhere: Other ways to get the code.
+        ways: Other ways to get the code.
         size: The window's.
     """
 
@@ -112,7 +93,7 @@ class Layout:
     needed: Size | None
     countdown: Countdown | None
     note: str
-    elsewhere: str
+    ways: str
     size: Size
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -123,15 +104,17 @@ class Layout:
         for drawing in self.drawings:
             if layout := self._lay_out(drawing):
                 return layout
+        heading = _line(self.heading, style="dim")
         if self.needed is None:
-            return _centered(self._heading(), "", Text(self.note))
-        needed = needed_size(self.needed, note_rows=len(self._notes()))
+            return _centered(heading, "", Text(self.note))
+        needed = with_few_words(self.needed, ROWS_AROUND + self.note.count("\n"))
+        elsewhere = text("screen.elsewhere", ways=self.ways) if self.ways else ""
         return _centered(
-            self._heading(),
+            heading,
             "",
             Text(text("screen.too_small"), style="bold yellow"),
             Text(text("screen.enlarge", needed=needed, window=self.size), justify="center"),
-            Text(self.elsewhere, justify="center"),
+            Text(elsewhere, justify="center"),
             "",
             *self._below(),
             "",
@@ -141,35 +124,31 @@ class Layout:
     def _lay_out(self, drawing: Drawing) -> RenderableType | None:
         """Put words around a drawing; None if there is no room for it."""
         below, drawn = self._below(), _Drawn(drawing)
-        least = needed_size(drawing.size, note_rows=len(self._notes()))
+        heading = _line(self.heading, style="dim")
+        rows = ROWS_AROUND + self.note.count("\n")
+        least = with_few_words(drawing.size, rows)
         steps = Text.assemble((text("screen.steps_title"), "bold"), "\n", text("screen.steps"))
         around = len(steps.plain.split("\n")) + 5  # heading, gaps and how to stop
-        if self.size.has_room_for(least.plus(rows=around)):
-            above = (self._heading(), "", steps, "")
-            return _centered(*above, drawn, "", *below, "", _how_to_stop())
-        if self.size.has_room_for(_side_by_side(drawing.size)):
+        if self.size.has_room_for(with_few_words(drawing.size, rows + around)):
+            return _centered(heading, "", steps, "", drawn, "", *below, "", _how_to_stop())
+        if self.size.has_room_for(beside_words(drawing.size)):
             words = Group(steps, "", *below[:1], Text(self.note), "", _how_to_stop())
-            side_by_side = Table.grid(padding=(0, _GAP))
+            side_by_side = Table.grid(padding=(0, GAP))
             side_by_side.add_row(drawn, Align.left(words, vertical="middle"))
             return _centered(side_by_side)
         if self.size.has_room_for(least):
-            heading = [self._heading()] if self.size.rows > least.rows else []
-            return _centered(*heading, self._scan_this(), drawn, *below)
+            above = [heading] if self.size.rows > least.rows else []
+            return _centered(*above, self._scan_this(), drawn, *below)
         return None
 
     def _below(self) -> list[RenderableType]:
-        return [*([self.countdown] if self.countdown else []), *self._notes()]
-
-    def _notes(self) -> list[Text]:
-        return [_line(line) for line in self.note.split("\n")]
+        countdown = [self.countdown] if self.countdown else []
+        return [*countdown, *map(_line, self.note.split("\n"))]
 
     def _scan_this(self) -> Text:
         words = text("screen.scan_this")
         is_whole = len(words) <= self.size.columns
         return _line(words if is_whole else text("screen.scan_this_briefly"))
-
-    def _heading(self) -> Text:
-        return _line(self.heading, style="dim")
 
 
 @dataclass(frozen=True, slots=True)

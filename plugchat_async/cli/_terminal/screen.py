@@ -4,51 +4,33 @@ from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 import anyio
 import typer
+from rich.console import Console
+from rich.live import Live
 
-from plugchat_async.cli._output.events import print_event
+from plugchat_async.cli._output.json_lines import print_json
 from plugchat_async.cli._output.stderr import say
 from plugchat_async.cli._texts import text
 
-from .drawing import USUAL_PAYLOAD_SIZE, check_room, draw, drawn_sizes, fitting
-from .layout import Countdown, Layout, has_layout
+from .canvas import ROWS_AROUND, USUAL_PAYLOAD_SIZE, with_few_words
+from .drawing import drawn_sizes
+from .layout import Countdown, Layout
 
 if TYPE_CHECKING:
-    from rich.live import Live
-
     from plugchat_async import QRCode
 
-    from .drawing import Drawing, Form
-    from .window import Size, Window
+    from .canvas import Canvas
+    from .drawing import Drawing
+    from .window import Size
 
 _SECONDS_BETWEEN_LOOKS = 0.1
 
-# A line above the code, and a note and the cursor below it.
-_ROWS_AROUND = 3
 
-
-def has_room(window: Window, payload_size: int, forms: tuple[Form, ...]) -> bool:
-    """Return whether a window, if it is one, has room for codes of a size.
-
-    Args:
-        window: Where to show codes.
-        payload_size: Characters of a code's payload.
-        forms: The forms to draw in.
-    """
-    size, is_redrawn = window.size, window.is_redrawn
-    return any(
-        has_layout(drawing, size)
-        if is_redrawn
-        else size.has_room_for(drawing.plus(rows=_ROWS_AROUND))
-        for drawing in drawn_sizes(payload_size, forms)
-    )
-
-
-class Screen(Protocol):
-    """One code at a time, and a note about it."""
+class Events:
+    """Codes and notes as events, for a program that has no window."""
 
     async def wait_for_room(self) -> None:
         """Return once a code can be shown.
@@ -56,54 +38,14 @@ class Screen(Protocol):
         Raises:
             Failure: The window has no room, and nobody could see it wait.
         """
-        ...
 
     def show(self, code: QRCode, *, seconds: float, note: str) -> None:
-        """Show a code that will be replaced, or expire, in `seconds`."""
-        ...
-
-    def note(self, note: str) -> None:
-        """Show another note about the same code."""
-        ...
-
-
-def open_screen(
-    window: Window, forms: tuple[Form, ...], *, heading: str, ways: str = ""
-) -> AbstractAsyncContextManager[Screen]:
-    """Open the screen that suits the window; leaving it leaves the terminal unchanged.
-
-    Args:
-        window: Where to show codes.
-        forms: The forms to draw them in.
-        heading: The heading.
-        ways: Other ways to get a code if the window is too small for it.
-    """
-    if window.is_redrawn:
-        from rich.console import Console
-        from rich.live import Live
-
-        # The terminal's second page keeps nothing stale, and nothing torn when it is resized.
-        console = Console(force_terminal=True, highlight=False)
-        live = Live(console=console, screen=True, auto_refresh=False)
-        elsewhere = text("screen.elsewhere", ways=ways) if ways else ""
-        return _Pages(live, window, forms, heading, elsewhere)
-    typer.echo(heading)
-    return nullcontext(_Lines(window, forms, ways))
-
-
-class Events:
-    """Codes as events, for a program; a screen."""
-
-    async def wait_for_room(self) -> None:
-        """Return immediately: a program has no window."""
-
-    def show(self, code: QRCode, *, seconds: float, note: str) -> None:
-        """Print a code with its payload: whoever reads it can link a phone while it is valid."""
-        print_event("code", **code.model_dump(mode="json"), shown_for=seconds)
+        """Show a code with its payload that will be replaced, or expire, in `seconds`."""
+        print_json(event="code", **code.model_dump(mode="json"), shown_for=seconds)
         self.note(note)
 
     def note(self, note: str) -> None:
-        """Write it to standard error, beside the events."""
+        """Show another note about the same code."""
         if note:
             say(note)
 
@@ -112,26 +54,23 @@ class Events:
 class _Lines:
     """Codes and notes one after the other, without escape sequences that move the cursor."""
 
-    window: Window
-    forms: tuple[Form, ...]
+    canvas: Canvas
     ways: str
 
     async def wait_for_room(self) -> None:
-        check_room(self.window, self.forms, rows_around=_ROWS_AROUND, ways=self.ways)
+        self.canvas.check_room(self.ways)
 
     def show(self, code: QRCode, *, seconds: float, note: str) -> None:
         countdown = Countdown.of(code, total=seconds, left=seconds)
         typer.echo(f"\n{countdown.place}, {countdown.lifetime}.")
-        drawings = tuple(draw(code, self.window, self.forms))
-        rows_around = _ROWS_AROUND + note.count("\n")
-        size = self.window.size
-        drawing = fitting(drawings, size, rows_around=rows_around)
-        if drawing is not None:
+        drawings = self.canvas.draw(code)
+        rows = ROWS_AROUND + note.count("\n")
+        if drawing := self.canvas.fitting(drawings, rows):
             typer.echo(drawing.text)
         else:
-            needed = drawings[-1].size.plus(rows=rows_around)
+            needed = with_few_words(drawings[-1].size, rows)
             typer.echo(text("screen.too_small"))
-            typer.echo(text("screen.enlarge", needed=needed, window=size))
+            typer.echo(text("screen.enlarge", needed=needed, window=self.canvas.window.size))
             if self.ways:
                 typer.echo(text("screen.elsewhere", ways=self.ways))
         self.note(note)
@@ -144,17 +83,18 @@ class _Lines:
 class _Pages(AbstractAsyncContextManager["_Pages"]):
     """Pages that fill the terminal, drawn again when they would look different."""
 
-    def __init__(
-        self, live: Live, window: Window, forms: tuple[Form, ...], heading: str, elsewhere: str
-    ) -> None:
-        self._live = live
-        self._window = window
-        self._forms = forms
+    def __init__(self, canvas: Canvas, heading: str, ways: str) -> None:
+        self._canvas = canvas
         self._heading = heading
-        self._elsewhere = elsewhere
+        self._ways = ways
+        # The terminal's second page keeps nothing stale, and nothing torn when it is resized.
+        console = Console(force_terminal=True, highlight=False)
+        self._live = Live(console=console, screen=True, auto_refresh=False)
         self._tasks = anyio.create_task_group()
         self._note = text("screen.asking")
-        self._current: _Current | None = None
+        self._code: QRCode | None = None
+        self._drawings: tuple[Drawing, ...] = ()
+        self._seconds = self._ends_at = 0.0
         self._needed: Size | None = None
         self._drawn: Layout | None = None
 
@@ -171,17 +111,17 @@ class _Pages(AbstractAsyncContextManager["_Pages"]):
         await self._tasks.__aexit__(None, None, None)
 
     async def wait_for_room(self) -> None:
-        while not has_room(self._window, USUAL_PAYLOAD_SIZE, self._forms):
-            self._needed = drawn_sizes(USUAL_PAYLOAD_SIZE, self._forms)[-1]
+        while not self._canvas.has_room(USUAL_PAYLOAD_SIZE):
+            self._needed = drawn_sizes(USUAL_PAYLOAD_SIZE, self._canvas.forms)[-1]
             self.note(text("screen.waiting"))
             await anyio.sleep(_SECONDS_BETWEEN_LOOKS)
         self._needed = None
         self.note(text("screen.asking"))
 
     def show(self, code: QRCode, *, seconds: float, note: str) -> None:
-        drawings = tuple(draw(code, self._window, self._forms))
-        self._needed = drawings[-1].size
-        self._current = _Current(code, drawings, seconds, anyio.current_time() + seconds)
+        self._code, self._drawings = code, self._canvas.draw(code)
+        self._needed = self._drawings[-1].size
+        self._seconds, self._ends_at = seconds, anyio.current_time() + seconds
         self.note(note)
 
     def note(self, note: str) -> None:
@@ -195,36 +135,42 @@ class _Pages(AbstractAsyncContextManager["_Pages"]):
             await anyio.sleep(_SECONDS_BETWEEN_LOOKS)
 
     def _refresh(self) -> None:
-        if self._current is not None and self._current.code.is_expired:
+        if self._code is not None and self._code.is_expired:
             # The next one is late, and this one has expired.
-            self._current = self._needed = None
+            self._code, self._drawings, self._needed = None, (), None
             self._note = text("screen.asking")
-        current = self._current
-        # Rich would keep to the size of the start if `COLUMNS` and `LINES` told it.
-        self._live.console.size = self._window.size
+        code, left = self._code, max(0.0, self._ends_at - anyio.current_time())
+        countdown = None if code is None else Countdown.of(code, left=left, total=self._seconds)
         layout = Layout(
             heading=self._heading,
-            drawings=() if current is None else current.drawings,
+            drawings=self._drawings,
             needed=self._needed,
-            countdown=None if current is None else current.countdown(),
+            countdown=countdown,
             note=self._note,
-            elsewhere=self._elsewhere,
-            size=self._window.size,
+            ways=self._ways,
+            size=self._canvas.window.size,
         )
         if layout != self._drawn:
             self._drawn = layout
+            # Rich would keep to the size of the start if `COLUMNS` and `LINES` told it.
+            self._live.console.size = layout.size
             self._live.update(layout, refresh=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Current:
-    """Current code, and its end by the clock of the event loop."""
+Screen: TypeAlias = Events | _Lines | _Pages
 
-    code: QRCode
-    drawings: tuple[Drawing, ...]
-    seconds: float
-    ends_at: float
 
-    def countdown(self) -> Countdown:
-        left = max(0.0, self.ends_at - anyio.current_time())
-        return Countdown.of(self.code, left=left, total=self.seconds)
+def open_screen(
+    canvas: Canvas, *, heading: str, ways: str = ""
+) -> AbstractAsyncContextManager[Screen]:
+    """Open the screen that suits the window; leaving it leaves the terminal unchanged.
+
+    Args:
+        canvas: What to show codes on.
+        heading: The heading.
+        ways: Other ways to get a code if the window is too small for it.
+    """
+    if canvas.window.is_redrawn:
+        return _Pages(canvas, heading, ways)
+    typer.echo(heading)
+    return nullcontext(_Lines(canvas, ways))

@@ -20,10 +20,6 @@ class Size(NamedTuple):
     def __str__(self) -> str:
         return f"{self.columns} x {self.rows}"
 
-    def plus(self, *, columns: int = 0, rows: int = 0) -> Size:
-        """Return the size with some columns or rows more."""
-        return Size(self.columns + columns, self.rows + rows)
-
     def has_room_for(self, size: Size) -> bool:
         """Return whether a window of this size has room for something of a size."""
         return self.columns >= size.columns and self.rows >= size.rows

@@ -33,7 +33,7 @@ def test_no_base_url() -> None:
 def test_a_base_url_that_is_none(base_url: str) -> None:
     """Exit code 2; the address, which may hold a secret, is not repeated."""
     with pytest.raises(Failure, match="base URL is not valid") as caught:
-        access(base_url).client()
+        access(base_url)
     assert caught.value.exit_code == 2
     assert base_url not in f"{caught.value.happened} {caught.value.to_do}"
 
@@ -48,7 +48,7 @@ def test_a_base_url_in_quotation_marks_is_refused_with_that_reason(
     """Exit code 2, in the user's language."""
     monkeypatch.setenv("LC_ALL", f"{language}.UTF-8")
     with pytest.raises(Failure, match=reason) as caught:
-        access(f"{mark}https://chat.example/api/whatsapp{mark}").client()
+        access(f"{mark}https://chat.example/api/whatsapp{mark}")
     assert caught.value.exit_code == 2
     assert "chat.example" not in f"{caught.value.happened} {caught.value.to_do}"
 
@@ -56,7 +56,7 @@ def test_a_base_url_in_quotation_marks_is_refused_with_that_reason(
 def test_plain_http_to_another_machine_has_to_be_allowed() -> None:
     """The sentence names the option."""
     with pytest.raises(Failure, match="sent unencrypted") as caught:
-        access("http://chat.example/api").client()
+        access("http://chat.example/api")
     assert caught.value.exit_code == 2
     assert "--allow-insecure-http" in caught.value.to_do
     client = access("http://chat.example/api", allow_insecure_http=True).client()
@@ -69,4 +69,4 @@ def test_the_base_url_is_looked_at_before_the_token_is_asked_for(
     """Nobody types a token in vain."""
     monkeypatch.delenv("PLUGCHAT_TOKEN")
     with pytest.raises(Failure, match="base URL is not valid"):
-        access("chat.example").client()
+        access("chat.example")

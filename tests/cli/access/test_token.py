@@ -24,12 +24,6 @@ def token_file(tmp_path: Path, token: str) -> Path:
     return path
 
 
-@pytest.fixture
-def sit_at_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make standard input a terminal."""
-    monkeypatch.setattr(sys, "stdin", type("Terminal", (), {"isatty": lambda _: True})())
-
-
 def test_a_file(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -96,7 +90,7 @@ def test_programs_that_are_opened_later_get_no_token(
     assert "PLUGCHAT_TOKEN" not in os.environ
 
 
-@pytest.mark.usefixtures("sit_at_the_terminal")
+@pytest.mark.usefixtures("keyboard")
 def test_whoever_sits_at_the_terminal_is_asked(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
     """An empty variable is none."""
     monkeypatch.setenv("PLUGCHAT_TOKEN", " ")
@@ -104,7 +98,7 @@ def test_whoever_sits_at_the_terminal_is_asked(monkeypatch: pytest.MonkeyPatch, 
     assert find_token(None).get_secret_value() == token
 
 
-@pytest.mark.usefixtures("sit_at_the_terminal")
+@pytest.mark.usefixtures("keyboard")
 @pytest.mark.parametrize("is_windows", [False, True])
 def test_ctrl_z_shows_no_token(
     monkeypatch: pytest.MonkeyPatch, token: str, *, is_windows: bool
@@ -126,7 +120,7 @@ def test_ctrl_z_shows_no_token(
     assert signal.getsignal(number) is before
 
 
-@pytest.mark.usefixtures("sit_at_the_terminal")
+@pytest.mark.usefixtures("keyboard")
 @pytest.mark.parametrize(
     ("key", "end"), [(EOFError, Failure), (KeyboardInterrupt, KeyboardInterrupt)]
 )

@@ -72,7 +72,7 @@ def test_ctrl_c_at_the_question(
     monkeypatch.setenv("LC_ALL", f"{language}.UTF-8")
     monkeypatch.setattr(keyboard, "readline", interrupted)
     ran = run("disconnect", window=(80, 24))
-    assert (ran.exit_code, ran.err) == (130, said)
+    assert (ran.exit_code, ran.err) == (130, f"\n{said}")
     assert endpoints(sandbox) == []
 
 

@@ -229,7 +229,7 @@ def test_ctrl_c_says_a_word(run: Run, sandbox: Sandbox, keyboard: Keyboard) -> N
 
     keyboard.keys = map(interrupt, [b""])
     ran = run(*QUICK, window=(80, 50))
-    assert (ran.exit_code, ran.err) == (130, "Stopped. No phone was linked.\n")
+    assert (ran.exit_code, ran.err) == (130, "\nStopped. No phone was linked.\n")
     assert codes_requested(sandbox) == 3
 
 

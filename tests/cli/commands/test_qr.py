@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-@pytest.mark.parametrize("window", [(59, 32), (61, 33), (80, 50), (200, 60)])
+@pytest.mark.parametrize("window", [(60, 33), (61, 34), (80, 50), (200, 60)])
 def test_on_a_terminal(
     *,
     run: Run,
@@ -47,13 +47,13 @@ def test_on_a_terminal(
     assert sandbox.scan(payload)
 
 
-@pytest.mark.parametrize("window", [(58, 50), (80, 31), (80, 24)])
+@pytest.mark.parametrize("window", [(59, 50), (80, 32), (80, 24)])
 def test_a_window_that_is_too_small(run: Run, sandbox: Sandbox, window: tuple[int, int]) -> None:
     """No code is requested; the size that it takes and other ways are said."""
     ran = run("qr", window=window)
     assert (ran.exit_code, ran.out) == (1, "")
     width, height = window
-    assert f"window of 59 x 32 characters; this one has {width} x {height}." in ran.err
+    assert f"window of 60 x 33 characters; this one has {width} x {height}." in ran.err
     assert "one of: --compact, --output code.png, plugchat pair --web" in ran.err
     assert sandbox.calls == ()
 

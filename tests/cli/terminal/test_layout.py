@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 
 from plugchat_async import QRCode
-from plugchat_async.cli._terminal.drawing import ASCII, HALF_BLOCKS, SEXTANTS, Form, drawn_sizes
-from plugchat_async.cli._terminal.drawing import draw as draw_code
-from plugchat_async.cli._terminal.layout import Countdown, Layout, has_layout
+from plugchat_async.cli._terminal.canvas import Canvas
+from plugchat_async.cli._terminal.drawing import ASCII, HALF_BLOCKS, SEXTANTS, Form
+from plugchat_async.cli._terminal.layout import Countdown, Layout
 from plugchat_async.cli._terminal.window import Size, Window
 from tests.camera import read_codes
 from tests.painted_terminal import paint_terminal
@@ -19,8 +19,9 @@ from tests.painted_terminal import paint_terminal
 CODE = QRCode(payload="https://wa.me/settings/linked_devices#" + "aB3/" * 50, round=2, rounds=3)
 
 HEADING = "A PlugChat on this machine: http://127.0.0.1:54321/api/whatsapp"
+WINDOW = Window(is_terminal=True, has_colors=True, encoding="utf-8")
 NOTE = "The sandbox's phone is about to scan this one."
-ELSEWHERE = "Or have it in a file: plugchat pair --output code.png"
+WAYS = "--open, --output code.png"
 
 WITH_ALL_WORDS = [(61, 44), (80, 50), (200, 60), (60, 43)]
 SIDE_BY_SIDE = [(120, 31), (120, 40), (200, 43), (118, 30)]
@@ -48,15 +49,14 @@ def draw(
         height=rows,
         _environ={"TERM": "xterm-256color"},
     )
-    window = Window(is_terminal=True, has_colors=True, encoding="utf-8")
-    drawings = () if code is None else tuple(draw_code(code, window, (form,)))
+    drawings = () if code is None else Canvas(WINDOW, (form,)).draw(code)
     layout = Layout(
         heading=HEADING,
         drawings=drawings,
         needed=drawings[-1].size if drawings else None,
         countdown=None if code is None else Countdown.of(code, left=7.2, total=15),
         note=note,
-        elsewhere=ELSEWHERE,
+        ways=WAYS,
         size=Size(columns, rows),
     )
     with console.capture() as capture:
@@ -88,7 +88,7 @@ def test_a_code_is_never_torn(columns: int, rows: int) -> None:
     text = draw(columns, rows)
     assert "█" not in text
     assert f"It needs 60 x 33 characters and has {columns} x {rows}." in text
-    assert ELSEWHERE in text
+    assert f"Or use one of: {WAYS}" in text
     assert "Code 2 of 3" in text
     assert NOTE in text
     assert text.count("\n") <= rows
@@ -106,13 +106,18 @@ def test_a_code_is_never_torn(columns: int, rows: int) -> None:
     ],
 )
 def test_whether_a_payload_fits_is_known_before_there_is_one(
-    *, windows: list[tuple[int, int]], form: Form, expected: bool
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+    windows: list[tuple[int, int]],
+    form: Form,
+    expected: bool,
 ) -> None:
     """By its size alone, just as the layout of a code comes out."""
-    sizes = drawn_sizes(len(CODE.payload), (form,))
-    for window in windows:
-        assert any(has_layout(size, Size(*window)) for size in sizes) is expected
-        assert ("needs" not in draw(*window, form=form)) is expected
+    for columns, rows in windows:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setenv("LINES", str(rows))
+        assert Canvas(WINDOW, (form,)).has_room(len(CODE.payload)) is expected
+        assert ("needs" not in draw(columns, rows, form=form)) is expected
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
@@ -222,7 +227,7 @@ def test_a_window_is_waited_for_without_a_code() -> None:
         needed=Size(59, 30),
         countdown=None,
         note=NOTE,
-        elsewhere=ELSEWHERE,
+        ways=WAYS,
         size=Size(80, 24),
     )
     console = Console(file=io.StringIO(), force_terminal=True, width=80, height=24, _environ={})
@@ -230,5 +235,5 @@ def test_a_window_is_waited_for_without_a_code() -> None:
         console.print(layout, end="")
     text = capture.get()
     assert "It needs 60 x 33 characters and has 80 x 24." in text
-    assert ELSEWHERE in text
+    assert f"Or use one of: {WAYS}" in text
     assert "Code" not in text

@@ -12,6 +12,7 @@ from plugchat_async import NetworkError, QRCode
 from plugchat_async.cli._output.failures import Failure
 from plugchat_async.cli._output.stderr import allows_colors
 from plugchat_async.cli._terminal import screen as screen_module
+from plugchat_async.cli._terminal.canvas import Canvas
 from plugchat_async.cli._terminal.drawing import ASCII, HALF_BLOCKS, SEXTANTS, Form
 from plugchat_async.cli._terminal.screen import Events
 from plugchat_async.cli._terminal.window import Window
@@ -95,7 +96,7 @@ def open_screen(
 ) -> AbstractAsyncContextManager[Screen]:
     """Open the screen that suits a terminal, or a pipe."""
     window = terminal.window if terminal else PIPE
-    return screen_module.open_screen(window, forms, heading="heading", ways=ways)
+    return screen_module.open_screen(Canvas(window, forms), heading="heading", ways=ways)
 
 
 async def test_codes_are_drawn_in_place(terminal: Terminal) -> None:
@@ -204,7 +205,7 @@ async def test_a_code_in_ascii(terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "needed"), [((60, 33), None), ((58, 33), "59 x 33"), ((80, 32), "59 x 33")]
+    ("size", "needed"), [((60, 33), None), ((59, 33), "60 x 33"), ((80, 32), "60 x 33")]
 )
 async def test_a_dumb_terminal_tears_no_code(
     terminal: Terminal,
@@ -232,7 +233,7 @@ async def test_a_dumb_terminal_without_room_is_told_before_a_code_is_requested(
     monkeypatch.setenv("TERM", "dumb")
     terminal.resize(80, 32)
     async with open_screen(terminal, ways="--open") as screen:
-        with pytest.raises(Failure, match="needs a window of 59 x 33"):
+        with pytest.raises(Failure, match="needs a window of 60 x 33"):
             await screen.wait_for_room()
 
 
@@ -265,7 +266,7 @@ async def test_a_note_of_two_lines_takes_two_rows(
     terminal.resize(80, 33)
     async with open_screen(terminal) as screen:
         screen.show(LAST, seconds=15, note="note\nremark")
-    assert "It needs 59 x 34 characters and has 80 x 33." in terminal.written
+    assert "It needs 60 x 34 characters and has 80 x 33." in terminal.written
     assert "\nnote\nremark\n" in terminal.written
 
 
@@ -276,9 +277,9 @@ async def test_a_note_of_two_lines_takes_two_rows(
         ("xterm", (80, 24), SEXTANTS, True),
         ("xterm", (60, 33), HALF_BLOCKS, True),
         ("xterm", (123, 30), HALF_BLOCKS, True),
-        ("dumb", (59, 33), HALF_BLOCKS, True),
+        ("dumb", (60, 33), HALF_BLOCKS, True),
         ("dumb", (123, 32), HALF_BLOCKS, False),
-        ("dumb", (58, 33), HALF_BLOCKS, False),
+        ("dumb", (59, 33), HALF_BLOCKS, False),
         ("xterm", (0, 0), HALF_BLOCKS, True),
         ("xterm", (118, 61), ASCII, False),
         ("xterm", (118, 62), ASCII, True),
@@ -296,7 +297,7 @@ def test_the_room_for_a_payload_is_that_of_the_screen_which_suits_the_window(
     """Pages have layouts, lines have rows, and an unknown size is not small."""
     monkeypatch.setenv("TERM", term)
     terminal.resize(*window)
-    assert screen_module.has_room(terminal.window, len(PAYLOAD), (form,)) is expected
+    assert Canvas(terminal.window, (form,)).has_room(len(PAYLOAD)) is expected
 
 
 async def test_a_code_that_expired_is_taken_away(terminal: Terminal) -> None:

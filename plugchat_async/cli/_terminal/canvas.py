@@ -1,0 +1,108 @@
+"""Standard output as a canvas for codes: the forms that it can show, and those it has room for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from plugchat_async.cli._output.failures import Failure
+from plugchat_async.cli._texts import text
+
+from .drawing import ASCII, HALF_BLOCKS, SEXTANTS, draw, drawn_sizes
+from .window import UNLIMITED, Size, draws_sextants, lacks_sextants
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from plugchat_async import QRCode
+
+    from .drawing import Drawing, Form
+    from .window import Window
+
+# Characters of WhatsApp's payloads, whose room is checked before a code is requested.
+USUAL_PAYLOAD_SIZE = 237
+
+# A line above the code, and two below it: a countdown or the cursor, and a note.
+ROWS_AROUND = 3
+# What a countdown and most notes take in either language: a second line would push the code out.
+_COLUMNS_AROUND = 60
+# What a countdown takes; beside the code, a note may break. Both have room in 120 columns.
+_COLUMNS_BESIDE = 55
+GAP = 4
+
+
+def with_few_words(drawing: Size, rows: int = ROWS_AROUND) -> Size:
+    """Return the least size of a window for a drawing of a size, with rows of words around it."""
+    return Size(max(drawing.columns, _COLUMNS_AROUND), drawing.rows + rows)
+
+
+def beside_words(drawing: Size) -> Size:
+    """Return the least size of a window for a drawing of a size, with words beside it."""
+    return Size(drawing.columns + GAP + _COLUMNS_BESIDE, drawing.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """Window, and the forms that it can show, the best one first."""
+
+    window: Window
+    forms: tuple[Form, ...]
+
+    @classmethod
+    def of(cls, window: Window, *, ascii_only: bool = False, compact: bool = False) -> Self:
+        """Choose the forms: ASCII or sextants if the user wants them, else what suits the window.
+
+        Raises:
+            Failure: The user wants both, or sextants that can't be shown.
+        """
+        if ascii_only and compact:
+            raise Failure("two_forms")
+        if compact:
+            if reason := _why_no_sextants(window):
+                raise Failure("compact_impossible", reason=reason)
+            return cls(window, (SEXTANTS,))
+        if ascii_only or not window.encodes(HALF_BLOCKS.inks):
+            return cls(window, (ASCII,))
+        is_known = window.is_terminal and window.encodes(SEXTANTS.inks) and draws_sextants()
+        return cls(window, (HALF_BLOCKS, SEXTANTS) if is_known else (HALF_BLOCKS,))
+
+    def draw(self, code: QRCode) -> tuple[Drawing, ...]:
+        """Draw a code in each form with each quiet zone, the best one first."""
+        return tuple(draw(code, self.forms, has_colors=self.window.has_colors))
+
+    def fitting(self, drawings: Iterable[Drawing], rows: int = ROWS_AROUND) -> Drawing | None:
+        """Return the first drawing with room for it and rows of words around it; else None."""
+        size = self.window.size
+        fits = (each for each in drawings if size.has_room_for(with_few_words(each.size, rows)))
+        return next(fits, None)
+
+    def has_room(self, payload_size: int) -> bool:
+        """Return whether codes of a number of characters have room on a screen."""
+        sizes = drawn_sizes(payload_size, self.forms)
+        beside = map(beside_words, sizes) if self.window.is_redrawn else ()
+        return any(map(self.window.size.has_room_for, [*map(with_few_words, sizes), *beside]))
+
+    def check_room(self, ways: str) -> None:
+        """Check that a code will have room, below words, before it is requested.
+
+        Raises:
+            Failure: It has none. The size that it takes and the other ways are named.
+        """
+        size = self.window.size
+        if size == UNLIMITED:
+            return
+        needed = [*map(with_few_words, drawn_sizes(USUAL_PAYLOAD_SIZE, self.forms))]
+        if not any(map(size.has_room_for, needed)):
+            raise Failure("window_too_small", needed=needed[-1], window=size, ways=ways)
+
+    def other_ways(self, *ways: str) -> str:
+        """Return other ways to get a code than in these forms, as options."""
+        is_possible = SEXTANTS not in self.forms and not _why_no_sextants(self.window)
+        return ", ".join(["--compact", *ways] if is_possible else ways)
+
+
+def _why_no_sextants(window: Window) -> str:
+    """Return the reason for which a window can't show sextants; empty if it may."""
+    if not window.encodes(SEXTANTS.inks):
+        return text("compact.encoding", encoding=window.encoding)
+    return text("compact.terminal") if window.is_terminal and lacks_sextants() else ""
