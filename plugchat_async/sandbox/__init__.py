@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._answers import ANSWERS
-from ._record import Call, Scan
+from ._record import Action, Call, Scan
 from ._sandbox import Sandbox
 
-__all__ = ["ANSWERS", "Call", "Sandbox", "Scan"]
+__all__ = ["ANSWERS", "Action", "Call", "Sandbox", "Scan"]

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from starlette.requests import Request
+    from starlette.routing import BaseRoute
 
 try:
     from starlette.responses import Response
@@ -23,7 +24,7 @@ PREFIX = "/api/whatsapp"
 
 
 def application(
-    answer: Callable[[Endpoint, str | None], Reply], control: Sequence[Route]
+    answer: Callable[[Endpoint, str | None], Reply], control: Sequence[BaseRoute]
 ) -> Router:
     """Build the ASGI application.
 

@@ -5,22 +5,31 @@ from __future__ import annotations
 import inspect
 import math
 from contextlib import suppress
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from urllib.parse import urlsplit
 
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
 
     from ._answers import Endpoint
     from ._record import Call, Scan
 
     Result = dict[str, object]
+    Note = Callable[[str, int, str, str | None], None]
 
 T = TypeVar("T", int, float)
+
+# Seconds after which clients usually request the next code, which replaces the one before.
+_USUAL_INTERVAL = 15.0
+
+_SECRET = {"payload", "token"}
 
 
 class Controlled(Protocol):
@@ -47,22 +56,65 @@ class Control:
     Args:
         sandbox: The sandbox.
         codes: Returns the current codes of a token's instance, or of all.
+        note: Notes an action: its name, the status, a detail, and the token.
     """
 
-    def __init__(self, sandbox: Controlled, codes: Callable[[str | None], list[str]]) -> None:
+    def __init__(
+        self, sandbox: Controlled, codes: Callable[[str | None], list[str]], note: Note
+    ) -> None:
         self._sandbox = sandbox
         self._codes = codes
+        self._note = note
+        self._actions: dict[str, Callable[..., Result]] = {
+            "scan": self._scan,
+            "scan-after": self._scan_after,
+            "disconnect": self._disconnect,
+            "lose-session": self._lose_session,
+            "answer-next": self._answer_next,
+        }
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[BaseRoute]:
         """Return a route for each action, by POST, and one for the record, by GET."""
         return [
-            _route("scan", self._scan),
-            _route("scan-after", self._scan_after),
-            _route("disconnect", self._disconnect),
-            _route("lose-session", self._lose_session),
-            _route("answer-next", self._answer_next),
-            _route("calls", self._calls, method="GET"),
+            *(self._route(name, act, "POST") for name, act in self._actions.items()),
+            self._route("calls", self._calls, "GET"),
+            Mount("/sandbox", app=self._refuse),
         ]
+
+    def _route(self, name: str, act: Callable[..., Result], method: str) -> Route:
+        known = inspect.signature(act).parameters
+
+        async def respond(request: Request) -> Response:
+            query = request.query_params
+            status = 403
+            try:
+                _check_origin(request)
+                status = 400
+                if await request.body():
+                    raise ValueError("parameters go into the query of the address, not into a body")
+                _check(query, known)
+                status, result = 200, act(**query)
+                detail = " ".join(f"{key}={query[key]}" for key in query if key not in _SECRET)
+            except (ValueError, ImportError) as error:
+                result = {"error": (detail := str(error))}
+            if method == "POST":
+                # One line of a log, whatever was sent.
+                detail = "".join(each if each.isprintable() else "?" for each in detail)
+                self._note(name, status, detail, query.get("token"))
+            return JSONResponse(result, status)
+
+        return Route(f"/sandbox/{name}", respond, methods=[method])
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        name = scope["path"].removeprefix("/sandbox/")
+        methods = {**dict.fromkeys(self._actions, "POST"), "calls": "GET"}
+        if method := methods.get(name):
+            reason = f"/sandbox/{name} takes {method}, not {scope['method']}"
+            response = JSONResponse({"error": reason}, 405, {"Allow": method})
+        else:
+            reason = f"there is no /sandbox/{name}; there are {', '.join(methods)}"
+            response = JSONResponse({"error": reason}, 404)
+        await response(scope, receive, send)
 
     def _scan(self, payload: str = "", token: str = "") -> Result:
         codes = [payload] if payload else self._codes(token or None)
@@ -70,10 +122,16 @@ class Control:
         return {"scanned": any(scanned)}
 
     def _scan_after(self, seconds: str = "") -> Result:
-        self._sandbox.scan_after(
-            _number("seconds", seconds, float, "a finite number") if seconds else None
-        )
-        return {}
+        after = _number("seconds", seconds, float, "a finite number") if seconds else None
+        if after is not None and after < 0:
+            raise ValueError(f"seconds has to be 0 or more, not {seconds!r}")
+        self._sandbox.scan_after(after)
+        if after is None or after < _USUAL_INTERVAL:
+            return {}
+        return {
+            "warning": f"a client that requests a code every {_USUAL_INTERVAL:g} s, as usual,"
+            " replaces each before it is scanned"
+        }
 
     def _disconnect(self, token: str = "") -> Result:
         self._sandbox.disconnect(token or None)
@@ -93,25 +151,41 @@ class Control:
 
     def _calls(self) -> Result:
         calls = [
-            {"endpoint": each.endpoint, "at": each.at, "status": each.status, "answer": each.answer}
+            {
+                "endpoint": each.endpoint,
+                "at": each.at,
+                "status": each.status,
+                "answer": each.answer,
+                "instance": each.instance,
+            }
             for each in self._sandbox.calls
         ]
-        return {"calls": calls, "scans": [{"at": each.at} for each in self._sandbox.scans]}
+        scans = [{"at": each.at, "instance": each.instance} for each in self._sandbox.scans]
+        return {"calls": calls, "scans": scans}
 
 
-def _route(name: str, act: Callable[..., Result], *, method: str = "POST") -> Route:
-    known = inspect.signature(act).parameters
+def _check_origin(request: Request) -> None:
+    """Refuse a request that a page of somebody else's may have made in a browser.
 
-    async def respond(request: Request) -> Response:
-        try:
-            if await request.body():
-                raise ValueError("parameters go into the query of the address, not into a body")
-            _check(request.query_params, known)
-            return JSONResponse(act(**request.query_params))
-        except (ValueError, ImportError) as error:
-            return JSONResponse({"error": str(error)}, 400)
+    It names its origin, or a host of its own that leads to this machine (DNS rebinding). A sandbox
+    that other machines reach may have any name.
+    """
+    host, origin = request.headers.get("host", ""), request.headers.get("origin")
+    server, _ = request.scope.get("server") or ("", 0)
+    if _is_local(server) and not _is_local(urlsplit(f"//{host}").hostname):
+        raise ValueError("Host is not this machine's: use 127.0.0.1 or localhost")
+    page = urlsplit(origin or f"//{host}")
+    if page.netloc != host and not _is_local(page.hostname):
+        raise ValueError("Origin is not this machine's: a page elsewhere may have sent this")
 
-    return Route(f"/sandbox/{name}", respond, methods=[method])
+
+def _is_local(host: str | None) -> bool:
+    if not host:
+        return False
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _check(query: Mapping[str, str], known: Mapping[str, inspect.Parameter]) -> None:

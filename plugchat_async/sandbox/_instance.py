@@ -25,6 +25,7 @@ class Instance:
 
     Args:
         token: The token of this instance.
+        number: Its number in the record.
         clock: Seconds on any clock that never runs backwards.
         payload_size: Characters of each payload, `MIN_PAYLOAD_SIZE` to `MAX_PAYLOAD_SIZE`.
 
@@ -37,9 +38,14 @@ class Instance:
     """
 
     def __init__(
-        self, token: str, clock: Callable[[], float], payload_size: int = MAX_PAYLOAD_SIZE
+        self,
+        token: str,
+        number: int,
+        clock: Callable[[], float],
+        payload_size: int = MAX_PAYLOAD_SIZE,
     ) -> None:
         self.token = token
+        self.number = number
         self.phone: str | None = None
         self.is_session_lost = False
         self.payload: str | None = None

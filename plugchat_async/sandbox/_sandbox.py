@@ -27,7 +27,7 @@ from ._application import PREFIX, application
 from ._control import Control
 from ._drawing import jpeg
 from ._instance import MAX_PAYLOAD_SIZE, MIN_PAYLOAD_SIZE, Instance
-from ._record import Call, Scan
+from ._record import Action, Call, Scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -43,11 +43,12 @@ _PHONE_NUMBER = re.compile(r"[1-9][0-9]{6,14}")
 _NOT_RESPONSES = {"network_error": "httpx.ConnectError", "request_timeout": "httpx.ReadTimeout"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Order:
-    """Ordered response, and the calls that it is meant for."""
+    """Ordered response, the calls that it is meant for, and how many more of them."""
 
     answer: str
+    times: int
     endpoint: Endpoint | None
     token: str | None = field(repr=False)
 
@@ -108,10 +109,11 @@ class Sandbox:
         self._orders: list[_Order] = []
         self._calls: list[Call] = []
         self._scans: list[Scan] = []
+        self._actions: list[Action] = []
         self._scan_after: float | None = None
         self._scans_since = self._made_at
         self._lock = threading.Lock()
-        control = Control(self, self._codes)
+        control = Control(self, self._codes, self._note)
         self._application = application(self._answer, control.routes())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -133,6 +135,12 @@ class Sandbox:
         with self._lock:
             self._scan_what_is_due()
             return tuple(self._scans)
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """The actions that were requested over HTTP so far, in order."""
+        with self._lock:
+            return tuple(self._actions)
 
     def client(
         self,
@@ -321,20 +329,29 @@ class Sandbox:
         with self._lock:
             if token is not None:
                 self._instance(token)
-            self._orders.extend([_Order(name, endpoint, token)] * times)
+            self._orders.append(_Order(name, times, endpoint, token))
 
     def _answer(self, endpoint: Endpoint, token: str | None) -> Reply:
         with self._lock:
             self._scan_what_is_due()
+            number = None
             if token is None or not self._lets_in(token):
                 name, reply = "unauthorized", UNAUTHORIZED
             else:
                 instance = self._instance(token)
+                number = instance.number
                 name = self._ordered(endpoint, token) or _usual(endpoint, instance)
                 reply = BY_NAME[name].reply(instance, endpoint)
             at = self._clock() - self._made_at
-            self._calls.append(Call(endpoint, at, token, reply.status, name))
+            self._calls.append(Call(endpoint, at, token, reply.status, name, number))
             return reply
+
+    def _note(self, name: str, status: int, detail: str, token: str | None) -> None:
+        with self._lock:
+            instance = self._instances.get(token) if token else None
+            number = None if instance is None else instance.number
+            at = self._clock() - self._made_at
+            self._actions.append(Action(name, at, status, detail, number))
 
     def _scan_what_is_due(self) -> None:
         if self._scan_after is None:
@@ -350,7 +367,8 @@ class Sandbox:
     def _scan(self, instance: Instance, payload: str, phone: str, at: float) -> bool:
         if not instance.scan(payload, phone, at):
             return False
-        self._scans.append(Scan(at - self._made_at, instance.token, phone))
+        scan = Scan(at - self._made_at, instance.token, phone, instance.number)
+        self._scans.append(scan)
         return True
 
     def _lets_in(self, token: str) -> bool:
@@ -358,8 +376,11 @@ class Sandbox:
 
     def _instance(self, token: str) -> Instance:
         if not self._lets_in(token):
-            raise ValueError("the sandbox does not let this token in: name it in `tokens`")
-        return self._instances.setdefault(token, Instance(token, self._clock, self._payload_size))
+            raise ValueError("the sandbox does not let this token in: it was started with others")
+        if token not in self._instances:
+            number = len(self._instances) + 1
+            self._instances[token] = Instance(token, number, self._clock, self._payload_size)
+        return self._instances[token]
 
     def _chosen(self, token: str | None) -> list[Instance]:
         if token is not None:
@@ -374,7 +395,10 @@ class Sandbox:
     def _ordered(self, endpoint: Endpoint, token: str) -> str | None:
         for place, order in enumerate(self._orders):
             if order.fits(endpoint, token):
-                return self._orders.pop(place).answer
+                order.times -= 1
+                if order.times == 0:
+                    del self._orders[place]
+                return order.answer
         return None
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from plugchat_async.sandbox import Sandbox
+from plugchat_async.sandbox import Action, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -100,9 +100,95 @@ async def test_the_record(sandbox: Sandbox, ask: Ask) -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox)) as client:
         record = (await client.get("http://localhost/sandbox/calls")).json()
     assert record == {
-        "calls": [{"endpoint": "/qr-code", "at": 0.0, "status": 200, "answer": "code"}],
-        "scans": [{"at": 0.0}],
+        "calls": [
+            {"endpoint": "/qr-code", "at": 0.0, "status": 200, "answer": "code", "instance": 1}
+        ],
+        "scans": [{"at": 0.0, "instance": 1}],
     }
+
+
+async def test_refused_tokens_number_no_instance(ask: Ask) -> None:
+    """Those that are let in are numbered as they come."""
+    sandbox = Sandbox(tokens=["token-a", "token-b"])
+    for token in ("another", "token-b", "another", "token-a", "token-b"):
+        await ask("/status", token, of=sandbox)
+    assert [call.instance for call in sandbox.calls] == [None, 1, None, 2, 1]
+
+
+async def test_actions_are_recorded_without_token_and_payload(sandbox: Sandbox, ask: Ask) -> None:
+    """Those that were refused, too; on one line each."""
+    await ask("/qr-code")
+    await done(sandbox, "scan", token="token-a", payload="2@secret")
+    await done(sandbox, "answer-next", name="rate_limited", times=" 2\n", endpoint="/status")
+    await post(sandbox, "disconnect", **{"a\nb": "c"})
+    assert sandbox.actions == (
+        Action("scan", 0.0, 200, "", 1),
+        Action("answer-next", 0.0, 200, "name=rate_limited times= 2? endpoint=/status", None),
+        Action("disconnect", 0.0, 400, "unknown query parameter: a?b; there are token", None),
+    )
+
+
+@pytest.mark.parametrize(("seconds", "is_warned"), [("14.9", False), ("15", True), ("", False)])
+async def test_a_phone_that_would_never_scan_is_warned_of(
+    sandbox: Sandbox, seconds: str, *, is_warned: bool
+) -> None:
+    """Each code is usually replaced before."""
+    result = await done(sandbox, "scan-after", seconds=seconds)
+    assert ("every 15 s" in result.get("warning", "")) is is_warned
+
+
+async def test_an_order_for_any_number_of_calls(sandbox: Sandbox, ask: Ask) -> None:
+    """It takes no room."""
+    await done(sandbox, "answer-next", name="server_error", times="1" + "0" * 30)
+    assert [(await ask("/status")).status_code for _ in range(3)] == [500] * 3
+
+
+@pytest.mark.parametrize(
+    ("url", "headers", "status"),
+    [
+        ("http://127.0.0.1", {}, 200),
+        ("http://localhost:8025", {"Origin": "http://localhost:3000"}, 200),
+        ("http://[::1]:8025", {"Host": "sandbox.localhost"}, 200),
+        ("http://127.0.0.1", {"Host": "rebound.example"}, 403),
+        ("http://127.0.0.1", {"Host": "127.0.0.1.example:8025"}, 403),
+        ("http://127.0.0.1", {"Host": "[", "Origin": "http://["}, 403),
+        ("http://127.0.0.1", {"Origin": "https://elsewhere.example"}, 403),
+        ("http://127.0.0.1", {"Origin": "null"}, 403),
+        ("http://sandbox:8025", {}, 200),
+        ("http://sandbox:8025", {"Origin": "http://sandbox:8025"}, 200),
+        ("http://sandbox:8025", {"Origin": "http://elsewhere.example"}, 403),
+    ],
+)
+async def test_a_page_elsewhere_controls_nothing(
+    sandbox: Sandbox, url: str, headers: dict[str, str], status: int
+) -> None:
+    """Neither by its origin nor by a name that leads here (DNS rebinding)."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox)) as client:
+        responses = [
+            await client.post(f"{url}/sandbox/disconnect", headers=headers),
+            await client.get(f"{url}/sandbox/calls", headers=headers),
+        ]
+    assert [response.status_code for response in responses] == [status, status]
+    assert all("error" in response.json() for response in responses) is (status == 403)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "reason"),
+    [
+        ("POST", "/sandbox/nothing", 404, "there is no /sandbox/nothing; there are scan, "),
+        ("GET", "/sandbox/scan", 405, "/sandbox/scan takes POST, not GET"),
+        ("POST", "/sandbox/calls", 405, "/sandbox/calls takes GET, not POST"),
+    ],
+)
+async def test_a_wrong_request_is_refused_in_json(
+    sandbox: Sandbox, method: str, path: str, status: int, reason: str
+) -> None:
+    """As every other refusal."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox)) as client:
+        response = await client.request(method, f"http://localhost{path}")
+    assert response.status_code == status
+    assert response.json()["error"].startswith(reason)
+    assert response.headers.get("allow") == (reason.split()[2][:-1] if status == 405 else None)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +206,7 @@ async def test_the_record(sandbox: Sandbox, ask: Ask) -> None:
         ("scan-after", {"seconds": "soon"}, "seconds has to be a finite number, not 'soon'"),
         ("scan-after", {"seconds": "1e999"}, "seconds has to be a finite number, not '1e999'"),
         ("scan-after", {"seconds": "nan"}, "seconds has to be a finite number, not 'nan'"),
-        ("scan-after", {"seconds": "-1"}, "seconds must be 0 or more"),
+        ("scan-after", {"seconds": "-1"}, "seconds has to be 0 or more, not '-1'"),
     ],
 )
 async def test_a_refusal_gives_the_reason(

@@ -24,7 +24,7 @@ def test_an_image_is_of_its_kind_and_reads_back(
     draw: Callable[[str], bytes], kind: str, clock: Mock
 ) -> None:
     """Both forms of a code survive being drawn, as do payloads of other lengths."""
-    instance = Instance("token-a", clock)
+    instance = Instance("token-a", 1, clock)
     for payload in (instance.issue(), instance.issue(), "x", "x" * 1000):
         image = Image.open(io.BytesIO(draw(payload)))
         assert image.format == kind

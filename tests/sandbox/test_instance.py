@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def instance(clock: Mock) -> Instance:
     """Return an instance on the time of `clock`."""
-    return Instance("token-a", clock)
+    return Instance("token-a", 1, clock)
 
 
 @pytest.fixture

@@ -309,7 +309,7 @@ class TestThePhoneThatScansByItself:
         clock.return_value += 95.1
         assert (await ask("/status")).json()["connected"] is True
         assert (await ask("/device")).json()["phone"] == "5511999990000"
-        assert sandbox.scans == (Scan(5.0, "token-a", "5511999990000"),)
+        assert sandbox.scans == (Scan(5.0, "token-a", "5511999990000", 1),)
 
     async def test_a_scanned_code_is_not_followed_by_another(
         self, sandbox: Sandbox, ask: Ask
@@ -360,7 +360,7 @@ class TestThePhoneThatScansByItself:
         await ask("/qr-code", "token-b")
         clock.return_value += 5
         sandbox.scan_after(3)
-        assert sandbox.scans == (Scan(20.0, "token-b", "5511999990000"),)
+        assert sandbox.scans == (Scan(20.0, "token-b", "5511999990000", 2),)
 
     async def test_none_switches_it_off(self, sandbox: Sandbox, ask: Ask, clock: Mock) -> None:
         """A scan whose time had come has happened; later ones do not."""
@@ -453,9 +453,9 @@ class TestTheRecord:
         await ask("/qr-code/image", "token-b")
         await ask("/status", "token-a")
         assert sandbox.calls == (
-            Call("/qr-code", 0.0, "token-a", 200, "code"),
-            Call("/qr-code/image", 15.0, "token-b", 500, "server_error"),
-            Call("/status", 15.0, "token-a", 200, "status"),
+            Call("/qr-code", 0.0, "token-a", 200, "code", 1),
+            Call("/qr-code/image", 15.0, "token-b", 500, "server_error", 2),
+            Call("/status", 15.0, "token-a", 200, "status", 1),
         )
 
     async def test_a_record_does_not_show_the_token(self, sandbox: Sandbox, ask: Ask) -> None:
@@ -472,7 +472,7 @@ class TestTheRecord:
         clock.return_value += 2
         assert sandbox.scan(payload, phone="351912345678")
         assert not sandbox.scan(payload)
-        assert sandbox.scans == (Scan(2.0, "token-a", "351912345678"),)
+        assert sandbox.scans == (Scan(2.0, "token-a", "351912345678", 1),)
         assert repr(sandbox.scans) == "(Scan(at=2.0),)"
 
 

@@ -17,7 +17,7 @@ from plugchat_async.cli._texts import text
 from plugchat_async.sandbox import Sandbox
 from plugchat_async.sandbox._sandbox import DEFAULT_TOKEN
 
-from .sandbox import SandboxLog
+from .sandbox import log_line
 
 if TYPE_CHECKING:
     from plugchat_async import QRCode
@@ -80,8 +80,7 @@ async def _demonstrate(pace: Pace, sandbox: Sandbox, canvas: Canvas, remark: str
 
 
 def _conclude(sandbox: Sandbox, base_url: str, *, has_colors: bool) -> None:
-    log = SandboxLog()
-    record = "\n".join(f"  {log.line(call)}" for call in sandbox.calls)
+    record = "\n".join(f"  {log_line(call)}" for call in sandbox.calls)
     linked = text("demo.linked", round=_SCANNED_ROUND, rounds=_ROUNDS)
     write = partial(typer.secho, color=has_colors)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 from contextlib import AsyncExitStack
+from itertools import chain
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 import anyio
 import typer
@@ -14,13 +15,12 @@ from plugchat_async._schedule import DEFAULT_INTERVAL
 from plugchat_async.cli import _event_loop
 from plugchat_async.cli._output.failures import Failure
 from plugchat_async.cli._texts import text
-from plugchat_async.sandbox import Sandbox, Scan
+from plugchat_async.sandbox import Action, Call, Sandbox, Scan
 from plugchat_async.sandbox._sandbox import DEFAULT_TOKEN
 
-if TYPE_CHECKING:
-    from plugchat_async.sandbox import Call
-
 _SECONDS_BETWEEN_LOOKS = 0.2
+
+Event: TypeAlias = Call | Scan | Action
 
 
 def run(host: str, port: int, token: str | None, scan_after: float | None) -> None:
@@ -31,17 +31,15 @@ def run(host: str, port: int, token: str | None, scan_after: float | None) -> No
 async def _serve(host: str, port: int, token: str | None, scan_after: float | None) -> None:
     sandbox = Sandbox(tokens=None if token is None else [token])
     sandbox.scan_after(scan_after)
-    log = SandboxLog()
     async with AsyncExitStack() as stack:
         _introduce(await _listen(stack, sandbox, host, port), token, scan_after)
-        told_calls = told_scans = 0
+        told = [0, 0, 0]
         while True:
-            calls, scans = sandbox.calls[told_calls:], sandbox.scans[told_scans:]
-            events: list[Call | Scan] = [*calls, *scans]
-            for event in sorted(events, key=attrgetter("at")):
-                typer.echo(log.line(event))
-            told_calls += len(calls)
-            told_scans += len(scans)
+            records: list[tuple[Event, ...]] = [sandbox.calls, sandbox.scans, sandbox.actions]
+            events = (record[start:] for record, start in zip(records, told, strict=True))
+            for event in sorted(chain(*events), key=attrgetter("at")):
+                typer.echo(log_line(event))
+            told = [*map(len, records)]
             await anyio.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
@@ -70,16 +68,14 @@ def _introduce(base_url: str, token: str | None, scan_after: float | None) -> No
     )
 
 
-class SandboxLog:
-    """Log lines of calls and scans, with a name for each instance instead of its token."""
-
-    def __init__(self) -> None:
-        self._names: dict[str | None, str] = {None: "-"}
-
-    def line(self, event: Call | Scan) -> str:
-        """Return one event on one line: its time, its instance, and what happened."""
-        name = self._names.setdefault(event.token, f"#{len(self._names)}")
-        what = text("sandbox.scanned")
-        if not isinstance(event, Scan):
+def log_line(event: Event) -> str:
+    """Return one event on one line: its time, its instance by number, and what happened."""
+    match event:
+        case Call():
             what = f"GET {event.endpoint:<16} {event.status}  {event.answer}"
-        return f"{event.at:6.1f} s  {name:<3} {what}"
+        case Action():
+            what = f"POST /sandbox/{event.name}  {event.status}  {event.detail}"
+        case Scan():
+            what = text("sandbox.scanned")
+    name = "-" if event.instance is None else f"#{event.instance}"
+    return f"{event.at:6.1f} s  {name:<3} {what}".rstrip()

@@ -12,11 +12,12 @@ import socket
 from typing import TYPE_CHECKING
 
 import anyio
+import httpx
 import pytest
 
 from plugchat_async import AsyncPlugChat, AuthenticationError
 from plugchat_async.cli._commands import sandbox as _sandbox
-from plugchat_async.sandbox import Call, Scan
+from plugchat_async.sandbox import Action, Call, Scan
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Run
@@ -56,6 +57,10 @@ async def test_its_output_is_all_that_a_client_needs(
             await output.wait_for(r" \d+\.\d s  #1  the phone scanned the code\n")
             assert (await client.status()).connected
         await output.wait_for(r" \d+\.\d s  #1  GET /status          200  status\n")
+        url = base_url.removesuffix("/api/whatsapp")
+        async with httpx.AsyncClient(trust_env=False) as http:
+            await http.post(f"{url}/sandbox/lose-session", params={"token": token})
+        await output.wait_for(r" \d+\.\d s  #1  POST /sandbox/lose-session  200\n")
         tasks.cancel_scope.cancel()
     assert output.text.count(token) == 1
 
@@ -89,9 +94,10 @@ def test_a_host_that_is_not_of_this_machine(run: Run, host: str) -> None:
     assert f"Can't listen on {host}, port 0: " in ran.err
 
 
-def test_an_empty_host_is_refused(run: Run) -> None:
+@pytest.mark.parametrize("host", ["", "   "])
+def test_an_empty_host_is_refused(run: Run, host: str) -> None:
     """Python would listen on all addresses; exit code 2."""
-    ran = run("sandbox", "--host", "")
+    ran = run("sandbox", "--host", host)
     assert (ran.exit_code, ran.out) == (2, "")
     assert "0.0.0.0 for all" in ran.err
 
@@ -139,22 +145,25 @@ def test_a_phone_that_would_never_scan_is_warned_of(
     assert ("phone scans each code" in out) is not is_warned
 
 
-def test_a_call_is_one_line_without_its_token() -> None:
-    """When, whose, what, and the response, in columns."""
-    call = Call("/qr-code", 12.34, "a-token", 200, "already_connected")
-    line = _sandbox.SandboxLog().line(call)
-    assert line == "  12.3 s  #1  GET /qr-code         200  already_connected"
-
-
-def test_a_scan_is_one_line_without_token_and_phone() -> None:
-    """With its time, in the same column."""
-    line = _sandbox.SandboxLog().line(Scan(5.0, "a-token", "5511999990000"))
-    assert line == "   5.0 s  #1  the phone scanned the code"
-
-
-def test_each_instance_has_a_name() -> None:
-    """The same from its first call on; a call without a token belongs to none."""
-    log = _sandbox.SandboxLog()
-    tokens = ["one", "another", "one", None]
-    lines = [log.line(Call("/status", 1.0, token, 200, "status")) for token in tokens]
-    assert [line.split()[2] for line in lines] == ["#1", "#2", "#1", "-"]
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (
+            Call("/qr-code", 12.34, "a-token", 200, "already_connected", 1),
+            "  12.3 s  #1  GET /qr-code         200  already_connected",
+        ),
+        (
+            Call("/status", 1.0, "refused", 401, "unauthorized", None),
+            "   1.0 s  -   GET /status          401  unauthorized",
+        ),
+        (Scan(5.0, "a-token", "5511999990000", 2), "   5.0 s  #2  the phone scanned the code"),
+        (
+            Action("answer-next", 7.0, 200, "name=passkey", None),
+            "   7.0 s  -   POST /sandbox/answer-next  200  name=passkey",
+        ),
+        (Action("scan", 7.0, 200, "", 12), "   7.0 s  #12 POST /sandbox/scan  200"),
+    ],
+)
+def test_an_event_is_one_line(event: Call | Scan | Action, line: str) -> None:
+    """When, whose, what, and the response, in columns; neither token nor phone."""
+    assert _sandbox.log_line(event) == line
