@@ -36,8 +36,8 @@ def _port(value: str) -> int:
 
 
 def _host(value: str) -> str:
-    if value:
-        return value
+    if value.strip():
+        return value.strip()
     raise typer.BadParameter(text("usage.host"))  # Python listens everywhere for an empty one
 
 
