@@ -10,7 +10,7 @@ import typer
 from plugchat_async import AsyncPlugChat, PairingOutcome
 from plugchat_async.cli import _event_loop
 from plugchat_async.cli._output.failures import Failure
-from plugchat_async.cli._terminal.canvas import USUAL_PAYLOAD_SIZE, Canvas
+from plugchat_async.cli._terminal.canvas import Canvas
 from plugchat_async.cli._terminal.screen import open_screen
 from plugchat_async.cli._terminal.window import standard_output
 from plugchat_async.cli._texts import text
@@ -47,8 +47,8 @@ def run(pace: Pace) -> None:
         Failure: No code was scanned.
     """
     canvas = Canvas.of(standard_output())
-    is_usual = canvas.has_room(USUAL_PAYLOAD_SIZE)
-    sandbox = Sandbox(payload_size=USUAL_PAYLOAD_SIZE if is_usual else _SHORT_PAYLOAD_SIZE)
+    is_usual = canvas.has_room()
+    sandbox = Sandbox() if is_usual else Sandbox(payload_size=_SHORT_PAYLOAD_SIZE)
     remark = "" if is_usual else f"\n{text('demo.short_code')}"
     base_url = _event_loop.run(_demonstrate, pace, sandbox, canvas, remark)
     _conclude(sandbox, base_url, has_colors=canvas.window.has_colors)

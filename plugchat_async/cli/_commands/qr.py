@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import typer
@@ -12,12 +13,14 @@ from plugchat_async.cli._output.failures import Failure
 from plugchat_async.cli._output.files import check_suffix, image_of, replacing, say_saved
 from plugchat_async.cli._output.json_lines import print_json
 from plugchat_async.cli._output.stderr import say
-from plugchat_async.cli._terminal.canvas import Canvas
+from plugchat_async.cli._terminal.canvas import Canvas, scan_this
 from plugchat_async.cli._terminal.window import standard_output
 from plugchat_async.cli._texts import text
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_OTHER_WAYS = ("--output code.png", "plugchat pair --web")
 
 
 def run(
@@ -48,15 +51,21 @@ def _fetch(access: Access) -> QRCode:
 def _show(access: Access, *, ascii_only: bool, compact: bool) -> None:
     window = standard_output()
     canvas = Canvas.of(window, ascii_only=ascii_only, compact=compact)
-    ways = canvas.other_ways("--output code.png", "plugchat pair --web")
-    canvas.check_room(ways)
+    canvas.check_room(canvas.other_ways(*_OTHER_WAYS))
     code = _fetch(access)
     drawing = canvas.fitting(canvas.draw(code))
     if drawing is None:
-        raise Failure("code_too_large", ways=ways)
-    say(text("screen.scan_this"))
+        raise Failure("code_too_large", ways=", ".join(_OTHER_WAYS))
     until = f"{code.expires_at.astimezone():%H:%M:%S}"
-    say(text("screen.valid_for", seconds=round(code.expires_in), until=until))
-    if not window.has_colors:
-        say(text("screen.inverted"), dim=True)
+    columns, rows = window.size
+    words = [
+        scan_this(columns),
+        text("screen.valid_for", seconds=round(code.expires_in), until=until),
+        *([] if window.has_colors else [text("screen.inverted")]),
+    ]
+    # With the prompt that follows, more rows would scroll the first ones off.
+    while sum(len(wrap(line, columns)) for line in words) > rows - drawing.size.rows - 1:
+        del words[0]
+    for line in words:
+        say(line)
     typer.echo(drawing.text, color=window.has_colors)

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from .drawing import Drawing, Form
     from .window import Window
 
-# Characters of WhatsApp's payloads, whose room is checked before a code is requested.
-USUAL_PAYLOAD_SIZE = 237
+# The most characters of a symbol of 57 modules, the size for WhatsApp's payloads, which have 237:
+# its room is checked before a code is requested.
+_FORESEEN_PAYLOAD_SIZE = 271
 
 # A line above the code, and two below it: a countdown or the cursor, and a note.
 ROWS_AROUND = 3
@@ -39,6 +40,12 @@ def with_few_words(drawing: Size, rows: int = ROWS_AROUND) -> Size:
 def beside_words(drawing: Size) -> Size:
     """Return the least size of a window for a drawing of a size, with words beside it."""
     return Size(drawing.columns + GAP + _COLUMNS_BESIDE, drawing.rows)
+
+
+def scan_this(columns: int) -> str:
+    """Return what to open on the phone, on a line of some columns."""
+    words = text("screen.scan_this")
+    return words if len(words) <= columns else text("screen.scan_this_briefly")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +73,19 @@ class Canvas:
         is_known = window.is_terminal and window.encodes(SEXTANTS.inks) and draws_sextants()
         return cls(window, (HALF_BLOCKS, SEXTANTS) if is_known else (HALF_BLOCKS,))
 
+    @property
+    def foreseen_sizes(self) -> tuple[Size, ...]:
+        """The sizes of a code's drawings, before there is one."""
+        return drawn_sizes(_FORESEEN_PAYLOAD_SIZE, self.forms)
+
     def draw(self, code: QRCode) -> tuple[Drawing, ...]:
-        """Draw a code in each form with each quiet zone, the best one first."""
-        return tuple(draw(code, self.forms, has_colors=self.window.has_colors))
+        """Draw a code in each form with each quiet zone, the best one first.
+
+        One that is longer than foreseen may have room in sextants only, at last.
+        """
+        is_longer = len(code.payload) > _FORESEEN_PAYLOAD_SIZE and HALF_BLOCKS in self.forms
+        forms = (*self.forms, SEXTANTS) if is_longer and self._may_be_compact else self.forms
+        return tuple(draw(code, forms, has_colors=self.window.has_colors))
 
     def fitting(self, drawings: Iterable[Drawing], rows: int = ROWS_AROUND) -> Drawing | None:
         """Return the first drawing with room for it and rows of words around it; else None."""
@@ -76,9 +93,9 @@ class Canvas:
         fits = (each for each in drawings if size.has_room_for(with_few_words(each.size, rows)))
         return next(fits, None)
 
-    def has_room(self, payload_size: int) -> bool:
-        """Return whether codes of a number of characters have room on a screen."""
-        sizes = drawn_sizes(payload_size, self.forms)
+    def has_room(self) -> bool:
+        """Return whether a code will have room on a screen."""
+        sizes = self.foreseen_sizes
         beside = map(beside_words, sizes) if self.window.is_redrawn else ()
         return any(map(self.window.size.has_room_for, [*map(with_few_words, sizes), *beside]))
 
@@ -91,14 +108,17 @@ class Canvas:
         size = self.window.size
         if size == UNLIMITED:
             return
-        needed = [*map(with_few_words, drawn_sizes(USUAL_PAYLOAD_SIZE, self.forms))]
+        needed = [*map(with_few_words, self.foreseen_sizes)]
         if not any(map(size.has_room_for, needed)):
             raise Failure("window_too_small", needed=needed[-1], window=size, ways=ways)
 
     def other_ways(self, *ways: str) -> str:
         """Return other ways to get a code than in these forms, as options."""
-        is_possible = SEXTANTS not in self.forms and not _why_no_sextants(self.window)
-        return ", ".join(["--compact", *ways] if is_possible else ways)
+        return ", ".join(["--compact", *ways] if self._may_be_compact else ways)
+
+    @property
+    def _may_be_compact(self) -> bool:
+        return SEXTANTS not in self.forms and not _why_no_sextants(self.window)
 
 
 def _why_no_sextants(window: Window) -> str:

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from plugchat_async.cli._texts import text
 
-from .canvas import GAP, ROWS_AROUND, beside_words, with_few_words
+from .canvas import GAP, ROWS_AROUND, beside_words, scan_this, with_few_words
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -138,17 +138,12 @@ class Layout:
             return _centered(side_by_side)
         if self.size.has_room_for(least):
             above = [heading] if self.size.rows > least.rows else []
-            return _centered(*above, self._scan_this(), drawn, *below)
+            return _centered(*above, _line(scan_this(self.size.columns)), drawn, *below)
         return None
 
     def _below(self) -> list[RenderableType]:
         countdown = [self.countdown] if self.countdown else []
         return [*countdown, *map(_line, self.note.split("\n"))]
-
-    def _scan_this(self) -> Text:
-        words = text("screen.scan_this")
-        is_whole = len(words) <= self.size.columns
-        return _line(words if is_whole else text("screen.scan_this_briefly"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,7 @@ from plugchat_async.cli._output.json_lines import print_json
 from plugchat_async.cli._output.stderr import say
 from plugchat_async.cli._texts import text
 
-from .canvas import ROWS_AROUND, USUAL_PAYLOAD_SIZE, with_few_words
-from .drawing import drawn_sizes
+from .canvas import ROWS_AROUND, with_few_words
 from .layout import Countdown, Layout
 
 if TYPE_CHECKING:
@@ -111,8 +110,8 @@ class _Pages(AbstractAsyncContextManager["_Pages"]):
         await self._tasks.__aexit__(None, None, None)
 
     async def wait_for_room(self) -> None:
-        while not self._canvas.has_room(USUAL_PAYLOAD_SIZE):
-            self._needed = drawn_sizes(USUAL_PAYLOAD_SIZE, self._canvas.forms)[-1]
+        while not self._canvas.has_room():
+            self._needed = self._canvas.foreseen_sizes[-1]
             self.note(text("screen.waiting"))
             await anyio.sleep(_SECONDS_BETWEEN_LOOKS)
         self._needed = None

@@ -7,6 +7,7 @@ import json
 import re
 import stat
 import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ from PIL import Image
 from starlette.responses import JSONResponse
 
 from plugchat_async import QRCode
+from plugchat_async.cli._texts import text
 from tests.camera import read_codes
 from tests.painted_terminal import paint_terminal
 
@@ -39,9 +41,8 @@ def test_on_a_terminal(
     """It scans on both themes; what to open on the phone is said on standard error."""
     ran = run("qr", window=window)
     assert ran.exit_code == 0
-    assert ran.err.splitlines()[0] == (
-        "On the phone: WhatsApp > Settings > Linked devices > Link a device"
-    )
+    briefly = "" if window[0] >= 80 else "_briefly"
+    assert ran.err.splitlines()[0] == text(f"screen.scan_this{briefly}")
     assert re.search(r"scanned for \d+ s: until \d\d:\d\d:\d\d\.$", ran.err, re.MULTILINE)
     [payload] = read_codes(paint_terminal(ran.out, columns=window[0], theme=theme))
     assert sandbox.scan(payload)
@@ -88,14 +89,60 @@ def test_a_terminal_without_sextants(
     assert sandbox.calls == ()
 
 
-def test_a_code_that_is_larger_than_usual(
-    run: Run, sandbox_server: SandboxServer, sandbox: Sandbox
-) -> None:
-    """It is not torn, and not shown."""
-    sandbox_server.sandbox = JSONResponse({"value": "2@" + "x" * 600})
-    ran = run("qr", window=(80, 40))
+@pytest.mark.usefixtures("sandbox")
+def test_a_code_that_is_larger_than_usual(run: Run, sandbox_server: SandboxServer) -> None:
+    """It is not torn, and not shown, if even sextants have no room."""
+    sandbox_server.sandbox = JSONResponse({"value": "2@" + "x" * 1200})
+    ran = run("qr", window=(80, 33))
     assert (ran.exit_code, ran.out) == (1, "")
     assert "larger than usual" in ran.err
+    assert "one of: --output code.png, plugchat pair --web\n" in ran.err
+
+
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize("options", [(), ("--ascii",)])
+def test_a_code_that_is_a_little_larger_has_room_in_sextants(
+    run: Run, sandbox_server: SandboxServer, options: tuple[str, ...]
+) -> None:
+    """A window that had room for the usual one shows it, unless ASCII is wanted."""
+    payload = "2@".ljust(272, "x")
+    sandbox_server.sandbox = JSONResponse({"value": payload})
+    ran = run("qr", *options, window=(118, 62) if options else (60, 33))
+    assert ran.exit_code == bool(options)
+    assert read_codes(paint_terminal(ran.out, columns=60)) == ([] if options else [payload])
+
+
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize("language", ["en_US", "pt_BR"])
+@pytest.mark.parametrize(
+    ("window", "options", "no_color", "lines"),
+    [
+        ((80, 24), ("--compact",), "", 2),
+        ((80, 24), ("--compact",), "1", None),
+        ((80, 50), (), "1", 3),
+        ((60, 33), (), "", 2),
+        ((60, 33), (), "1", 1),
+    ],
+)
+def test_no_row_is_scrolled_off(
+    *,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    window: tuple[int, int],
+    options: tuple[str, ...],
+    no_color: str,
+    lines: int | None,
+    language: str,
+) -> None:
+    """With the prompt that follows; words give way, and that on light themes last."""
+    monkeypatch.setenv("LC_ALL", f"{language}.UTF-8")
+    monkeypatch.setenv("NO_COLOR", no_color)
+    ran = run("qr", *options, window=window)
+    words = ran.err.splitlines()
+    rows = sum(len(textwrap.wrap(line, window[0])) for line in words)
+    assert rows + ran.out.count("\n") + 1 <= window[1]
+    assert lines in {None, len(words)}
+    assert words[-1] == text("screen.inverted") or not no_color
 
 
 @pytest.mark.parametrize("options", [(), ("--ascii",)])

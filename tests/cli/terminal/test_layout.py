@@ -116,7 +116,7 @@ def test_whether_a_payload_fits_is_known_before_there_is_one(
     for columns, rows in windows:
         monkeypatch.setenv("COLUMNS", str(columns))
         monkeypatch.setenv("LINES", str(rows))
-        assert Canvas(WINDOW, (form,)).has_room(len(CODE.payload)) is expected
+        assert Canvas(WINDOW, (form,)).has_room() is expected
         assert ("needs" not in draw(columns, rows, form=form)) is expected
 
 

@@ -138,6 +138,27 @@ async def test_a_window_that_changes_its_size_is_filled_anew(terminal: Terminal)
         assert "█" in terminal.frames[-1]
 
 
+@pytest.mark.parametrize("term", ["xterm", "linux"])
+@pytest.mark.parametrize("payload_size", [271, 272])
+async def test_a_code_that_is_longer_than_foreseen_is_drawn_in_sextants_at_last(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, payload_size: int, term: str
+) -> None:
+    """If the terminal may have them; else the size that it takes is said."""
+    monkeypatch.setenv("TERM", term)
+    terminal.resize(60, 33)
+    code = QRCode(payload="2@".ljust(payload_size, "x"), expires_at=TOMORROW)
+    async with open_screen(terminal) as screen:
+        await screen.wait_for_room()
+        screen.show(code, seconds=15, note="note")
+    painted = paint_terminal(terminal.frames[-1], columns=60)
+    if payload_size == 271 or term == "xterm":
+        assert read_codes(painted) == [code.payload]
+        assert ("▀" in terminal.frames[-1]) is (payload_size == 271)
+    else:
+        assert read_codes(painted) == []
+        assert "It needs 63 x 35 characters" in terminal.frames[-1]
+
+
 async def test_a_terminal_is_left_as_it_was(terminal: Terminal) -> None:
     """Its first page, and its cursor."""
     async with open_screen(terminal):
@@ -297,7 +318,7 @@ def test_the_room_for_a_payload_is_that_of_the_screen_which_suits_the_window(
     """Pages have layouts, lines have rows, and an unknown size is not small."""
     monkeypatch.setenv("TERM", term)
     terminal.resize(*window)
-    assert Canvas(terminal.window, (form,)).has_room(len(PAYLOAD)) is expected
+    assert Canvas(terminal.window, (form,)).has_room() is expected
 
 
 async def test_a_code_that_expired_is_taken_away(terminal: Terminal) -> None:
