@@ -97,6 +97,7 @@ def _show_commands(
 
 def _reach(
     *,
+    as_json: bool,
     token_file: options.TokenFile = None,
     base_url: options.BaseURL = None,
     allow_insecure_http: options.AllowInsecureHTTP = False,
@@ -104,7 +105,7 @@ def _reach(
 ) -> "Access":
     from ._access.client import Access
 
-    return Access(token_file, base_url, allow_insecure_http, timeout)
+    return Access(token_file, base_url, allow_insecure_http, timeout, may_ask=not as_json)
 
 
 def _command(function: "Callable[..., Start]") -> "Callable[..., None]":
@@ -113,7 +114,8 @@ def _command(function: "Callable[..., Start]") -> "Callable[..., None]":
     One that takes `access` gets the options that say how to reach PlugChat; all get `--debug`.
     """
     own = dict(inspect.signature(function).parameters)
-    shared = dict(inspect.signature(_reach).parameters)
+    _, *reaching = inspect.signature(_reach).parameters.items()
+    shared = dict(reaching)
     if not own.pop("access", None):
         shared.clear()
     debugging = inspect.Parameter(
@@ -129,7 +131,8 @@ def _command(function: "Callable[..., Start]") -> "Callable[..., None]":
         logging.getLogger().addHandler(logging.NullHandler())
         with reported(debug=debug, as_json=arguments.get("as_json", False)):
             if shared:
-                arguments["access"] = _reach(**{name: arguments.pop(name) for name in shared})
+                reach = {name: arguments.pop(name) for name in shared}
+                arguments["access"] = _reach(as_json=arguments["as_json"], **reach)
             start = function(**arguments)
             unwind_on_signals()
             start()

@@ -33,8 +33,10 @@ class Access:
         base_url: str | None,
         allow_insecure_http: bool,
         timeout: float,
+        *,
+        may_ask: bool = True,
     ) -> None:
-        self._token_file = token_file
+        self._find_token = partial(find_token, token_file, may_ask=may_ask)
         self._make = partial(
             AsyncPlugChat,
             base_url=base_url,
@@ -60,7 +62,7 @@ class Access:
 
     @cached_property
     def _token(self) -> SecretStr:
-        return find_token(self._token_file)
+        return self._find_token()
 
 
 def call(client: AsyncPlugChat, method: Callable[[AsyncPlugChat], Awaitable[T]]) -> T:

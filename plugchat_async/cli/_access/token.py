@@ -28,18 +28,17 @@ if TYPE_CHECKING:
 _MAX_FILE_SIZE = 65536
 
 
-def find_token(token_file: Path | None) -> SecretStr:
-    """Find the token.
-
-    Args:
-        token_file: The file that contains it; None takes the environment, then a prompt.
+def find_token(token_file: Path | None, *, may_ask: bool = True) -> SecretStr:
+    """Find the token in a file, else in the environment, else by a prompt.
 
     Raises:
         Failure: There is none, or it is not valid.
     """
     # Taken out of it: a viewer or a browser that is opened must not inherit the token.
     in_environment = SecretStr(os.environ.pop(_environment.TOKEN_VARIABLE, "").strip())
-    token = _from_file(token_file) if token_file else in_environment or _from_terminal()
+    token = (
+        _from_file(token_file) if token_file else in_environment or _from_terminal(may_ask=may_ask)
+    )
     if token is None:
         raise Failure("no_token")
     try:
@@ -54,7 +53,9 @@ def find_token(token_file: Path | None) -> SecretStr:
 
 def _from_file(path: Path) -> SecretStr:
     try:
-        with path.open(encoding="utf-8-sig") as file:  # Windows' editors begin with a mark
+        # Windows' editors begin with a mark, and it has no named pipes among its files.
+        opener = _open if os.name == "posix" else None
+        with open(path, encoding="utf-8-sig", opener=opener) as file:
             mode = os.fstat(file.fileno()).st_mode
             token = SecretStr(file.read(_MAX_FILE_SIZE))
     except OSError as error:
@@ -69,8 +70,15 @@ def _from_file(path: Path) -> SecretStr:
     raise Failure("token_file_unreadable", path=path, reason=reason)
 
 
-def _from_terminal() -> SecretStr | None:
-    if not sys.stdin.isatty():
+def _open(path: str, flags: int) -> int:
+    """Open a file without waiting for somebody to write into it if it is a named pipe."""
+    handle = os.open(path, flags | os.O_NONBLOCK)
+    os.set_blocking(handle, True)
+    return handle
+
+
+def _from_terminal(*, may_ask: bool) -> SecretStr | None:
+    if not (may_ask and sys.stdin.isatty()):
         return None
     with ExitStack() as stack:
         if hasattr(signal, "SIGTSTP"):  # Windows lacks it

@@ -20,10 +20,12 @@ def run(access: Access, *, as_json: bool, yes: bool) -> None:
 
     Raises:
         Failure: There is no terminal to ask at.
+        typer.Exit: It was not confirmed.
     """
     client = access.client()
     if not (yes or _is_confirmed(as_json=as_json)):
-        return say(text("disconnect.kept"))
+        say(text("disconnect.kept"))
+        raise typer.Exit(1)
     try:
         call(client, AsyncPlugChat.disconnect)
     except KeyboardInterrupt:

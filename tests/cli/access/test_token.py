@@ -6,6 +6,7 @@ import getpass
 import io
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -96,6 +97,31 @@ def test_whoever_sits_at_the_terminal_is_asked(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("PLUGCHAT_TOKEN", " ")
     monkeypatch.setattr(getpass, "getpass", lambda prompt: f"{prompt and token}\n")
     assert find_token(None).get_secret_value() == token
+
+
+@pytest.mark.usefixtures("keyboard")
+def test_a_script_is_not_asked() -> None:
+    """`--json` is for those, also at a terminal."""
+    with pytest.raises(Failure, match="No token was given") as caught:
+        find_token(None, may_ask=False)
+    assert "without --json" in caught.value.to_do
+
+
+def test_a_pipe_that_nobody_writes_into_is_empty(tmp_path: Path) -> None:
+    """It is not waited for."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(Failure, match="it is empty"):
+        find_token(path)
+
+
+def test_a_pipe_is_read_to_its_end(token: str) -> None:
+    """As of a shell's `<(...)`, whose program has only just been started."""
+    command = ["sh", "-c", f"printf {token[:5]}; sh -c 'echo {token[5:]}'"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        path = Path(f"/dev/fd/{writer.stdout.fileno()}")
+        assert find_token(path).get_secret_value() == token
 
 
 @pytest.mark.usefixtures("keyboard")

@@ -43,11 +43,11 @@ def test_somebody_at_the_terminal_is_asked(
     *,
     is_unlinked: bool,
 ) -> None:
-    """In the user's language; anything but a yes changes nothing."""
+    """In the user's language; anything but a yes changes nothing, and exits with 1."""
     monkeypatch.setenv("LC_ALL", f"{language}.UTF-8")
     keyboard.keys = iter([key])
     ran = run("disconnect", window=(80, 24))
-    assert ran.exit_code == 0
+    assert ran.exit_code == (not is_unlinked)
     assert endpoints(sandbox) == (["/disconnect"] if is_unlinked else [])
     assert "plugchat pair" in ran.out or not is_unlinked
 
