@@ -43,17 +43,11 @@ _EXIT_CODES = {
 
 
 class Failure(Exception):
-    """Failure that ends a command, in words.
+    """Failure that ends a command: what happened, and what to do about it.
 
     Args:
         code: Its error code, which has texts under `failures`.
         fields: What to put in the braces of its texts, by name.
-
-    Attributes:
-        code: The error code.
-        exit_code: What the command exits with.
-        happened: What happened.
-        to_do: What to do about it.
     """
 
     def __init__(self, code: str, **fields: object) -> None:
@@ -68,9 +62,7 @@ class Failure(Exception):
 def reported(*, debug: bool = False, as_json: bool = False) -> Generator[None]:
     """Report a failure inside of the block, and exit.
 
-    Args:
-        debug: Write a traceback first. It shows no values of variables, hence no secret.
-        as_json: Print the failure as an event, too.
+    A traceback for debugging shows no values of variables, hence no secret.
     """
     try:
         yield
@@ -82,23 +74,24 @@ def reported(*, debug: bool = False, as_json: bool = False) -> Generator[None]:
         raise typer.Exit(report(error, as_json=as_json)) from None
 
 
-def report(error: Failure | PlugChatError | OSError, *, as_json: bool = False) -> int:
-    """Write a failure and the remedy to standard error, and return its exit code."""
+def report(
+    error: Failure | PlugChatError | OSError, *, as_json: bool = False, is_of_the_sdk: bool = False
+) -> int:
+    """Write a failure and the remedy to standard error, and return its exit code.
+
+    A code of the SDK's is shown, whatever language the sentences are in.
+    """
     failure = _explain(error)
     code = error.code if isinstance(error, PlugChatError) else failure.code
     if as_json:
         print_json(event="failed", code=code, message=failure.happened)
     # A session ends with an outcome instead of this error, and with the same words.
-    is_of_the_sdk = isinstance(error, PlugChatError) or code == AlreadyConnected.code
-    _say_error(failure, code if is_of_the_sdk else None)
+    is_of_the_sdk |= isinstance(error, PlugChatError) or code == AlreadyConnected.code
+    sentences = f"{failure.happened} {failure.to_do}" + (f" [{code}]" if is_of_the_sdk else "")
+    say(sentences, label=text("error"), color="red")
     if isinstance(error, ResponseError) and error.detail:
         say(text("detail", detail=error.detail), dim=True)
     return failure.exit_code
-
-
-def say_failed(code: str) -> None:
-    """Write why a session ended that may begin again, given its error code."""
-    _say_error(Failure(code), code)
 
 
 def _explain(error: Failure | PlugChatError | OSError) -> Failure:
@@ -118,8 +111,3 @@ def _explain(error: Failure | PlugChatError | OSError) -> Failure:
             return failure
         case _:
             return Failure(error.code)
-
-
-def _say_error(failure: Failure, code: str | None) -> None:
-    sentences = f"{failure.happened} {failure.to_do}"
-    say(f"{sentences} [{code}]" if code else sentences, label=text("error"), color="red")

@@ -3,16 +3,24 @@
 import secrets
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi.exception_handlers import http_exception_handler
+from fastapi.responses import HTMLResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from plugchat_async import AsyncPlugChat, PairingHub
-from plugchat_async.cli._texts import text
+from plugchat_async.cli._texts import language, text
 from plugchat_async.fastapi import pairing_router
 
 _COOKIE = "plugchat"
 
 # Any other name may be that of a foreign page (DNS rebinding).
 _HOSTS = ["127.0.0.1", "localhost"]
+
+_NOTICE = """<!doctype html>
+<html lang="{language}"><meta charset="utf-8"><meta name="color-scheme" content="light dark">
+<meta name="viewport" content="width=device-width"><title>plugchat</title>
+<p style="font: 1.25rem system-ui; margin: 20vh auto; max-width: 30em; padding: 1em">{sentence}</p>
+"""
 
 _SECURITY_HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
@@ -60,6 +68,13 @@ def make_app(client: AsyncPlugChat, hub: PairingHub, link: OneTimeLink) -> FastA
         # A strict one stays behind if the link is clicked in a page, such as a terminal's.
         response.set_cookie(_COOKIE, given, path=link.page, httponly=True, samesite="lax")
         return response
+
+    @app.exception_handler(HTTPException)
+    async def explain(request: Request, error: HTTPException) -> Response:
+        if "text/html" not in request.headers.get("accept", ""):
+            return await http_exception_handler(request, error)  # to the page's script
+        page = _NOTICE.format(language=language(), sentence=error.detail)
+        return HTMLResponse(page, error.status_code, _SECURITY_HEADERS)
 
     router = pairing_router(lambda: client, dependencies=[Depends(link.check)], hub=hub)
     app.include_router(router, prefix=link.page)

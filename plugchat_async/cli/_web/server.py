@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import math
 import os
+import shlex
 import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ import typer
 import uvicorn
 
 from plugchat_async import PairingEnd, PairingHub, PairingOutcome
-from plugchat_async.cli._output.failures import Failure, say_failed
+from plugchat_async.cli._output.failures import Failure, report
 from plugchat_async.cli._terminal.desktop import open_on_desktop
 from plugchat_async.cli._texts import text
 
@@ -78,7 +79,7 @@ async def _linked(endings: ObjectReceiveStream[PairingEnd]) -> PairingOutcome:
     while True:
         ending = await endings.receive()
         if ending.error_code is not None:
-            say_failed(ending.error_code)
+            report(Failure(ending.error_code), is_of_the_sdk=True)
         elif ending.outcome and ending.outcome in _LINKED:
             return ending.outcome
 
@@ -107,8 +108,9 @@ def _tunnel(port: int) -> str:
     if len(connection) != 4:
         return ""
     _, _, host, ssh_port = connection
-    option = "" if ssh_port == "22" else f"-p {ssh_port} "
-    return f"ssh {option}-L {port}:{_HOST}:{port} {getpass.getuser()}@{host}"
+    option = [] if ssh_port == "22" else ["-p", ssh_port]
+    there = f"{getpass.getuser()}@{host}"
+    return shlex.join(["ssh", *option, "-L", f"{port}:{_HOST}:{port}", there])
 
 
 class _Server(uvicorn.Server):

@@ -17,7 +17,7 @@ from plugchat_async import (
     UnexpectedResponse,
 )
 from plugchat_async._extras import install_command
-from plugchat_async.cli._output.failures import Failure, report, reported, say_failed
+from plugchat_async.cli._output.failures import Failure, report, reported
 
 REFUSED = AuthenticationError("refused", status_code=401)
 
@@ -135,7 +135,7 @@ def test_a_failed_session_is_told_like_an_error(
     capsys: pytest.CaptureFixture[str], code: str, said: str
 ) -> None:
     """By its code, in the user's language."""
-    say_failed(code)
+    report(Failure(code), is_of_the_sdk=True)
     err = capsys.readouterr().err
     assert err.startswith(said)
     assert err.endswith(f"[{code}]\n")

@@ -43,6 +43,33 @@ class Pages:
         return httpx.AsyncClient(mounts=self._mounts, trust_env=False)
 
 
+@pytest.mark.parametrize(
+    ("language", "used", "closed"),
+    [
+        ("en", "This link was used already", "the browser that opened the one-time link"),
+        ("pt-BR", "Este link já foi usado", "o navegador que abriu o link"),
+    ],
+)
+async def test_people_read_a_refusal_and_programs_get_json(
+    monkeypatch: pytest.MonkeyPatch, language: str, used: str, closed: str
+) -> None:
+    """A page in the user's language if the link or the page is opened in vain."""
+    monkeypatch.setenv("LC_ALL", language)
+    async with PairingHub() as hub:
+        pages = Pages(hub)
+        async with pages.browser() as browser:
+            await browser.get(FIRST + pages.first.path)
+            browser.cookies.clear()
+            for path, sentence in ((pages.first.path, used), (pages.first.page, closed)):
+                refused = await browser.get(FIRST + path, headers={"Accept": "text/html,*/*"})
+                assert (refused.status_code, refused.headers["cache-control"]) == (403, "no-store")
+                assert refused.headers["content-type"].startswith("text/html")
+                assert f'<html lang="{language}">' in refused.text
+                assert sentence in refused.text
+                refused = await browser.get(FIRST + path)
+                assert (refused.status_code, sentence in refused.json()["detail"]) == (403, True)
+
+
 async def test_two_pages_in_one_browser() -> None:
     """Neither shuts the other out."""
     async with PairingHub() as hub:

@@ -246,11 +246,20 @@ def test_ctrl_c_says_a_word(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("connection", "command"),
+    ("connection", "user", "command"),
     [
-        ("192.0.2.1 51234 192.0.2.7 22", "ssh -L {port}:127.0.0.1:{port} ana@192.0.2.7"),
-        ("192.0.2.1 51234 192.0.2.7 2222", "ssh -p 2222 -L {port}:127.0.0.1:{port} ana@192.0.2.7"),
-        ("", None),
+        ("192.0.2.1 51234 192.0.2.7 22", "ana", "ssh -L {port}:127.0.0.1:{port} ana@192.0.2.7"),
+        (
+            "192.0.2.1 51234 fe80::1%eth0 2222",
+            "ana",
+            "ssh -p 2222 -L {port}:127.0.0.1:{port} ana@fe80::1%eth0",
+        ),
+        (
+            "192.0.2.1 51234 192.0.2.7 22",
+            "DOMAIN\\ana $(id)",
+            "ssh -L {port}:127.0.0.1:{port} 'DOMAIN\\ana $(id)@192.0.2.7'",
+        ),
+        ("", "ana", None),
     ],
 )
 def test_over_ssh_it_says_how_a_browser_gets_there(
@@ -259,11 +268,12 @@ def test_over_ssh_it_says_how_a_browser_gets_there(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     connection: str,
+    user: str,
     command: str | None,
 ) -> None:
-    """The command for the machine in front of the user."""
+    """The command for the machine in front of the user, to be pasted into a shell."""
     monkeypatch.setenv("SSH_CONNECTION", connection)
-    monkeypatch.setattr("getpass.getuser", lambda: "ana")
+    monkeypatch.setattr("getpass.getuser", lambda: user)
 
     async def journey() -> None:
         sandbox.answer_next("already_connected")
