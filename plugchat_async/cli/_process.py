@@ -8,7 +8,7 @@ import os
 import sys
 from contextlib import suppress
 
-from ._signals import INTERRUPTED, leave_on_signals, say
+from ._signals import INTERRUPTED, leave_on_signals
 from ._texts import text
 
 _PACKAGES_OF_THE_EXTRA = ("rich", "starlette", "typer", "uvicorn")
@@ -19,11 +19,11 @@ _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 def run() -> int:
     """Run the command with the arguments of this process, and return its exit code."""
-    word = text("pair.stopped") if sys.argv[1:2] == ["pair"] else ""
-    leave_on_signals(word)
     is_closed = sys.stdout is None
-    _collect_less_garbage()
     _prepare_streams()
+    word = f"{text('pair.stopped')}\n" if sys.argv[1:2] == ["pair"] else ""
+    leave_on_signals(word)
+    _collect_less_garbage()
     _follow_the_window()
     _spare_imports()
     atexit.register(leave_on_signals)
@@ -37,7 +37,7 @@ def run() -> int:
         from ._application import main
 
         if (code := main()) == INTERRUPTED:
-            say(word)
+            sys.stderr.write(word)
     except OSError as error:  # standard output is full, even for --help
         from ._output.failures import report
 
@@ -51,13 +51,12 @@ def _explain_missing_packages() -> bool:
     """Write how to install the extra, and return whether it is missing."""
     from importlib.util import find_spec
 
-    missing = [name for name in _PACKAGES_OF_THE_EXTRA if find_spec(name) is None]
+    missing = ", ".join(name for name in _PACKAGES_OF_THE_EXTRA if find_spec(name) is None)
     if missing:
         from plugchat_async._extras import install_command
 
-        packages = ", ".join(missing)
-        sys.stderr.write(text("needs_extra", packages=packages, command=install_command("cli")))
-        sys.stderr.write("\n")
+        sentence = text("needs_extra", packages=missing, command=install_command("cli"))
+        sys.stderr.write(f"{sentence}\n")
     return bool(missing)
 
 

@@ -26,7 +26,8 @@ def leave_on_signals(word: str = "") -> None:
 
     def leave(_number: int, _frame: object) -> None:
         try:
-            say(word)
+            if word:
+                sys.stderr.write(word)
         finally:
             os._exit(INTERRUPTED)
 
@@ -36,12 +37,6 @@ def leave_on_signals(word: str = "") -> None:
 def unwind_on_signals() -> None:
     """Let signals raise a `KeyboardInterrupt` from now on."""
     _handle(_signal.default_int_handler, _interrupt)
-
-
-def say(word: str) -> None:
-    """Write a word to standard error, if there are both."""
-    if word and sys.stderr is not None:
-        sys.stderr.write(f"{word}\n")
 
 
 def _handle(ctrl_c: "Handler", others: "Handler") -> None:

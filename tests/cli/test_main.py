@@ -100,9 +100,25 @@ def test_a_signal_while_the_command_starts(monkeypatch: pytest.MonkeyPatch, name
         cli.main()
 
 
+@pytest.mark.parametrize(
+    ("command", "language", "said"),
+    [
+        ("qr", "en_US", ""),
+        ("pair", "en_US", "Stopped. No phone was linked.\n"),
+        ("pair", "pt_BR", "Interrompido. Nenhum celular foi conectado.\n"),
+    ],
+)
 @pytest.mark.parametrize("module", ["plugchat_async.cli._process", "typer", "httpcore._api"])
-def test_ctrl_c_in_the_middle_of_an_import(sandbox: Sandbox, module: str) -> None:
-    """No traceback, and no request."""
+def test_ctrl_c_in_the_middle_of_an_import(
+    monkeypatch: pytest.MonkeyPatch,
+    sandbox: Sandbox,
+    module: str,
+    command: str,
+    language: str,
+    said: str,
+) -> None:
+    """No traceback, and no request; a word of `pair`, once it can be read."""
+    monkeypatch.setenv("LC_ALL", f"{language}.UTF-8")
     program = (
         "import signal, sys\n"
         "def interrupt(event, arguments):\n"
@@ -113,9 +129,10 @@ def test_ctrl_c_in_the_middle_of_an_import(sandbox: Sandbox, module: str) -> Non
         "main()"
     )
     done = subprocess.run(
-        [sys.executable, "-P", "-c", program, "qr"], capture_output=True, check=False
+        [sys.executable, "-P", "-c", program, command], capture_output=True, check=False, text=True
     )
-    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+    said = "" if module.endswith("_process") else said
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", said)
     assert sandbox.calls == ()
 
 

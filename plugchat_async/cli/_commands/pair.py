@@ -72,11 +72,14 @@ def run(access: Access, options: PairOptions) -> None:
     canvas = Canvas.of(window, ascii_only=options.ascii_only, compact=options.compact)
     if options.output is not None:
         check_current_code(options.output)
+    can_ask = window.is_terminal and sys.stdin.isatty() and not options.as_json
     while True:
         client = access.client()
         with current_code(options.output, on_desktop=options.on_desktop) as file:
             outcome = _event_loop.run(_link, client, options, canvas, file)
-        if outcome is not PairingOutcome.EXPIRED or not _goes_on(window, options):
+        if outcome is not PairingOutcome.EXPIRED or not can_ask:
+            break
+        if ask_for_letter(text("pair.question")) in {None, "n", "q"}:
             break
     if options.as_json and outcome is PairingOutcome.CONNECTED:
         print_json(event=outcome.value)
@@ -90,7 +93,11 @@ async def _link(
     window = canvas.window
     is_on_light = window.is_redrawn and not window.has_colors
     note = text("pair.on_light") if is_on_light else ""
-    async with client, _open(canvas, options, file) as screen:
+    opening: AbstractAsyncContextManager[Screen] = nullcontext(Events())
+    if not options.as_json:
+        ways = "" if file else canvas.other_ways("--open", "--web", "--output code.png")
+        opening = open_screen(canvas, heading=text("pair.heading"), ways=ways)
+    async with client, opening as screen:
         if file is None:
             await screen.wait_for_room()
 
@@ -117,22 +124,6 @@ def _introduce(file: CurrentCode | None, window: Window) -> None:
     say(text("screen.scan_this"))
     if file is None and not window.has_colors:
         say(text("screen.inverted"), dim=True)
-
-
-def _open(
-    canvas: Canvas, options: PairOptions, file: CurrentCode | None
-) -> AbstractAsyncContextManager[Screen]:
-    if options.as_json:
-        return nullcontext(Events())
-    ways = "" if file else canvas.other_ways("--open", "--web", "--output code.png")
-    return open_screen(canvas, heading=text("pair.heading"), ways=ways)
-
-
-def _goes_on(window: Window, options: PairOptions) -> bool:
-    """Ask, if there is a terminal to ask at."""
-    if options.as_json or not (window.is_terminal and sys.stdin.isatty()):
-        return False
-    return ask_for_letter(text("pair.question")) not in {None, "n", "q"}
 
 
 def _end(outcome: PairingOutcome) -> None:

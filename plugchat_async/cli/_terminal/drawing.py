@@ -76,12 +76,7 @@ def draw(code: QRCode, forms: tuple[Form, ...], *, has_colors: bool) -> Iterator
 
 @cache
 def drawn_sizes(payload_size: int, forms: tuple[Form, ...]) -> tuple[Size, ...]:
-    """Return the sizes of the drawings of an ASCII payload, as `draw()` orders them.
-
-    Args:
-        payload_size: Characters of the payload, 1 to 2953.
-        forms: The forms to draw in.
-    """
+    """Return the sizes of the drawings of an ASCII payload of a size, as `draw()` orders them."""
     symbol = segno.make_qr("x" * payload_size, mask=0)
     sides = [int(symbol.symbol_size(border=border)[0]) for border in _BORDERS]
     return tuple(form.size(side) for form in forms for side in sides)

@@ -11,14 +11,9 @@ if TYPE_CHECKING:
 
 
 def ask(question: str, read: Callable[[str], str] = input) -> str | None:
-    """Wait for a line that is typed after the question was asked.
+    """Return the line that is typed after the question was asked; None if the input is over.
 
-    Args:
-        question: The question.
-        read: Asks it and reads the line; `getpass.getpass` shows no key.
-
-    Returns:
-        The line; None if the input is over.
+    To `read` it, `getpass.getpass` shows no key.
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed.

@@ -79,13 +79,11 @@ class Layout:
     the code are shown.
 
     Attributes:
-        heading: The heading.
         drawings: The drawings of the current code, the best one first; none before it.
         needed: The size of the smallest drawing; None if the window's size does not matter yet.
         countdown: The current code's; None before it.
         note: A remark of one or more lines.
         ways: Other ways to get the code.
-        size: The window's.
     """
 
     heading: str

@@ -164,10 +164,7 @@ def open_screen(
 ) -> AbstractAsyncContextManager[Screen]:
     """Open the screen that suits the window; leaving it leaves the terminal unchanged.
 
-    Args:
-        canvas: What to show codes on.
-        heading: The heading.
-        ways: Other ways to get a code if the window is too small for it.
+    It names other ways to get a code if the window is too small for it.
     """
     if canvas.window.is_redrawn:
         return _Pages(canvas, heading, ways)
