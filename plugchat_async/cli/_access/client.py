@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property, partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, TypeVar
 
 from plugchat_async import AsyncPlugChat, _arguments
@@ -14,8 +14,6 @@ from .token import find_token
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
-
-    from pydantic import SecretStr
 
 T = TypeVar("T")
 
@@ -36,7 +34,7 @@ class Access:
         *,
         may_ask: bool = True,
     ) -> None:
-        self._find_token = partial(find_token, token_file, may_ask=may_ask)
+        self._token = cache(partial(find_token, token_file, may_ask=may_ask))
         self._make = partial(
             AsyncPlugChat,
             base_url=base_url,
@@ -58,11 +56,7 @@ class Access:
         Raises:
             Failure: There is no token, or it can't be used.
         """
-        return self._make(self._token)
-
-    @cached_property
-    def _token(self) -> SecretStr:
-        return self._find_token()
+        return self._make(self._token())
 
 
 def call(client: AsyncPlugChat, method: Callable[[AsyncPlugChat], Awaitable[T]]) -> T:

@@ -21,7 +21,7 @@ from plugchat_async.cli._terminal.canvas import Canvas
 from plugchat_async.cli._terminal.desktop import open_on_desktop
 from plugchat_async.cli._terminal.keyboard import ask_for_letter
 from plugchat_async.cli._terminal.screen import Events, open_screen
-from plugchat_async.cli._terminal.window import Window, standard_output
+from plugchat_async.cli._terminal.window import standard_output
 from plugchat_async.cli._texts import text
 
 if TYPE_CHECKING:
@@ -102,28 +102,22 @@ async def _link(
             await screen.wait_for_room()
 
         async def show(code: QRCode) -> None:
-            if code.round == 1 and not (options.as_json or window.is_redrawn):
-                _introduce(file, window)
-            if file is not None:
-                file.show(code)
-            screen.show(code, seconds=options.interval, note=file.note if file else note)
-            if file is not None and options.on_desktop and code.round == 1:
-                await _open_viewer(file, screen)
+            is_first = code.round == 1
+            if is_first and not (options.as_json or window.is_redrawn):
+                # The words that a full screen shows around the code.
+                say(text("screen.scan_this"))
+                if file is None and not window.has_colors:
+                    say(text("screen.inverted"), dim=True)
+            if file is None:
+                return screen.show(code, seconds=options.interval, note=note)
+            file.show(code)
+            screen.show(code, seconds=options.interval, note=file.note)
+            if is_first and options.on_desktop and not await open_on_desktop(str(file.path)):
+                file.note = text("pair.no_viewer", path=file.path)
+                screen.note(file.note)
+            return None
 
         return await client.pairing(interval=options.interval).wait(show)
-
-
-async def _open_viewer(file: CurrentCode, screen: Screen) -> None:
-    if not await open_on_desktop(str(file.path)):
-        file.note = text("pair.no_viewer", path=file.path)
-        screen.note(file.note)
-
-
-def _introduce(file: CurrentCode | None, window: Window) -> None:
-    """Write to standard error the words that a full screen shows around the code."""
-    say(text("screen.scan_this"))
-    if file is None and not window.has_colors:
-        say(text("screen.inverted"), dim=True)
 
 
 def _end(outcome: PairingOutcome) -> None:

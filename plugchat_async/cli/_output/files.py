@@ -6,6 +6,7 @@ import os
 import stat
 import tempfile
 from contextlib import ExitStack, contextmanager
+from os.path import samestat
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -74,7 +75,7 @@ class CurrentCode:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.note = text("pair.file", path=path)
-        self._written: tuple[int, int] | None = None
+        self._written: os.stat_result | None = None
 
     def show(self, code: QRCode) -> None:
         """Replace the file, as a whole.
@@ -84,11 +85,12 @@ class CurrentCode:
         """
         with replacing(self.path) as file:
             file.write(image_of(code, self.path))
-            self._written = _identity(os.fstat(file.fileno()))
+            self._written = os.fstat(file.fileno())
 
     def remove(self) -> None:
         """Remove the file if it is still the one that was written."""
-        if os.path.lexists(self.path) and _identity(self.path.lstat()) == self._written:
+        written = self._written
+        if written and os.path.lexists(self.path) and samestat(self.path.lstat(), written):
             self.path.unlink(missing_ok=True)
 
 
@@ -148,7 +150,3 @@ def _is_planted(folder: Path) -> bool:
     if not (is_for_everybody and folder.is_symlink()):
         return False
     return folder.lstat().st_uid not in {above.st_uid, os.geteuid()}
-
-
-def _identity(status: os.stat_result) -> tuple[int, int]:
-    return status.st_dev, status.st_ino

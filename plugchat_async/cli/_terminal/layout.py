@@ -115,8 +115,7 @@ class Layout:
             Text(elsewhere, justify="center"),
             "",
             *self._below(),
-            "",
-            _how_to_stop(),
+            *_how_to_stop(),
         )
 
     def _lay_out(self, drawing: Drawing) -> RenderableType | None:
@@ -128,9 +127,9 @@ class Layout:
         steps = Text.assemble((text("screen.steps_title"), "bold"), "\n", text("screen.steps"))
         around = len(steps.plain.split("\n")) + 5  # heading, gaps and how to stop
         if self.size.has_room_for(with_few_words(drawing.size, rows + around)):
-            return _centered(heading, "", steps, "", drawn, "", *below, "", _how_to_stop())
+            return _centered(heading, "", steps, "", drawn, "", *below, *_how_to_stop())
         if self.size.has_room_for(beside_words(drawing.size)):
-            words = Group(steps, "", *below[:1], Text(self.note), "", _how_to_stop())
+            words = Group(steps, "", *below[:1], Text(self.note), *_how_to_stop())
             side_by_side = Table.grid(padding=(0, GAP))
             side_by_side.add_row(drawn, Align.left(words, vertical="middle"))
             return _centered(side_by_side)
@@ -171,5 +170,5 @@ def _line(words: str, style: str = "") -> Text:
     return Text(words, style=style, no_wrap=True, overflow="ellipsis")
 
 
-def _how_to_stop() -> Text:
-    return Text(text("how_to_stop"), style="dim")
+def _how_to_stop() -> tuple[str, Text]:
+    return "", Text(text("how_to_stop"), style="dim")
