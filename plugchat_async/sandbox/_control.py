@@ -167,8 +167,8 @@ class Control:
 def _check_origin(request: Request) -> None:
     """Refuse a request that a page of somebody else's may have made in a browser.
 
-    It names its origin, or a host of its own that leads to this machine (DNS rebinding). A sandbox
-    that other machines reach may have any name.
+    It names its origin, or a host that it made lead to this machine (DNS rebinding). A sandbox that
+    other machines reach may have any name.
     """
     host, origin = request.headers.get("host", ""), request.headers.get("origin")
     server, _ = request.scope.get("server") or ("", 0)
