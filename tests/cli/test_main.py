@@ -80,8 +80,17 @@ def test_ctrl_c_before_signals_are_handled(run: Run, monkeypatch: pytest.MonkeyP
     assert (ran.exit_code, ran.out, ran.err) == (130, "", "")
 
 
+@pytest.mark.parametrize(
+    ("command", "said"), [("demo", ""), ("pair", "Stopped. No phone was linked.\n")]
+)
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"])
-def test_a_signal_while_the_command_starts(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_signal_while_the_command_starts(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    command: str,
+    said: str,
+) -> None:
     """Nothing is unwound: the process ends immediately, with exit code 130."""
 
     class Left(BaseException):
@@ -95,9 +104,11 @@ def test_a_signal_while_the_command_starts(monkeypatch: pytest.MonkeyPatch, name
         raise AssertionError
 
     monkeypatch.setattr(os, "_exit", leave)
+    monkeypatch.setattr(sys, "argv", ["plugchat", command])
     monkeypatch.setattr("plugchat_async.cli._application.main", start)
     with pytest.raises(Left, match=r"^130$"):
         cli.main()
+    assert capsys.readouterr() == ("", said)
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def log_line(event: Event) -> str:
             what = f"GET {event.endpoint:<16} {event.status}  {event.answer}"
         case Action():
             what = f"POST /sandbox/{event.name}  {event.status}  {event.detail}"
-        case Scan():
+        case _:
             what = text("sandbox.scanned")
     name = "-" if event.instance is None else f"#{event.instance}"
     return f"{event.at:6.1f} s  {name:<3} {what}".rstrip()
