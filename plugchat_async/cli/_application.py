@@ -114,8 +114,8 @@ def _command(function: "Callable[..., Start]") -> "Callable[..., None]":
     One that takes `access` gets the options that say how to reach PlugChat; all get `--debug`.
     """
     own = dict(inspect.signature(function).parameters)
-    _, *reaching = inspect.signature(_reach).parameters.items()
-    shared = dict(reaching)
+    shared = dict(inspect.signature(_reach).parameters)
+    del shared["as_json"]  # which each of them has itself
     if not own.pop("access", None):
         shared.clear()
     debugging = inspect.Parameter(
