@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, TypeVar
@@ -33,15 +34,25 @@ def run(function: Callable[..., Awaitable[T]], *arguments: object) -> T:
         handler = signal.getsignal(signal.SIGINT)
         if callable(handler):
             signal.signal(signal.SIGINT, _once(handler))
+        _hold_back(signals=False)
         return await function(*arguments)
 
     if threading.current_thread() is not threading.main_thread():  # which gets all signals
         return anyio.run(function, *arguments)
     before = signal.getsignal(signal.SIGINT)
+    # An event loop that is interrupted while it is made complains when it is collected.
+    _hold_back(signals=True)
     try:
         return anyio.run(run_interruptibly)
     finally:
         signal.signal(signal.SIGINT, before)
+        _hold_back(signals=False)
+
+
+def _hold_back(*, signals: bool) -> None:
+    if sys.platform != "win32":
+        how = signal.SIG_BLOCK if signals else signal.SIG_UNBLOCK
+        signal.pthread_sigmask(how, {signal.SIGINT})
 
 
 def _once(handler: Callable[..., object]) -> Callable[..., None]:

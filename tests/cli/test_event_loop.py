@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 
 import anyio
@@ -32,6 +33,22 @@ def test_signals_in_close_succession_are_one(
         _event_loop.run(wait)
     assert reached == (["the clean-up"] if is_one else [])
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_signal_waits_until_the_event_loop_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is half made would write a line when it is collected."""
+    make, reached = asyncio.new_event_loop, list[str]()
+
+    def make_interrupted() -> asyncio.AbstractEventLoop:
+        signal.raise_signal(signal.SIGINT)
+        reached.append("the event loop")
+        return make()
+
+    monkeypatch.setattr(asyncio.events, "new_event_loop", make_interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        _event_loop.run(anyio.sleep_forever)
+    assert reached == ["the event loop"]
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
 
 
 def test_a_signal_that_is_ignored_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
