@@ -52,11 +52,14 @@ class Browser:
         return visited
 
     async def look(self, *, until: str = "connected") -> None:
-        """Keep the page open until an event."""
+        """Keep the page open until an event, which is the last one."""
         async with self.http.stream("GET", f"{self.page}/events") as events:
             assert events.status_code == 200
             lines = events.aiter_lines()
             while await anext(lines) != f"event: {until}":
+                pass
+            # Who leaves before the end may still be watching when the button is pressed.
+            async for _ in lines:
                 pass
 
     async def press(self) -> None:
