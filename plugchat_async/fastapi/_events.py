@@ -5,7 +5,7 @@ The events are public: their names, fields and types change only as the Python n
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, assert_never
 from weakref import WeakKeyDictionary
 
@@ -49,7 +49,11 @@ class PairingFailure(BaseModel):
     code: str = Field(description="The stable error code.")
     message: str = Field(description="What happened and what to do, in English.")
     retry_at: datetime | None = Field(
-        description="When the session may be restarted; null: at any time."
+        description="When the session may be restarted, by the server's clock; null: at any time."
+    )
+    retry_in: float | None = Field(
+        description="Seconds until `retry_at` when sent, for a countdown, since a phone's clock may"
+        " be wrong; null without it."
     )
 
 
@@ -179,10 +183,16 @@ async def _describe(
         case Expired():
             return PairingExpiredEvent(id=identifier)
         case Failed(code=code, message=message, retry_at=retry_at):
-            failure = PairingFailure(code=code, message=message, retry_at=retry_at)
+            failure = PairingFailure(
+                code=code, message=message, retry_at=retry_at, retry_in=_seconds_until(retry_at)
+            )
             return PairingFailedEvent(id=identifier, data=failure)
         case _:
             assert_never(state)
+
+
+def _seconds_until(time: datetime | None) -> float | None:
+    return None if time is None else max(0.0, (time - datetime.now(UTC)).total_seconds())
 
 
 async def _describe_code(code: QRCode, drawings: Drawings, interval: float) -> PairingCode:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gc
+import json
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import anyio
 import pytest
 
-from plugchat_async import QRCode, ShowingCode
+from plugchat_async import Failed, QRCode, ShowingCode
 from plugchat_async.fastapi._encoded_events import EncodedEvents
 from plugchat_async.fastapi._events import Drawings
 
@@ -56,6 +58,23 @@ async def test_a_late_viewer_is_told_what_is_left_of_the_code() -> None:
     later = await event.encoded(anyio.current_time())
     assert later != first
     assert len(later) >= len(first) / 2
+
+
+async def test_a_late_viewer_is_told_what_is_left_until_the_next_try() -> None:
+    """A failure is told for an hour, and its event is encoded again."""
+    retry_at = datetime.now(UTC) + timedelta(seconds=30)
+    failed = Failed(code="x", message="y", retry_at=retry_at)
+    event = EncodedEvents(Drawings()).of(failed, "1", interval=15)
+
+    async def told() -> Any:
+        _, _, data = (await event.encoded(anyio.current_time())).partition(b"data: ")
+        return json.loads(data.partition(b"\n")[0])
+
+    first = await told()
+    await anyio.sleep(0.2)
+    later = await told()
+    assert later["retry_at"] == first["retry_at"]
+    assert later["retry_in"] < first["retry_in"]
 
 
 async def test_an_event_is_kept_for_as_long_as_a_stream_refers_to_it() -> None:

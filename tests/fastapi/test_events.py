@@ -32,7 +32,7 @@ from tests.camera import read_symbol
 
 pytestmark = pytest.mark.anyio
 
-NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
+PAST = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -45,12 +45,12 @@ NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
         (
             Failed(code="x", message="y"),
             "failed",
-            {"code": "x", "message": "y", "retry_at": None},
+            {"code": "x", "message": "y", "retry_at": None, "retry_in": None},
         ),
         (
-            Failed(code="rate_limited", message="y", retry_at=NOON),
+            Failed(code="x", message="y", retry_at=PAST),
             "failed",
-            {"code": "rate_limited", "message": "y", "retry_at": "2026-11-26T12:00:00Z"},
+            {"code": "x", "message": "y", "retry_at": "2026-01-01T12:00:00Z", "retry_in": 0},
         ),
     ],
     ids=["starting", "already connected", "connected", "expired", "failed", "rate limited"],
@@ -67,6 +67,7 @@ IN_TYPESCRIPT = {
     str: "string",
     int: "number",
     float: "number",
+    float | None: "number | null",
     bool: "boolean",
     datetime | None: "string | null",
 }
@@ -109,6 +110,17 @@ async def test_a_code_is_told_by_its_symbol_and_what_is_left_of_it() -> None:
     assert before >= told.data.expires_in >= code.expires_in
     assert read_symbol(told.data.svg) == "2@a,b,c"
     assert "2@a" not in told.data.model_dump_json()
+
+
+async def test_a_failure_is_told_by_the_seconds_until_the_next_try() -> None:
+    """They are those at the moment of sending, so that a wrong clock can't mislead a page."""
+    retry_at = datetime.now(UTC) + timedelta(seconds=30)
+    failed = Failed(code="x", message="y", retry_at=retry_at)
+    told = await event(failed, "1", Drawings(), interval=15)
+    assert isinstance(told.data, PairingFailure)
+    assert told.data.retry_in is not None
+    left = (retry_at - datetime.now(UTC)).total_seconds()
+    assert 30 >= told.data.retry_in >= left
 
 
 # Drawings.

@@ -6,7 +6,7 @@ import io
 import json
 import re
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
@@ -542,19 +542,23 @@ def test_after_an_ending_nothing_is_asked(site: ServePage, window: OpenWindow) -
     assert len(asked) == 1
 
 
-def test_a_failure_names_the_time_of_the_next_try(site: ServePage, window: OpenWindow) -> None:
-    """The button counts down to it, and works from then on."""
+@pytest.mark.parametrize("minutes_ahead", [-20, 20], ids=["slow", "fast"])
+def test_a_failure_names_the_time_of_the_next_try(
+    site: ServePage, window: OpenWindow, minutes_ahead: int
+) -> None:
+    """The button counts down to it, and works from then on, whatever the phone's clock shows."""
     page = window("about:blank")
-    page.clock.install()
-    later = page.evaluate("new Date(Date.now() + 90_000).toISOString()")
-    failed = {"code": "rate_limited", "message": "Later", "retry_at": later}
+    now = datetime.now(UTC)
+    page.clock.install(time=now + timedelta(minutes=minutes_ahead))
+    retry_at = (now + timedelta(seconds=90)).isoformat()
+    failed = {"code": "rate_limited", "message": "", "retry_at": retry_at, "retry_in": 90}
     page.route("**/events", lambda route: route.fulfill(**events(("failed", failed))))
     page.goto(site())
     wait_for(page, "failed")
     button = page.locator("#again")
     assert button.is_disabled()
     assert re.fullmatch(r"Try again in 1:(30|2\d)", button.inner_text())
-    page.clock.run_for(60_000)
+    page.clock.run_for(61_000)
     assert re.fullmatch(r"Try again in 0:(30|2\d)", button.inner_text())
     page.clock.run_for(30_000)
     assert button.is_enabled()

@@ -85,9 +85,10 @@ const views = {
     show("expired", words.expired);
     tellParent("expired");
   },
-  failed({ code, retry_at }) {
+  failed({ code, retry_at, retry_in }) {
     close();
-    retryAt = Date.parse(retry_at) || 0;
+    // By the phone's own clock, which may differ from the server's.
+    retryAt = Date.now() + 1000 * (retry_in ?? 0);
     page.dataset.failure = code;
     write(error, fill(words.word_of_error, { code }));
     const said = words.failures[code] ?? words.failures.internal_error;
