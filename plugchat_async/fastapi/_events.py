@@ -32,7 +32,8 @@ class PairingCode(BaseModel):
     rounds: int = Field(description="How many codes the session requests at most.")
     expires_in: float = Field(description="Seconds for which the code is still valid when sent.")
     next_in: float = Field(
-        description="Seconds until the next code is due or, after the last one, the session ends."
+        description="Seconds when sent until, at the earliest, the next code is requested or, after"
+        " the last one, the session ends: this code may be shown for as long as it is valid."
     )
     valid_for: float = Field(description="Seconds for which the code is valid in all.")
 

@@ -133,13 +133,17 @@ function tick() {
 }
 
 function tickCode() {
-  const left = Math.max(0, (countdown.ends - Date.now()) / 1000);
+  const now = Date.now();
+  // The next code takes a moment to arrive, and may be due later than the server could tell.
+  const isLate = now >= countdown.ends;
+  const left = ((isLate ? countdown.expires : countdown.ends) - now) / 1000;
   const values = { seconds: Math.ceil(left) };
-  write(seconds, fill(words.seconds, values));
+  write(seconds, isLate ? "" : fill(words.seconds, values));
   timer.setAttribute("aria-label", fill(words.seconds_left, values));
-  timer.classList.toggle("ending", left <= 5);
-  ring.style.setProperty("--left", left / countdown.lasts);
-  if (Date.now() >= countdown.expires) expire();
+  timer.classList.toggle("waiting", isLate);
+  timer.classList.toggle("ending", !isLate && left <= 5);
+  ring.style.setProperty("--left", isLate ? 1 : left / countdown.lasts);
+  if (now >= countdown.expires) expire();
 }
 
 function tickButton() {
