@@ -64,6 +64,7 @@ class Follower:
         self.is_over = False
         self._store = store
         self._seals = seals
+        self._has_seal = False
         self._linger = linger
         self._copy = LocalCopy(store, seals[0], self._check, on_lost)
         self._leader = Leader(self._copy, self, schedule, linger, hook)
@@ -152,6 +153,7 @@ class Follower:
 
     async def restart(self, session: str) -> None:
         """Begin another session after one that is over, if anybody watches; else forget it."""
+        await self._choose_seal()
         await self._copy.beat(len(self.clients))
         response = await self._copy.restart(session)
         if response.verdict is Verdict.GONE and not self.clients:
@@ -163,6 +165,7 @@ class Follower:
         if len(self.clients) > limit:
             return False
         try:
+            await self._choose_seal()
             beat = await self._copy.beat(len(self.clients), limit=limit)
         except StoreDown:
             return True  # the limit stops loops, and must not lock people out
@@ -171,7 +174,6 @@ class Follower:
     async def run(self) -> None:
         """Follow the session for as long as this process has to do with it."""
         with self._open:
-            await self._choose_seal()
             while not self.is_over:
                 async with anyio.create_task_group() as tasks:
                     await self._follow(tasks)
@@ -184,14 +186,21 @@ class Follower:
                 await self._leader.close()
 
     async def _choose_seal(self) -> None:
-        """Go on with a session that was begun under an older secret."""
+        """Go on with a session that was begun under an older secret, before the first beat.
+
+        Raises:
+            StoreDown: There may be such a session.
+        """
+        if self._has_seal:
+            return
+        chosen = self._copy.seal
         for seal in self._seals[1:]:
-            try:
-                response = await self._store.peek(seal.name)
-            except StoreDown:
-                continue
+            response = await self._store.peek(seal.name)
             if response.record is not None:
-                self._copy.seal = seal
+                chosen = seal
+        # Another task may have chosen meanwhile, and begun a session.
+        if not self._has_seal:
+            self._copy.seal, self._has_seal = chosen, True
 
     async def _follow(self, tasks: TaskGroup) -> None:
         while True:
@@ -257,6 +266,7 @@ class Follower:
 
     async def _beat(self, tasks: TaskGroup) -> None:
         copy = self._copy
+        await self._choose_seal()
         if self._lets_others_first and self.clients:
             # The store may have come back empty: a session that runs is in their copies.
             await self._store.peek(copy.seal.name)

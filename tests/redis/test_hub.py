@@ -24,7 +24,8 @@ from plugchat_async import (
     Watcher,
 )
 from plugchat_async.redis import RedisPairingHub
-from plugchat_async.redis._record import Stage
+from plugchat_async.redis._record import Record, Stage
+from plugchat_async.redis._steps import Response, Verdict
 from plugchat_async.sandbox import Sandbox
 from tests.eventually import eventually
 from tests.sandbox_calls import codes_requested, requested_at
@@ -642,18 +643,24 @@ async def test_a_watcher_who_comes_while_a_process_leaves_is_served(
     assert codes_requested(sandbox) == 3
 
 
+@pytest.mark.parametrize("secret", [SECRET, [OTHER, SECRET]], ids=["one secret", "two secrets"])
 async def test_a_restart_in_a_process_that_has_heard_nothing_yet_begins_a_session(
-    sandbox: Sandbox, server: MemoryServer
+    sandbox: Sandbox, server: MemoryServer, secret: str | list[str]
 ) -> None:
     """Its watcher has just come."""
-    async with processes(server, 2) as (one, other), one.watch(sandbox.client()) as states:
+    async with (
+        MemoryHub(server) as one,
+        MemoryHub(server, secret=secret) as other,
+        one.watch(sandbox.client()) as states,
+    ):
         await until(states, Expired)
         other.store.is_connected = False
         async with other.watch(sandbox.client()) as others:
             await anyio.sleep(0.1)
             other.store.is_connected = True
             await other.restart(sandbox.client())
-            await until(others, ShowingCode)
+            shown = await until(others, ShowingCode)
+            assert (await until(states, ShowingCode)).qr.payload == shown.qr.payload
 
 
 async def test_a_process_with_another_secret_is_refused(server: MemoryServer) -> None:
@@ -696,16 +703,42 @@ async def test_a_store_that_lost_its_data_gets_the_fingerprint_back(
                 pass  # pragma: no cover
 
 
+@pytest.mark.parametrize("is_up", [True, False], ids=["up", "down"])
+@pytest.mark.parametrize("limit", [None, 2], ids=["no limit", "limit"])
 async def test_a_secret_is_replaced_without_a_second_session(
-    sandbox: Sandbox, server: MemoryServer
+    sandbox: Sandbox, server: MemoryServer, limit: int | None, is_up: bool
 ) -> None:
-    """A process that lists both goes on with a session of the old one."""
-    async with MemoryHub(server) as old, old.watch(sandbox.client()) as states:
+    """A process that lists both goes on with a session of the old one, which it may find later."""
+    server.latency = 0.1
+    both = MemoryHub(server, secret=[OTHER, SECRET], max_watchers=limit)
+    async with MemoryHub(server) as old, both, old.watch(sandbox.client()) as states:
         await until(states, ShowingCode)
-        async with MemoryHub(server, secret=[OTHER, SECRET]) as both:
-            async with both.watch(sandbox.client()) as others:
-                await until(others, ShowingCode)
-                await until(others, Expired)
+        both.store.is_connected = is_up
+        async with both.watch(sandbox.client()) as others:
+            await anyio.sleep(1)
+            both.store.reconnect()
+            await until(others, ShowingCode)
+            await until(others, Expired)
+    assert codes_requested(sandbox) == 3
+
+
+async def test_a_process_goes_on_with_the_secret_that_it_has_begun_with(
+    sandbox: Sandbox, server: MemoryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the count of its watchers, which took longer, finds a session of the older one."""
+    responses = [(0.0, Response(Verdict.MISSING)), (1.0, Response(Verdict.OK, Record(session="1")))]
+
+    async def peek(_: str) -> Response:
+        seconds, response = responses.pop(0)
+        await anyio.sleep(seconds)
+        return response
+
+    async with processes(server, 1, secret=[OTHER, SECRET], max_watchers=1) as (hub,):
+        monkeypatch.setattr(hub.store, "peek", peek)
+        async with hub.watch(sandbox.client()) as states:
+            await until(states, Expired)
+    assert not responses
+    assert len(server.rows) == 1
     assert codes_requested(sandbox) == 3
 
 
