@@ -725,8 +725,8 @@ async def test_a_secret_is_replaced_without_a_second_session(
 async def test_a_process_goes_on_with_the_secret_that_it_has_begun_with(
     sandbox: Sandbox, server: MemoryServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Though the count of its watchers, which took longer, finds a session of the older one."""
-    responses = [(0.0, Response(Verdict.MISSING)), (1.0, Response(Verdict.OK, Record(session="1")))]
+    """Though the other of its two first commands, which takes longer, finds an older session."""
+    responses = [(0.1, Response(Verdict.MISSING)), (1.0, Response(Verdict.OK, Record(session="1")))]
 
     async def peek(_: str) -> Response:
         seconds, response = responses.pop(0)
