@@ -244,7 +244,7 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def uvloop(session: nox.Session) -> None:
-    """Run the quick tests with uvloop in the place of asyncio's own event loop."""
+    """Run the quick tests on uvloop instead of asyncio's own event loop."""
     install_wheel(session, "tests")
     session.install("uvloop")
     run_pytest(session, "--uvloop")

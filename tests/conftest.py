@@ -28,7 +28,7 @@ collect_ignore = [] if shutil.which(PROGRAM) else _NEED_REDIS
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let uvloop take the place of asyncio's own event loop, where time is real."""
+    """Let asyncio's variants run on uvloop, where time is real."""
     parser.addoption("--uvloop", action="store_true", help="run asyncio's variants on uvloop")
 
 
