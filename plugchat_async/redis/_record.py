@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     Known: TypeAlias = tuple[str, int]
 
+# Scripts count exactly up to here.
+_MAX_NUMBER = 2**53
 # A clock of quartz is wrong by less than a tenth of this.
 _DRIFT = 0.001
 
@@ -70,22 +72,29 @@ class Record:
         """
         session, *words = packed.split(" ")
         version, spent, nonce, stage, left, leader, epoch, asked, retention, state, ending = words
-        if not session.isdecimal():
-            raise ValueError("a session is a number")
+        if not session.isdecimal() or _number(session) == 0:
+            raise ValueError("a session is a positive number")
         return cls(
             session=session,
-            version=int(version),
-            spent=int(spent),
+            version=_number(version),
+            spent=_number(spent),
             nonce=nonce,
-            stage=Stage(int(stage)),
-            left_at=clock.to_loop(int(left)),
+            stage=Stage(_number(stage)),
+            left_at=clock.to_loop(_number(left)),
             leader=leader,
-            epoch=int(epoch),
-            asked_at=clock.to_loop(int(asked)),
-            retention=int(retention) / 1000,
+            epoch=_number(epoch),
+            asked_at=clock.to_loop(_number(asked)),
+            retention=_number(retention) / 1000,
             state=state,
             ending=ending,
         )
+
+
+def _number(word: str) -> int:
+    number = int(word)
+    if abs(number) > _MAX_NUMBER:
+        raise ValueError("a number is larger than any that a script writes")
+    return number
 
 
 class StoreClock:

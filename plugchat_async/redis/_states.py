@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from plugchat_async._pairing_state import (
     Connected,
@@ -72,6 +72,8 @@ def open_state(
 ) -> PairingState | None:
     """Return a record's state, or None if it was not sealed by this app for this session.
 
+    Nor can one be read that a later release has sealed, or whose age is out of range.
+
     What it holds of moments is dated by its age: the clocks of two hosts differ.
     """
     if not record.state:
@@ -79,11 +81,14 @@ def open_state(
     content = seal.open(record.state, session=record.session, field="state")
     if content is None or record.asked_at is None:
         return None
-    sealed = _Dated.model_validate_json(content)
-    age = timedelta(seconds=max(0.0, loop_time - record.asked_at))
-    if isinstance(sealed.state, ShowingCode) and sealed.state.qr.round > record.spent:
+    try:
+        sealed = _Dated.model_validate_json(content)
+        age = timedelta(seconds=max(0.0, loop_time - record.asked_at))
+        if isinstance(sealed.state, ShowingCode) and sealed.state.qr.round > record.spent:
+            return None
+        return _redate(sealed.state, wall_time - age - sealed.dated)
+    except (ValidationError, OverflowError):
         return None
-    return _redate(sealed.state, wall_time - age - sealed.dated)
 
 
 def _redate(state: PairingState, ahead: timedelta) -> PairingState:
@@ -109,4 +114,7 @@ def seal_report(seal: Seal, session: str, report: Report) -> str:
 def open_report(seal: Seal, record: Record) -> Report | None:
     """Return a record's report, or None if it was not sealed by this app for this session."""
     content = seal.open(record.ending, session=record.session, field="ending")
-    return None if content is None else Report.model_validate_json(content)
+    try:
+        return None if content is None else Report.model_validate_json(content)
+    except ValidationError:  # of a later release
+        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 from contextlib import asynccontextmanager
 from functools import partial
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from ._record import Known
     from ._subscription import Client, Text
 
+
+logger = logging.getLogger("plugchat_async")
 
 # Of 1 s, a thousand sessions that start at the same time on two busy cores lost their leases.
 COMMAND_TIMEOUT = 2.0
@@ -112,6 +115,7 @@ class RedisStore:
         is_encrypted = isinstance(redis, str) and redis.startswith("rediss:")
         self._outages = OutageLog(timeout, is_encrypted=is_encrypted)
         self._subscription = Subscription(self._channel, timeout, self._outages)
+        self._unreadable: set[str] = set()
         self.process = ""
         self.clock = StoreClock()
 
@@ -251,9 +255,24 @@ class RedisStore:
         word, now, *rest = cast("tuple[Text, int, *tuple[Text | int, ...]]", reply)
         self.clock.hear(now / 1000, sent_at=sent_at, received_at=anyio.current_time())
         packed, *numbers = rest or [""]
-        text = _text(cast("Text", packed))
-        record = Record.unpack(text, self.clock) if text else None
+        record = self._read(key, cast("Text", packed)) if packed else None
         return Verdict(_text(word)), record, *cast("list[int]", numbers)
+
+    def _read(self, key: str, packed: Text) -> Record:
+        try:
+            record = Record.unpack(_text(packed), self.clock)
+        except ValueError as error:
+            # Commands succeed meanwhile, each of which ends an outage.
+            if key not in self._unreadable:
+                self._unreadable.add(key)
+                logger.warning(
+                    "the record %s in Redis can't be read: was it changed by another app,"
+                    " or by a later release?",
+                    key,
+                )
+            raise StoreDown("the record can't be read") from error
+        self._unreadable.discard(key)
+        return record
 
     async def _run(self, step: str, key: str, *arguments: str | int) -> object:
         client, (digest, text) = self._client, self._scripts[step]

@@ -113,10 +113,15 @@ def test_a_record_may_lack_a_leader_a_code_and_a_state() -> None:
         "1 x 0  0 0  0 0 0  ",
         "1 0 0  7 0  0 0 0  ",
         "1 0 0  0 0  0 0 0    ",
+        "0 0 0  0 0  0 0 0  ",
+        *(f"{'9' * digits} 0 0  0 0  0 0 0  " for digits in (17, 400, 5000)),
+        f"1 0 0  0 {'9' * 400}  0 0 0  ",
+        f"1 0 0  0 0  0 -{'9' * 17} 0  ",
+        f"1 0 0  0 0  0 0 {'9' * 400}  ",
     ],
 )
 def test_anything_else_is_not_a_record(packed: str) -> None:
-    """It comes from somebody else who publishes on the channel."""
+    """It comes from somebody else, or has a number that no script writes."""
     with pytest.raises(ValueError, match=r".+"):
         Record.unpack(packed, heard())
 

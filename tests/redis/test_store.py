@@ -195,6 +195,33 @@ async def test_a_malformed_message_is_dropped(
         assert running.subscriptions == 1
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("stage", "7"), ("nonce", "two words"), ("state", b"\xff"), ("spent", "9" * 400)],
+)
+async def test_a_record_that_can_not_be_read_is_down_and_logged_once(
+    shared_redis: RedisServer,
+    prefix: str,
+    field: str,
+    value: str | bytes,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Until it can be read again, whatever other instances' commands do meanwhile."""
+    key = f"{prefix}:{{{NAME}}}"
+    async with run_store(patient_store(shared_redis.url, prefix=prefix)) as running:
+        good = await lead(running.store)
+        async with coredis.Redis.from_url(shared_redis.url) as somebody:
+            for times in (1, 2):
+                await somebody.hset(key, {field: value})
+                for _ in range(2):
+                    with pytest.raises(StoreDown, match="can't be read"):
+                        await running.store.peek(NAME)
+                    assert (await running.store.peek("another")).verdict is Verdict.MISSING
+                assert caplog.text.count(f"the record {key} in Redis can't be read") == times
+                await somebody.hset(key, {field: getattr(good, field)})
+                assert (await running.store.peek(NAME)).record == good
+
+
 async def test_the_moments_of_a_session_are_those_of_every_process(
     shared_redis: RedisServer, prefix: str
 ) -> None:
