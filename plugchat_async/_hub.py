@@ -7,6 +7,7 @@ browser are enough. The hub runs one session for an instance, whoever watches.
 from __future__ import annotations
 
 import copy
+import logging
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from ._end_hook import OnEnd
     from ._pairing_state import PairingState
+
+logger = logging.getLogger("plugchat_async")
 
 # Seconds for the clean-up of requests under way.
 _CLOSING_TIME = 2.0
@@ -196,7 +199,11 @@ class PairingHub:
         return self._pollers.values()
 
     async def _run(self, key: bytes, poller: Poller) -> None:
-        await poller.run()
+        try:
+            await poller.run()
+        except Exception:  # one instance's fault must not end the sessions of all others
+            logger.exception("a pairing session broke: the next watcher begins another one")
+            poller.close()
         if self._pollers.get(key) is poller:
             del self._pollers[key]
 

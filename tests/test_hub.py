@@ -476,6 +476,36 @@ async def test_a_client_that_breaks_ends_its_own_session_alone(
     assert record.getMessage() == "a pairing session broke"
 
 
+async def test_a_session_that_breaks_while_it_is_reported_breaks_no_other(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its watchers' iterators end, and the next watcher is served."""
+
+    class Nameless(AsyncPlugChat):
+        @property
+        def name(self) -> str | None:
+            raise LookupError("a fault of the app")
+
+    base_url = "http://sandbox.localhost/api/whatsapp"
+    sandbox.answer_next("already_connected", times=1)
+    async with (
+        httpx.AsyncClient(transport=httpx.ASGITransport(sandbox)) as http_client,
+        Nameless("a", base_url=base_url, http_client=http_client) as nameless,
+        PairingHub() as hub,
+        hub.watch(nameless) as breaking,
+    ):
+        with anyio.fail_after(10), pytest.raises(StopAsyncIteration):
+            await until(breaking, Connected)
+        async with (
+            hub.watch(sandbox.client("b")) as states,
+            hub.watch(sandbox.client("a")) as again,
+        ):
+            await until(again, Expired)
+            await until(states, Expired)
+    assert "a pairing session broke: the next watcher" in caplog.text
+    assert "LookupError: a fault of the app" in caplog.text
+
+
 async def test_only_a_client_is_accepted() -> None:
     """As when a dependency forgets its `return`; its class is named, and its value is not."""
     async with PairingHub() as hub:

@@ -173,14 +173,16 @@ class Follower:
 
     async def run(self) -> None:
         """Follow the session for as long as this process has to do with it."""
-        with self._open:
-            while not self.is_over:
-                async with anyio.create_task_group() as tasks:
-                    await self._follow(tasks)
-                    tasks.cancel_scope.cancel()
-                # Somebody may have come while a request under way was brought to its end.
-                self.is_over = not self.clients
-        self.is_over = True
+        try:
+            with self._open:
+                while not self.is_over:
+                    async with anyio.create_task_group() as tasks:
+                        await self._follow(tasks)
+                        tasks.cancel_scope.cancel()
+                    # Somebody may have come while a request under way was brought to its end.
+                    self.is_over = not self.clients
+        finally:
+            self.is_over = True
         if self._open.cancelled_caught:
             with anyio.CancelScope(shield=True):
                 await self._leader.close()

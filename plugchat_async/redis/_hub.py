@@ -225,7 +225,11 @@ class RedisPairingHub(PairingHub):
         return follower
 
     async def _follow(self, key: bytes, follower: Follower) -> None:
-        await follower.run()
+        try:
+            await follower.run()
+        except Exception:  # one instance's fault must not end the sessions of all others
+            logger.exception("a pairing session broke: the next watcher goes on with it")
+            follower.close(patience=0.0)
         if self._followers.get(key) is follower:
             del self._followers[key]
             for name in follower.names:
@@ -287,7 +291,10 @@ class RedisPairingHub(PairingHub):
 
     def _hear(self, name: str, record: Record) -> None:
         if (follower := self._by_name.get(name)) is not None:
-            follower.hear(name, record)
+            try:
+                follower.hear(name, record)
+            except Exception:  # nor the subscription; the next beat finds the same
+                logger.exception("a change of a pairing session could not be heard")
 
     def _catch_up(self) -> None:
         """Ask for what may have been missed, and for what may have been lost."""

@@ -23,8 +23,9 @@ from plugchat_async import (
     TooManyWatchers,
     Watcher,
 )
-from plugchat_async.redis import RedisPairingHub
+from plugchat_async.redis import RedisPairingHub, _local_copy
 from plugchat_async.redis._record import Record, Stage
+from plugchat_async.redis._states import open_state
 from plugchat_async.redis._steps import Response, Verdict
 from plugchat_async.sandbox import Sandbox
 from tests.eventually import eventually
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from anyio.abc import TaskStatus
+
+    from plugchat_async.redis._seal import Seal
 
 pytestmark = pytest.mark.anyio
 
@@ -754,6 +757,44 @@ async def test_a_forged_state_is_not_shown(
         await anyio.sleep(5)
         assert await hub.state(sandbox.client()) == shown
     assert "not sealed by this app" in caplog.text
+
+
+@pytest.mark.parametrize("loss", [0.0, 1.0], ids=["by a message", "by a beat"])
+async def test_a_record_that_breaks_a_session_breaks_no_other(
+    sandbox: Sandbox,
+    server: MemoryServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    loss: float,
+) -> None:
+    """Its watchers' iterators end, and the next watcher is served."""
+    name = ""
+
+    def open_or_fail(seal: Seal, record: Record, **moments: Any) -> PairingState | None:
+        if seal.name == name:
+            raise LookupError("a fault of this package")
+        return open_state(seal, record, **moments)
+
+    monkeypatch.setattr(_local_copy, "open_state", open_or_fail)
+    async with (
+        processes(server, 1) as (hub,),
+        hub.watch(sandbox.client("a")) as breaking,
+        AsyncExitStack() as watching,
+    ):
+        await until(breaking, ShowingCode)
+        ((name, row),) = server.rows.items()
+        server.loss = loss
+        states = await watching.enter_async_context(hub.watch(sandbox.client("b")))
+        shown, row.state = row.state, "changed"
+        server.publish(name, row)
+        with anyio.fail_after(60), pytest.raises(StopAsyncIteration):
+            await anext(breaking)
+        server.loss, row.state, name = 0.0, shown, ""
+        async with hub.watch(sandbox.client("a")) as again:
+            await until(again, Expired)
+        await until(states, Expired)
+    assert "a pairing session broke" in caplog.text
+    assert "LookupError: a fault of this package" in caplog.text
 
 
 async def test_a_hub_that_starts_without_its_store_waits_for_it(
