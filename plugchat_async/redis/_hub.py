@@ -111,16 +111,19 @@ class RedisPairingHub(PairingHub):
         self._followers, self._by_name = {}, {}
         self._serving, self._served = BackgroundTasks(), anyio.CancelScope()
         self._data_lost = anyio.Event()
-        await self._serving.open()
-        is_ready, failures = anyio.Event(), list[BaseException]()
-        self._serving.start_soon(partial(self._serve, is_ready, failures))
-        await is_ready.wait()
-        if failures:
-            await self.__aexit__(None, None, None)
-            raise failures[0].with_traceback(None)  # whose frames have the URL
-        if await self._claim() is False:
-            await self.__aexit__(None, None, None)
-            raise ValueError(_REFUSED)
+        try:
+            await self._serving.open()
+            is_ready, failures = anyio.Event(), list[BaseException]()
+            self._serving.start_soon(partial(self._serve, is_ready, failures))
+            await is_ready.wait()
+            if failures:
+                raise failures[0].with_traceback(None)  # whose frames have the URL
+            if await self._claim() is False:
+                raise ValueError(_REFUSED)
+        except BaseException:  # a cancellation, too, must leave nothing running
+            with anyio.CancelScope(shield=True):
+                await self.__aexit__(None, None, None)
+            raise
         return self
 
     async def __aexit__(

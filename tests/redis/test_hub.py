@@ -666,6 +666,21 @@ async def test_a_restart_in_a_process_that_has_heard_nothing_yet_begins_a_sessio
             assert (await until(states, ShowingCode)).qr.payload == shown.qr.payload
 
 
+async def test_a_hub_whose_entering_is_cancelled_can_be_entered_again(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """Nothing is left running, as when an app is stopped while its server does not respond."""
+    hub, server.latency = MemoryHub(server), 1.0
+    with anyio.move_on_after(0.1) as scope:
+        await hub.__aenter__()
+    assert scope.cancelled_caught
+    assert server.stores == []
+    with pytest.raises(RuntimeError, match="closed"):
+        hub.watch(sandbox.client())
+    async with hub, hub.watch(sandbox.client()) as states:
+        await until(states, ShowingCode)
+
+
 async def test_a_process_with_another_secret_is_refused(server: MemoryServer) -> None:
     """Two secrets would mean two sessions for one instance."""
     async with MemoryHub(server):
