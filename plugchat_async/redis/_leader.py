@@ -13,7 +13,7 @@ import anyio
 from plugchat_async._client import requests_of
 from plugchat_async._driver import Driver, log_end
 from plugchat_async._pairing_state import Connected, Failed, PairingEnd, ShowingCode
-from plugchat_async._session import ENDING_KEPT_FOR, GRACE_AFTER_EXPIRY, LEFT, Session
+from plugchat_async._session import ENDING_KEPT_FOR, GRACE_AFTER_EXPIRY, LEFT, Phase, Session
 
 from ._local_copy import RETRY
 from ._record import Record, Stage
@@ -261,6 +261,12 @@ class Leader:
 
     # Endings.
 
+    @property
+    def _known_ending(self) -> Ending:
+        """How the session ended, by itself in this very moment or as left."""
+        session, is_same = self._driver.session, self._copy.record.session == self._led_session
+        return session.ending if is_same and session.phase is Phase.REPORTING else LEFT
+
     def _report_of(self, ending: Ending) -> Report:
         now = datetime.now(UTC)
         end = PairingEnd(
@@ -303,7 +309,7 @@ class Leader:
         copy = self._copy
         if not copy.record.session:
             return
-        report = self._report_of(LEFT)
+        report = self._report_of(self._known_ending)
         sealed = seal_report(copy.seal, copy.record.session, report)
         try:
             response = await self._member.hand_over(sealed)

@@ -279,6 +279,32 @@ async def test_a_hub_that_closes_reports_a_session_that_a_dead_process_does_not_
         assert endings == [PairingOutcome.CANCELLED]
 
 
+async def test_a_hub_that_closes_reports_a_scan_that_was_seen_in_this_very_moment(
+    server: MemoryServer,
+) -> None:
+    """Though there was no time to write it into the store."""
+    endings: list[PairingOutcome | None] = []
+    asked, arrived = anyio.Event(), anyio.Event()
+
+    async def respond(request: httpx.Request) -> httpx.Response:
+        if not request.url.path.endswith("/status"):
+            return httpx.Response(200, json={"value": "2@" + "a1," * 60})
+        asked.set()
+        with anyio.CancelScope(shield=True):
+            await arrived.wait()
+        return httpx.Response(200, json={"connected": True})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http_client:
+        client = AsyncPlugChat("token", base_url=BASE_URL, http_client=http_client)
+        async with (
+            MemoryHub(server, on_end=lambda _, ending: endings.append(ending.outcome)) as hub,
+            hub.watch(client),
+        ):
+            await asked.wait()
+            arrived.set()
+    assert endings == [PairingOutcome.CONNECTED]
+
+
 async def test_a_hub_that_closes_reports_a_session_that_the_store_has_just_lost(
     sandbox: Sandbox, server: MemoryServer
 ) -> None:
