@@ -11,7 +11,7 @@ from coredis.pool import ConnectionPool
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
-_FEWEST_CONNECTIONS = 2
+_MIN_CONNECTIONS = 2
 _HOST = r"\S+"
 _DATABASE = r"/?|/[0-9]{1,9}"
 _TLS_OPTIONS = {
@@ -62,9 +62,9 @@ def check_connections(number: int) -> None:
     Raises:
         ValueError: It has one connection, which the subscription needs.
     """
-    if number < _FEWEST_CONNECTIONS:
+    if number < _MIN_CONNECTIONS:
         raise ValueError(
-            f"max_connections must be at least {_FEWEST_CONNECTIONS}, not {number}:"
+            f"max_connections must be at least {_MIN_CONNECTIONS}, not {number}:"
             " one connection hears of changes, and the others take commands"
         )
 
