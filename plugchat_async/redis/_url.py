@@ -31,22 +31,25 @@ def check_url(url: str) -> str:
             option is unknown.
     """
     if "#" in url:
-        raise ValueError("url must have no fragment: in a password or a path, write # as %23")
+        raise ValueError("redis must have no fragment: in a password or a path, write # as %23")
     if not _is_complete(url):
         raise ValueError(
-            "url must be redis://HOST:PORT/DATABASE, rediss:// for TLS, or unix:///PATH,"
+            "redis must be redis://HOST:PORT/DATABASE, rediss:// for TLS, or unix:///PATH,"
             " with a number as the database, and no spaces in the host"
         )
     parts = urlsplit(url)
     if not _has_known_options(parts):
         known = ", ".join(sorted(ConnectionPool.URL_QUERY_ARGUMENT_PARSERS))
         raise ValueError(
-            f"url must have no options but {known} (and ssl_... with rediss://), with valid values"
+            f"redis must have no options but {known} (and ssl_... with rediss://),"
+            " with valid values"
         )
     for number in parse_qs(parts.query).get("max_connections", []):
         check_connections(int(number))
     if _names_two_databases(parts):
-        raise ValueError("url must name one database: at the end of the path, or as the option db")
+        raise ValueError(
+            "redis must name one database: at the end of the path, or as the option db"
+        )
     if parts.scheme != "rediss":
         return url
     # coredis compares no host name unless it is told to.

@@ -1139,7 +1139,7 @@ def test_bad_arguments_are_refused_immediately() -> None:
     """A secret that is too short, and a URL that is not one."""
     with pytest.raises(ValueError, match="at least 32 characters"):
         RedisPairingHub("redis://localhost", secret="short")
-    with pytest.raises(ValueError, match="url must be redis://"):
+    with pytest.raises(ValueError, match="redis must be redis://"):
         RedisPairingHub("http://localhost", secret=SECRET)
 
 

@@ -68,7 +68,7 @@ def test_certificates_are_checked_unless_the_url_says_otherwise(url: str, query:
 )
 def test_anything_else_is_refused_without_being_repeated(url: str) -> None:
     """It may hold a password."""
-    with pytest.raises(ValueError, match="url must be redis://HOST:PORT/DATABASE") as refused:
+    with pytest.raises(ValueError, match="redis must be redis://HOST:PORT/DATABASE") as refused:
         check_url(url)
     assert "secret" not in str(refused.value)
 
@@ -105,6 +105,6 @@ def test_a_part_that_can_not_be_meant_is_refused(url: str, message: str) -> None
 )
 def test_an_option_that_means_nothing_is_refused(url: str) -> None:
     """Otherwise it would be ignored, and another database used."""
-    with pytest.raises(ValueError, match=r"url must have no options but .* db, ") as refused:
+    with pytest.raises(ValueError, match=r"redis must have no options but .* db, ") as refused:
         check_url(url)
     assert "secret" not in str(refused.value)
