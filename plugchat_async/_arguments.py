@@ -8,7 +8,8 @@ from __future__ import annotations
 import ipaddress
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 import httpx
 from pydantic import Secret, SecretStr
@@ -34,6 +35,9 @@ _HOST = r"[\w.:-]+"
 # With the separators at which `str.splitlines()` breaks a line, and the halves of surrogate pairs,
 # which no encoding takes.
 _CONTROL_CHARACTER = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
+
+_MIN_SECRET = 32
+_MAKE_ONE = 'make one with `python -c "import secrets; print(secrets.token_urlsafe(32))"`'
 
 # "Ask for a new code every 10 to 20 s": after 20 s a code has expired.
 _MAX_INTERVAL = 20.0
@@ -63,6 +67,14 @@ def seal_base_url(base_url: str | None) -> Secret[str | None]:
     return Secret(base_url)
 
 
+def seal_secrets(secret: str | SecretStr | Sequence[str | SecretStr]) -> list[SecretStr]:
+    """Wrap the secrets of an app likewise, one or several."""
+    given = cast("object", secret)  # which may be anything
+    if isinstance(given, Sequence) and not isinstance(given, str | bytes):
+        return [seal(each) for each in cast("Sequence[str | SecretStr]", given)]
+    return [seal(cast("str | SecretStr", given))]
+
+
 def check_token(token: SecretStr) -> SecretStr:
     """Strip a token, and refuse one that can't be sent as a header."""
     if not isinstance(token.get_secret_value(), str):
@@ -84,6 +96,28 @@ def check_token(token: SecretStr) -> SecretStr:
             " copy it again from PlugChat's panel"
         )
     return stripped
+
+
+def check_secrets(secrets: list[SecretStr]) -> None:
+    """Refuse secrets of an app that keep nothing secret."""
+    if not secrets:
+        raise ValueError(f"secret is empty: pass one of at least {_MIN_SECRET} characters")
+    for secret in secrets:
+        if not isinstance(secret.get_secret_value(), str):
+            kind = type(secret.get_secret_value()).__name__
+            raise TypeError(f"secret must be a str, or a sequence of them, not {kind}")
+        if len(secret) < _MIN_SECRET:
+            raise ValueError(
+                f"secret must have at least {_MIN_SECRET} characters, not {len(secret)}:"
+                f" {_MAKE_ONE}"
+            )
+        if re.search(r"[\ud800-\udfff]", secret.get_secret_value()):
+            raise ValueError(
+                "secret has half of a surrogate pair, as of an environment variable that is not"
+                f" UTF-8: {_MAKE_ONE}"
+            )
+        if not secret.get_secret_value().strip():
+            raise ValueError(f"secret is blank: {_MAKE_ONE}")
 
 
 def check_headers(headers: Secret[Mapping[str, str]]) -> dict[str, SecretStr]:

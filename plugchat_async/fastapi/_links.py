@@ -10,11 +10,12 @@ from itsdangerous import BadData, Signer
 from itsdangerous.encoding import base64_decode, base64_encode
 from pydantic import AwareDatetime, BaseModel, SecretStr, ValidationError
 
+from plugchat_async._arguments import check_secrets, seal_secrets
+
 from ._return_url import check_return_url
 from ._security_headers import SECURITY_HEADERS
-from ._unicode import check_unicode, has_surrogate
+from ._unicode import check_unicode
 
-_MIN_SECRET = 32
 _MAX_SUBJECT = 256
 # A longer one was not made here, and is not worth the hash.
 _MAX_TICKET = 16_384
@@ -62,7 +63,7 @@ class PairingLinks:
         lifetime: How long a link is valid, unless `create()` is given another time.
 
     Raises:
-        ValueError: A secret is too short, there is none, or the lifetime is not positive.
+        ValueError: A secret is too short or blank, there is none, or the lifetime is not positive.
         TypeError: An argument is of the wrong type.
     """
 
@@ -71,12 +72,9 @@ class PairingLinks:
         secret: str | SecretStr | Sequence[str | SecretStr],
         lifetime: timedelta = timedelta(hours=24),
     ) -> None:
-        # Sealed first, so that no traceback that renders locals can show it.
-        secret = _seal(secret)
-        if not secret:
-            raise ValueError("secret is an empty list: there is nothing to sign with")
-        for each in secret:
-            _check_secret(each)
+        # Wrapped first, so that no traceback that renders locals can show it.
+        secret = seal_secrets(secret)
+        check_secrets(secret)
         self._lifetime = _check_lifetime(lifetime)
         # Not its URLSafeSerializer, which compresses: a ticket that begins with a dot would be a
         # hidden file to proxies that refuse those.
@@ -137,29 +135,6 @@ class PairingLinks:
         if said.expires_at <= datetime.now(UTC):
             raise RefusedTicket(410)
         return said
-
-
-def _seal(secret: str | SecretStr | Sequence[str | SecretStr]) -> list[SecretStr]:
-    if isinstance(secret, str | SecretStr):
-        secret = [secret]
-    if not isinstance(secret, list | tuple) or not all(
-        isinstance(each, str | SecretStr) for each in secret
-    ):
-        raise TypeError("secret must be a str, or a list of them")
-    return [each if isinstance(each, SecretStr) else SecretStr(each) for each in secret]
-
-
-def _check_secret(secret: SecretStr) -> None:
-    if len(secret) < _MIN_SECRET:
-        raise ValueError(
-            f"secret must have at least {_MIN_SECRET} characters:"
-            ' make one with `python -c "import secrets; print(secrets.token_urlsafe(32))"`'
-        )
-    if has_surrogate(secret.get_secret_value()):
-        raise ValueError(
-            "secret has half of a surrogate pair, as of an environment variable that is not UTF-8:"
-            " use one of ASCII characters"
-        )
 
 
 def _check_lifetime(lifetime: timedelta) -> timedelta:

@@ -13,13 +13,8 @@ def check_unicode(argument: str, text: str) -> None:
     Raises:
         ValueError: It has a lone surrogate.
     """
-    if has_surrogate(text):
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
         raise ValueError(
             f"{argument} has half of a surrogate pair, which UTF-8 does not encode: check how it"
             " was decoded"
         )
-
-
-def has_surrogate(text: str) -> bool:
-    """Return whether text has a lone surrogate, as of bytes that were not UTF-8."""
-    return any("\ud800" <= letter <= "\udfff" for letter in text)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 import anyio
 
+from plugchat_async._arguments import seal_secrets
 from plugchat_async._background import BackgroundTasks
 from plugchat_async._client import identity_of
 from plugchat_async._hub import PairingHub
@@ -24,7 +25,7 @@ from ._steps import LEASE, Store, StoreDown
 from ._store import RedisStore
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from types import TracebackType
 
     from pydantic import SecretStr
@@ -81,7 +82,7 @@ class RedisPairingHub(PairingHub):
         self,
         redis: str | Client,
         *,
-        secret: str | SecretStr | list[str | SecretStr] | tuple[str | SecretStr, ...],
+        secret: str | SecretStr | Sequence[str | SecretStr],
         prefix: str = "plugchat",
         interval: float = DEFAULT_INTERVAL,
         max_rounds: int = DEFAULT_MAX_ROUNDS,
@@ -91,8 +92,9 @@ class RedisPairingHub(PairingHub):
         on_end: OnEnd | None = None,
         on_end_timeout: float = 10.0,
     ) -> None:
+        # Wrapped first, so that no traceback that renders locals can show it.
+        secret = seal_secrets(secret)
         self._keyring = Keyring(secret)
-        del secret
         super().__init__(
             interval=interval,
             max_rounds=max_rounds,

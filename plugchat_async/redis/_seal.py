@@ -7,7 +7,6 @@ the secret nobody can check a guessed token, open a state, or forge one.
 from __future__ import annotations
 
 import os
-import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import TYPE_CHECKING, Literal
 
@@ -17,13 +16,14 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import SecretStr
 
+from plugchat_async._arguments import check_secrets, seal_secrets
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import TypeAlias
 
     Field: TypeAlias = Literal["state", "ending"]
 
-_MIN_SECRET = 32
-_MAKE_ONE = 'make one with python -c "import secrets; print(secrets.token_hex())"'
 _NAME = 16
 _KEY = 32
 _NONCE = 12
@@ -36,34 +36,15 @@ class Keyring:
         secrets: One secret or several, each of at least 32 characters.
 
     Raises:
-        ValueError: There is none, or one is too short or blank.
+        ValueError: There is none, or one is too short or blank, or is not Unicode.
         TypeError: One is not a string.
     """
 
-    def __init__(
-        self, secrets: str | SecretStr | list[str | SecretStr] | tuple[str | SecretStr, ...]
-    ) -> None:
-        several = secrets if isinstance(secrets, list | tuple) else [secrets]
-        # Wrapped before any is checked, so that no traceback that renders locals can show one.
-        self._secrets = [
-            each if isinstance(each, SecretStr) else SecretStr(each) for each in several
-        ]
-        del secrets, several
-        if not self._secrets:
-            raise ValueError("secret is empty: pass one of at least 32 characters")
-        for secret in self._secrets:
-            if not isinstance(secret.get_secret_value(), str):
-                kind = type(secret.get_secret_value()).__name__
-                raise TypeError(f"secret must be a str, not {kind}")
-            if len(secret) < _MIN_SECRET:
-                raise ValueError(
-                    f"secret must have at least {_MIN_SECRET} characters, not {len(secret)}:"
-                    f" {_MAKE_ONE}"
-                )
-            if re.search(r"[\ud800-\udfff]", secret.get_secret_value()):
-                raise ValueError(f"secret has half a character, a lone surrogate: {_MAKE_ONE}")
-            if not secret.get_secret_value().strip():
-                raise ValueError(f"secret is blank: {_MAKE_ONE}")
+    def __init__(self, secrets: str | SecretStr | Sequence[str | SecretStr]) -> None:
+        # Wrapped first, so that no traceback that renders locals can show one.
+        secrets = seal_secrets(secrets)
+        check_secrets(secrets)
+        self._secrets = secrets
 
     @property
     def fingerprints(self) -> list[str]:

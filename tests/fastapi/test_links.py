@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections import UserList
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -150,10 +151,11 @@ def test_secrets_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"secret": "a" * 31}, "at least 32 characters.*token_urlsafe"),
+        ({"secret": "a" * 31}, "at least 32 characters, not 31.*token_urlsafe"),
         ({"secret": ""}, "at least 32"),
         ({"secret": [SECRET, "short"]}, "at least 32"),
-        ({"secret": []}, "empty list"),
+        ({"secret": []}, "secret is empty"),
+        ({"secret": " " * 40}, "secret is blank"),
         ({"secret": "short" * 7 + "\udcff"}, "secret has half of a surrogate pair"),
         ({"secret": SECRET, "lifetime": timedelta()}, "more than nothing"),
         ({"secret": SECRET, "lifetime": timedelta(days=400)}, "a year at most"),
@@ -166,12 +168,19 @@ def test_links_that_are_not_safe_are_refused(arguments: dict[str, Any], message:
     assert "short" not in str(refused.value)
 
 
+def test_secrets_may_be_any_sequence() -> None:
+    """As what reads an app's settings may return one that is neither a list nor a tuple."""
+    links = PairingLinks(UserList([SECRET, OTHER]))
+    assert links(PairingLinks((OTHER,)).create("a")).subject == "a"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         {"secret": None},
         {"secret": SECRET.encode()},
         {"secret": [SECRET, None]},
+        {"secret": {SECRET}},
         {"secret": SECRET, "lifetime": 3600},
     ],
 )

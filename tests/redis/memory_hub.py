@@ -39,7 +39,7 @@ class MemoryHub(RedisPairingHub):
     ) -> None:
         super().__init__(
             "redis://localhost",
-            secret=list(secret) if isinstance(secret, list) else secret,
+            secret=secret,
             interval=interval,
             max_rounds=max_rounds,
             status_interval=status_interval,

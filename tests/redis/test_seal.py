@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections import UserList
 
 import pytest
 from pydantic import SecretStr
@@ -100,7 +101,7 @@ def test_each_of_several_secrets_has_a_seal() -> None:
     """In their order: the first one is for new sessions."""
     seals = Keyring([OTHER, SecretStr(SECRET)]).seals(URL, TOKEN)
     assert [seal.name for seal in seals] == [seal_of(secret=OTHER).name, seal_of().name]
-    assert Keyring((OTHER, SECRET)).fingerprints == [
+    assert Keyring(UserList([OTHER, SECRET])).fingerprints == [
         *Keyring(OTHER).fingerprints,
         *Keyring(SECRET).fingerprints,
     ]
@@ -115,7 +116,7 @@ def test_each_of_several_secrets_has_a_seal() -> None:
         ([SECRET, "sssss"], "at least 32 characters, not 5"),
         (SecretStr("sssss"), "at least 32 characters, not 5"),
         ([SECRET, " " * 40], "secret is blank: make one"),
-        pytest.param("\ud800" * 40, "lone surrogate: make one", id="half characters"),
+        pytest.param("\ud800" * 40, "surrogate pair.*: make one", id="half characters"),
     ],
 )
 def test_a_secret_that_is_too_short_is_refused(
