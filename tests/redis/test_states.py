@@ -34,7 +34,7 @@ def test_a_state_whose_age_is_out_of_range_is_not_opened(asked_at: float) -> Non
     assert open_state(SEAL, record, loop_time=0.0, wall_time=NOW) is None
 
 
-def test_what_a_later_release_has_sealed_is_not_opened() -> None:
+def test_a_state_of_a_later_release_is_not_opened() -> None:
     """While an app is deployed, processes of two releases share a session."""
     state = SEAL.seal(b'{"state": {"kind": "scanned"}}', session="1", field="state")
     ending = SEAL.seal(b'{"end": {"outcome": "moved"}}', session="1", field="ending")
