@@ -144,9 +144,9 @@ class _EmptyJar(CookieJar):
 
 def discard(client: httpx.AsyncClient) -> None:
     """Let a copy that was used seem closed, so that nobody closes what it shares."""
-    state = getattr(client, "_state", None)
-    if state is not None:
-        client._state = type(state).CLOSED  # pyright: ignore[reportPrivateUsage]
+    states = cast("Any", type(getattr(client, "_state", None)))
+    if hasattr(states, "CLOSED"):
+        client._state = states.CLOSED  # pyright: ignore[reportPrivateUsage]
 
 
 def forget_cookies_of_aiohttp(client: httpx.AsyncClient, url: httpx.URL) -> None:

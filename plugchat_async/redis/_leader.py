@@ -156,9 +156,9 @@ class Leader:
 
     async def _lead(self, *, was_left: bool) -> None:
         copy = self._copy
-        report = open_report(copy.seal, copy.record) if copy.record.ending else None
-        if report is not None:
-            return await self._tell(report)
+        if copy.record.stage is Stage.ENDING:
+            # One that can't be opened was not sealed by this app, or by a later release of it.
+            return await self._tell(open_report(copy.seal, copy.record) or self._report_of(LEFT))
         if copy.last_round < copy.record.spent:
             await anyio.sleep(_CODE_GRACE)
         session = self._driver.session = self._resume(was_left=was_left)

@@ -630,6 +630,32 @@ async def test_an_ending_is_reported_again_though_nobody_watches_any_more(
         assert endings[0] == endings[1]
 
 
+async def test_an_ending_that_can_t_be_opened_is_reported_as_left(
+    sandbox: Sandbox, server: MemoryServer
+) -> None:
+    """As one that a later release has sealed: whoever takes over ends what it can't read."""
+    endings: list[PairingOutcome | None] = []
+    has_died = anyio.Event()
+
+    async def die(_client: AsyncPlugChat, _ending: PairingEnd) -> None:
+        dying.store.is_connected = False
+        (row,) = server.rows.values()
+        row.ending = "of-a-later-release"
+        has_died.set()
+
+    dying = MemoryHub(server, on_end=die)
+    other = MemoryHub(server, on_end=lambda _, ending: endings.append(ending.outcome))
+    async with dying, other, dying.watch(sandbox.client()) as states:
+        shown = await until(states, ShowingCode)
+        async with other.watch(sandbox.client()) as others:
+            await until(others, ShowingCode)
+            assert sandbox.scan(shown.qr.payload)
+            await has_died.wait()
+            await anyio.sleep(10)
+    assert PairingOutcome.CONNECTED not in endings
+    assert endings[0] is PairingOutcome.CANCELLED
+
+
 @pytest.mark.parametrize("number", [1, 2])
 async def test_an_ending_that_is_being_written_as_the_hub_closes_is_reported_once(
     sandbox: Sandbox, server: MemoryServer, number: int
