@@ -98,6 +98,11 @@ def check_token(token: SecretStr) -> SecretStr:
     return stripped
 
 
+def has_surrogate(text: str) -> bool:
+    """Return whether text has half of a surrogate pair, as of bytes that were not UTF-8."""
+    return bool(re.search(r"[\ud800-\udfff]", text))
+
+
 def check_secrets(secrets: list[SecretStr]) -> None:
     """Refuse secrets of an app that keep nothing secret."""
     if not secrets:
@@ -111,7 +116,7 @@ def check_secrets(secrets: list[SecretStr]) -> None:
                 f"secret must have at least {_MIN_SECRET} characters, not {len(secret)}:"
                 f" {_MAKE_ONE}"
             )
-        if re.search(r"[\ud800-\udfff]", secret.get_secret_value()):
+        if has_surrogate(secret.get_secret_value()):
             raise ValueError(
                 "secret has half of a surrogate pair, as of an environment variable that is not"
                 f" UTF-8: {_MAKE_ONE}"

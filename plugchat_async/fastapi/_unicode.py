@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from plugchat_async._arguments import has_surrogate
+
 
 def check_unicode(argument: str, text: str) -> None:
     """Refuse text that can't be encoded as UTF-8.
@@ -13,7 +15,7 @@ def check_unicode(argument: str, text: str) -> None:
     Raises:
         ValueError: It has a lone surrogate.
     """
-    if any("\ud800" <= letter <= "\udfff" for letter in text):
+    if has_surrogate(text):
         raise ValueError(
             f"{argument} has half of a surrogate pair, which UTF-8 does not encode: check how it"
             " was decoded"
