@@ -55,7 +55,8 @@ class Action:
     Attributes:
         name: The action, such as "lose-session".
         at: Seconds by the sandbox's clock since the sandbox was created.
-        status: The HTTP status of the response: 200, or 400 if the action was not possible.
+        status: The HTTP status of the response: 200, or 400 if the action was not possible, or 403
+            if a page elsewhere may have sent it.
         detail: The parameters, without token and payload, or the reason for which it was not.
         instance: The number of the instance; None if each is meant, or none.
     """

@@ -30,7 +30,7 @@ SECOND_TOKEN = "Sec9B6D09E84A1C2"
 
 _CREDENTIALS = Credentials(SecretStr(TOKEN), {"Client-Token": SecretStr(SECOND_TOKEN)})
 _NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
-_MOST_BYTES_OF_A_SYMBOL = 2953
+_MAX_BYTES_OF_A_SYMBOL = 2953
 _PIECE = 12
 
 
@@ -69,7 +69,7 @@ def _response(data: bytes) -> Response:
 def _check_code(code: Text | ImageFile | ResponseError) -> None:
     match code:
         case Text(payload):
-            assert 0 < len(payload.encode()) <= _MOST_BYTES_OF_A_SYMBOL
+            assert 0 < len(payload.encode()) <= _MAX_BYTES_OF_A_SYMBOL
             assert QRCode(payload=payload).payload == payload
         case ImageFile(data, kind):
             assert is_whole(data)
