@@ -83,6 +83,18 @@ async def until_round(states: Watcher, number: int) -> QRCode:
 
 
 @asynccontextmanager
+async def scanned_in_both(
+    sandbox: Sandbox, states: Watcher, other: MemoryHub
+) -> AsyncGenerator[Watcher]:
+    """Watch a session that shows its code in another process, too, and let a phone scan it."""
+    shown = await until(states, ShowingCode)
+    async with other.watch(sandbox.client()) as others:
+        await until(others, ShowingCode)
+        assert sandbox.scan(shown.qr.payload)
+        yield others
+
+
+@asynccontextmanager
 async def processes(
     server: MemoryServer, number: int, **options: Any
 ) -> AsyncGenerator[list[MemoryHub]]:
@@ -552,10 +564,7 @@ async def test_an_ending_that_was_reported_by_a_process_that_died_is_reported_ag
     dying = MemoryHub(server, on_end=die)
     other = MemoryHub(server, on_end=lambda _, ending: endings.append(ending))
     async with dying, other, dying.watch(sandbox.client()) as states:
-        shown = await until(states, ShowingCode)
-        async with other.watch(sandbox.client()) as others:
-            await until(others, ShowingCode)
-            assert sandbox.scan(shown.qr.payload)
+        async with scanned_in_both(sandbox, states, other) as others:
             await until(others, Connected)
     assert len(endings) == 2
     assert endings[0] == endings[1]
@@ -620,10 +629,7 @@ async def test_an_ending_is_reported_again_though_nobody_watches_any_more(
     dying = MemoryHub(server, on_end=die)
     other = MemoryHub(server, linger=0, on_end=lambda _, ending: endings.append(ending))
     async with dying, other, dying.watch(sandbox.client()) as states:
-        shown = await until(states, ShowingCode)
-        async with other.watch(sandbox.client()) as others:
-            await until(others, ShowingCode)
-            assert sandbox.scan(shown.qr.payload)
+        async with scanned_in_both(sandbox, states, other):
             await has_died.wait()
         await anyio.sleep(10)
         assert len(endings) == 2
@@ -646,10 +652,7 @@ async def test_an_ending_that_can_t_be_opened_is_reported_as_left(
     dying = MemoryHub(server, on_end=die)
     other = MemoryHub(server, on_end=lambda _, ending: endings.append(ending.outcome))
     async with dying, other, dying.watch(sandbox.client()) as states:
-        shown = await until(states, ShowingCode)
-        async with other.watch(sandbox.client()) as others:
-            await until(others, ShowingCode)
-            assert sandbox.scan(shown.qr.payload)
+        async with scanned_in_both(sandbox, states, other):
             await has_died.wait()
             await anyio.sleep(10)
     assert PairingOutcome.CONNECTED not in endings
