@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
@@ -44,7 +44,7 @@ class Controlled(Protocol):
     def disconnect(self, token: str | None) -> None: ...
     def lose_session(self, token: str | None) -> None: ...
     def answer_next(
-        self, name: str, *, times: int, endpoint: Endpoint | None, token: str | None
+        self, name: str | None, *, times: int, endpoint: Endpoint | None, token: str | None
     ) -> None: ...
 
 
@@ -92,7 +92,7 @@ class Control:
                 status = 400
                 if await request.body():
                     raise ValueError("parameters go into the query of the address, not into a body")
-                _check(query, known)
+                _check(query.multi_items(), known)
                 status, result = 200, act(**query)
                 detail = " ".join(f"{key}={query[key]}" for key in query if key not in _SECRET)
             except (ValueError, ImportError) as error:
@@ -142,10 +142,12 @@ class Control:
         return {}
 
     def _answer_next(
-        self, name: str, times: str = "1", endpoint: str = "", token: str = ""
+        self, name: str | None = None, times: str = "", endpoint: str = "", token: str = ""
     ) -> Result:
+        if name is None and (times or endpoint or token):
+            raise ValueError("missing query parameter: name")
         place = cast("Endpoint | None", endpoint or None)  # any other is refused
-        count = _number("times", times, int, "a whole number")
+        count = _number("times", times or "1", int, "a whole number")
         self._sandbox.answer_next(name, times=count, endpoint=place, token=token or None)
         return {}
 
@@ -188,13 +190,13 @@ def _is_local(host: str | None) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _check(query: Mapping[str, str], known: Mapping[str, inspect.Parameter]) -> None:
-    if unknown := query.keys() - known.keys():
+def _check(query: Sequence[tuple[str, str]], known: Mapping[str, object]) -> None:
+    names = [name for name, _ in query]
+    if unknown := {*names} - known.keys():
         offered = f"there are {', '.join(known)}" if known else "there is none"
         raise ValueError(f"unknown query parameter: {', '.join(sorted(unknown))}; {offered}")
-    for name, parameter in known.items():
-        if name not in query and parameter.default is parameter.empty:
-            raise ValueError(f"missing query parameter: {name}")
+    if repeated := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"repeated query parameter: {', '.join(sorted(repeated))}")
 
 
 def _number(name: str, value: str, kind: Callable[[str], T], words: str) -> T:

@@ -290,7 +290,7 @@ class Sandbox:
 
     def answer_next(
         self,
-        name: str,
+        name: str | None,
         *,
         times: int = 1,
         endpoint: Endpoint | None = None,
@@ -306,7 +306,7 @@ class Sandbox:
 
         Args:
             name: One of `ANSWERS`; the SDK's error codes are among them, except `network_error` and
-                `request_timeout`, which are not responses.
+                `request_timeout`, which are not responses. None cancels all that was ordered.
             times: For how many calls, 1 or more.
             endpoint: Only for calls of this endpoint; None for any.
             token: Only for calls of this token's instance; None for any.
@@ -316,6 +316,10 @@ class Sandbox:
                 `times` is less than 1, or the sandbox does not let that token in.
             ImportError: `image_jpeg` was ordered and Pillow is not installed.
         """
+        if name is None:
+            with self._lock:
+                self._orders.clear()
+            return
         if name not in ANSWERS:
             raise ValueError(_unknown_response(name))
         if endpoint is not None and endpoint not in ENDPOINTS:

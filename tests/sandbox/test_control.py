@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-async def post(sandbox: Sandbox, action: str, **parameters: str) -> httpx.Response:
+async def post(sandbox: Sandbox, action: str, **parameters: str | list[str]) -> httpx.Response:
     """Ask for an action."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox)) as client:
         return await client.post(f"http://localhost/sandbox/{action}", params=parameters)
@@ -138,9 +138,11 @@ async def test_a_phone_that_would_never_scan_is_warned_of(
 
 
 async def test_an_order_for_any_number_of_calls(sandbox: Sandbox, ask: Ask) -> None:
-    """It takes no room."""
+    """It takes no room, and can be cancelled."""
     await done(sandbox, "answer-next", name="server_error", times="1" + "0" * 30)
     assert [(await ask("/status")).status_code for _ in range(3)] == [500] * 3
+    await done(sandbox, "answer-next")
+    assert (await ask("/status")).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -195,7 +197,9 @@ async def test_a_wrong_request_is_refused_in_json(
     ("action", "parameters", "reason"),
     [
         ("answer-next", {"name": "nonsense"}, "no response is called 'nonsense'"),
-        ("answer-next", {}, "missing query parameter: name"),
+        ("answer-next", {"name": ""}, "no response is called ''"),
+        ("answer-next", {"times": "2"}, "missing query parameter: name"),
+        ("answer-next", {"name": ["code", "passkey"]}, "repeated query parameter: name"),
         ("answer-next", {"name": "code", "times": "many"}, "times has to be a whole number"),
         ("answer-next", {"name": "code", "times": "1" + "0" * 400}, "times has to be a whole"),
         ("answer-next", {"name": "code", "endpoint": "/nowhere"}, "endpoint has to be"),
@@ -210,7 +214,7 @@ async def test_a_wrong_request_is_refused_in_json(
     ],
 )
 async def test_a_refusal_gives_the_reason(
-    sandbox: Sandbox, action: str, parameters: dict[str, str], reason: str
+    sandbox: Sandbox, action: str, parameters: dict[str, str | list[str]], reason: str
 ) -> None:
     """With status 400."""
     response = await post(sandbox, action, **parameters)
