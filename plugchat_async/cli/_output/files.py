@@ -22,17 +22,21 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def replacing(path: Path) -> Generator[IO[bytes]]:
+def replacing(path: Path, *, obstacle: str = "output_unwritable") -> Generator[IO[bytes]]:
     """Open a file of mode 0600 that becomes `path` once the block has ended well.
 
     An obstacle raises on entering, before a code is requested. A symbolic link is replaced, never
     followed: in a folder that others write to, it may be planted. One on the way to it is refused
     if it is.
 
+    Args:
+        path: The file.
+        obstacle: Error code of the failure that an obstacle is.
+
     Raises:
         Failure: `path` can't be written.
     """
-    handle, temporary = _open_beside(path)
+    handle, temporary = _open_beside(path, obstacle)
     try:
         with open(handle, "wb") as file:  # noqa: PTH123 - a descriptor
             yield file
@@ -83,14 +87,15 @@ class CurrentCode:
         Raises:
             Failure: It can't be written any more.
         """
-        with replacing(self.path) as file:
+        with replacing(self.path, obstacle="output_failed") as file:
             file.write(image_of(code, self.path))
+            file.flush()
             self._written = os.fstat(file.fileno())
 
     def remove(self) -> None:
         """Remove the file if it is still the one that was written."""
         written = self._written
-        if written and os.path.lexists(self.path) and samestat(self.path.lstat(), written):
+        if written and os.path.lexists(self.path) and _are_same(self.path.lstat(), written):
             self.path.unlink(missing_ok=True)
 
 
@@ -101,7 +106,7 @@ def check_current_code(path: Path) -> None:
         Failure: It can't be written, or it would be lost at the end.
     """
     check_suffix(path)
-    handle, temporary = _open_beside(path)
+    handle, temporary = _open_beside(path, "output_unwritable")
     os.close(handle)
     Path(temporary).unlink()
     if os.path.lexists(path):
@@ -129,15 +134,20 @@ def current_code(path: Path | None, *, on_desktop: bool) -> Generator[CurrentCod
         yield file
 
 
-def _open_beside(path: Path) -> tuple[int, str]:
+def _are_same(found: os.stat_result, written: os.stat_result) -> bool:
+    # The number of a file that was removed may be given to the next one.
+    return samestat(found, written) and found.st_mtime_ns == written.st_mtime_ns
+
+
+def _open_beside(path: Path, obstacle: str) -> tuple[int, str]:
     try:
         if path.exists() and not path.is_file():
-            raise Failure("output_unwritable", path=path, reason=text("file.not_regular"))
+            raise Failure(obstacle, path=path, reason=text("file.not_regular"))
         if any(map(_is_planted, path.absolute().parents)):
-            raise Failure("output_unwritable", path=path, reason=text("file.planted"))
+            raise Failure(obstacle, path=path, reason=text("file.planted"))
         return tempfile.mkstemp(dir=path.parent, prefix=".plugchat-")
     except OSError as error:
-        raise Failure("output_unwritable", path=path, reason=error.strerror) from error
+        raise Failure(obstacle, path=path, reason=error.strerror) from error
 
 
 def _is_planted(folder: Path) -> bool:

@@ -216,6 +216,33 @@ def test_a_file_that_somebody_has_put_there_stays(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"code.png": b"theirs"}
 
 
+def test_a_file_is_told_by_more_than_its_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file system may give the number of a removed file to the next one."""
+    path = tmp_path / "code.png"
+    monkeypatch.setattr("plugchat_async.cli._output.files.samestat", lambda *_: True)
+    with current_code(path, on_desktop=False) as current:
+        assert current is not None
+        current.show(FIRST)
+        path.unlink()
+        path.write_bytes(b"theirs")
+        os.utime(path, ns=(0, 0))
+    assert contents(tmp_path) == {"code.png": b"theirs"}
+
+
+def test_a_folder_that_is_removed_meanwhile(tmp_path: Path) -> None:
+    """A failure, and no mistake in the call: the folder was there before."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with current_code(folder / "code.png", on_desktop=False) as current:
+        assert current is not None
+        folder.rmdir()
+        with pytest.raises(Failure, match="No such file") as caught:
+            current.show(FIRST)
+    assert (caught.value.code, caught.value.exit_code) == ("output_failed", 1)
+
+
 def test_neither_a_file_nor_a_viewer_is_wanted() -> None:
     """Then there is none."""
     with current_code(None, on_desktop=False) as current:
