@@ -46,8 +46,7 @@ def find_token(token_file: Path | None, *, may_ask: bool = True) -> SecretStr:
     except ValueError as error:
         reason = "quoted" if isinstance(error, _arguments.Quoted) else "unusable"
     if token_file is not None:
-        reason = text(f"token.{reason}")
-        raise Failure("token_file_unreadable", path=token_file, reason=reason)
+        raise _unreadable(token_file, text(f"token.{reason}"))
     raise Failure(f"token_{reason}")
 
 
@@ -67,7 +66,13 @@ def _from_file(path: Path) -> SecretStr:
         if os.name == "posix" and is_exposed:
             warn(text("token.exposed", path=path))
         return token
-    raise Failure("token_file_unreadable", path=path, reason=reason)
+    raise _unreadable(path, reason)
+
+
+def _unreadable(path: Path, reason: str) -> Failure:
+    # What names no file may be the token itself.
+    file = path if os.path.lexists(path) else "--token-file"
+    return Failure("token_file_unreadable", file=file, reason=reason)
 
 
 def _open(path: str, flags: int) -> int:

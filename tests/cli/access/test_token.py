@@ -56,6 +56,13 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert caught.value.exit_code == 2
 
 
+def test_what_names_no_file_is_not_repeated(token: str) -> None:
+    """It may be the token itself."""
+    with pytest.raises(Failure, match="read from --token-file: No such file") as caught:
+        find_token(Path(token))
+    assert token not in str(caught.value)
+
+
 def test_a_file_that_is_not_text(token_file: Path) -> None:
     """An image, or a key store, is not a token."""
     token_file.write_bytes(b"\xff\xfe\x00")

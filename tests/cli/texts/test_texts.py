@@ -118,9 +118,6 @@ def test_names_in_braces_are_filled_in() -> None:
     ("typers", "ours"),
     [
         ("No such option: --hlp (Possible options: --help)", "A opção --hlp não existe"),
-        ("No such command 'par'. Did you mean 'pair'?", "Você quis dizer 'pair'?"),
-        ("Got unexpected extra argument(s) (a)", "Argumento inesperado: a"),
-        ("Got unexpected extra argument (a)", "Argumento inesperado: a"),
         ("Option '--output' requires an argument.", "A opção '--output' precisa de um valor."),
         ("Option '--json' does not take a value.", "A opção '--json' não recebe valor."),
         ("Invalid value for '--port': x", "Valor inválido para '--port': x"),
@@ -135,6 +132,35 @@ def test_typers_own_words_are_translated(
     assert translated(typers) == typers
     monkeypatch.setenv("LC_ALL", "pt_BR.UTF-8")
     assert ours in translated(typers)
+
+
+@pytest.mark.parametrize(
+    ("typers", "english", "portuguese"),
+    [
+        (
+            "No such command 'a.token'. Did you mean 'pair'?",
+            "There is no such command. Did you mean 'pair'?",
+            "Este comando não existe. Você quis dizer 'pair'?",
+        ),
+        (
+            "No such command 'a token.\nnext'.",
+            "There is no such command.",
+            "Este comando não existe.",
+        ),
+        ("Got unexpected extra argument (a.token)", "If it is your token", "Se for o token"),
+        ("Got unexpected extra arguments (a token)", "If it is your token", "Se for o token"),
+        ("Got unexpected extra argument(s) (a\ntoken)", "If it is your token", "Se for o token"),
+    ],
+)
+def test_what_may_be_a_token_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, typers: str, english: str, portuguese: str
+) -> None:
+    """Typed as an argument, it would be shown, and be in the logs of a script."""
+    for locale, ours in (("en_US.UTF-8", english), ("pt_BR.UTF-8", portuguese)):
+        monkeypatch.setenv("LC_ALL", locale)
+        assert ours in translated(typers)
+        assert "token." not in translated(typers)
+        assert "token)" not in translated(typers)
 
 
 @pytest.mark.parametrize(
