@@ -4,7 +4,6 @@ Their help texts are in `_texts`, by the names of the commands and of their para
 """
 
 import inspect
-import sys
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +14,7 @@ from typer.main import get_command
 from plugchat_async._version import __version__
 
 from ._access import options
+from ._output.json_lines import print_failure, wants_json
 from ._signals import unwind_on_signals
 from ._texts import text, translated
 
@@ -68,10 +68,8 @@ def main() -> int:
             typer.echo(translated(context.get_usage()), err=True)
             typer.echo(text("try_help", command=context.command_path) + "\n", err=True)
         message = translated(error.format_message())
-        if "--json" in sys.argv:
-            from ._output.json_lines import print_json
-
-            print_json(event="failed", code="usage_error", message=message)
+        if wants_json():
+            print_failure("usage_error", message)
         typer.echo(f"{text('error')}: {message}", err=True)
         return error.exit_code
 

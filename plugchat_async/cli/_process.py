@@ -8,6 +8,7 @@ import os
 import sys
 from contextlib import suppress
 
+from ._output.json_lines import as_line, wants_json
 from ._signals import INTERRUPTED, leave_on_signals
 from ._texts import text
 
@@ -22,7 +23,7 @@ def run() -> int:
     is_closed = sys.stdout is None
     _prepare_streams()
     word = f"{text('pair.stopped')}\n" if sys.argv[1:2] == ["pair"] else ""
-    leave_on_signals(word)
+    leave_on_signals(word, _interrupted() if wants_json() else "")
     _collect_less_garbage()
     _follow_the_window()
     _spare_imports()
@@ -45,6 +46,10 @@ def run() -> int:
     finally:
         _drop_what_cannot_be_written()
     return code
+
+
+def _interrupted() -> str:
+    return as_line(event="failed", code="interrupted", message=text("interrupted"))
 
 
 def _explain_missing_packages() -> bool:

@@ -21,13 +21,19 @@ else:
 INTERRUPTED = 130
 
 
-def leave_on_signals(word: str = "") -> None:
-    """Let signals end the process from now on, with a word on standard error or silently."""
+def leave_on_signals(word: str = "", line: str = "") -> None:
+    """Let signals end the process from now on.
+
+    With a word for people on standard error, and a line for scripts on standard output, if any.
+    """
 
     def leave(_number: int, _frame: object) -> None:
         try:
             if word:
                 sys.stderr.write(word)
+            if line:
+                sys.stdout.write(line)
+                sys.stdout.flush()
         finally:
             os._exit(INTERRUPTED)
 

@@ -21,7 +21,7 @@ from unittest.mock import patch
 import pytest
 
 import plugchat_async
-from plugchat_async import cli
+from plugchat_async import AsyncPlugChat, cli
 from plugchat_async._extras import install_command
 
 if TYPE_CHECKING:
@@ -30,6 +30,13 @@ if TYPE_CHECKING:
 
     from plugchat_async.sandbox import Sandbox
     from tests.cli.conftest import Run
+
+INTERRUPTED = {
+    "version": 1,
+    "event": "failed",
+    "code": "interrupted",
+    "message": "The command was interrupted.",
+}
 
 COMMANDS = ("pair", "demo", "sandbox", "qr", "image", "status", "device", "disconnect")
 
@@ -81,17 +88,23 @@ def test_ctrl_c_before_signals_are_handled(run: Run, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("command", "said"), [("demo", ""), ("pair", "Stopped. No phone was linked.\n")]
+    ("arguments", "said"),
+    [
+        (["demo"], ""),
+        (["status", "--json"], ""),
+        (["pair"], "Stopped. No phone was linked.\n"),
+        (["pair", "--json"], "Stopped. No phone was linked.\n"),
+    ],
 )
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"])
 def test_a_signal_while_the_command_starts(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     name: str,
-    command: str,
+    arguments: list[str],
     said: str,
 ) -> None:
-    """Nothing is unwound: the process ends immediately, with exit code 130."""
+    """Nothing is unwound: the process ends immediately, with exit code 130; scripts are told."""
 
     class Left(BaseException):
         """Raised at the end of the process."""
@@ -104,11 +117,13 @@ def test_a_signal_while_the_command_starts(
         raise AssertionError
 
     monkeypatch.setattr(os, "_exit", leave)
-    monkeypatch.setattr(sys, "argv", ["plugchat", command])
+    monkeypatch.setattr(sys, "argv", ["plugchat", *arguments])
     monkeypatch.setattr("plugchat_async.cli._application.main", start)
     with pytest.raises(Left, match=r"^130$"):
         cli.main()
-    assert capsys.readouterr() == ("", said)
+    out, err = capsys.readouterr()
+    assert err == said
+    assert json.loads(out or "null") == (INTERRUPTED if "--json" in arguments else None)
 
 
 @pytest.mark.parametrize(
@@ -428,6 +443,8 @@ def test_a_terminal_of_unknown_size_leaves_what_was_exported(
         ("pair", "--json", "--interval", "21"),
         ("pair", "--web", "--json"),
         ("status", "--json", "--nope"),
+        ("status", "--json=1"),
+        ("status", "--json", "a-token"),
         ("--json",),
     ],
 )
@@ -443,6 +460,22 @@ def test_a_usage_error_is_a_failure_for_scripts_too(
     assert failure["message"] in ran.err
     del failure["message"]
     assert failure == {"version": 1, "event": "failed", "code": "usage_error"}
+
+
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize("command", ["status", "device", "qr", "image", "pair"])
+def test_an_interrupted_command_tells_scripts(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Nothing else on standard output told it from a command that was killed."""
+
+    async def interrupted(_: AsyncPlugChat) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(AsyncPlugChat, "__aenter__", interrupted)
+    ran = run(command, "--json")
+    assert ran.exit_code == 130
+    assert json.loads(ran.out) == INTERRUPTED
 
 
 @pytest.mark.usefixtures("sandbox")

@@ -19,7 +19,7 @@ def run(access: Access, *, as_json: bool, yes: bool) -> None:
     """Unlink the phone, after confirmation.
 
     Raises:
-        Failure: There is no terminal to ask at.
+        Failure: There is no terminal to ask at, or what happened can't be written.
         typer.Exit: It was not confirmed.
     """
     client = access.client()
@@ -30,8 +30,11 @@ def run(access: Access, *, as_json: bool, yes: bool) -> None:
         call(client, AsyncPlugChat.disconnect)
     except KeyboardInterrupt:
         say(text("disconnect.interrupted"))
-        raise
-    return print_json(event="disconnected") if as_json else typer.echo(text("disconnect.done"))
+        raise KeyboardInterrupt(text("disconnect.interrupted")) from None
+    try:
+        print_json(event="disconnected") if as_json else typer.echo(text("disconnect.done"))
+    except OSError as error:
+        raise Failure("unlinked_untold", reason=error.strerror) from error
 
 
 def _is_confirmed(*, as_json: bool) -> bool:

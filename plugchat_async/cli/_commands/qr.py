@@ -66,6 +66,9 @@ def _show(access: Access, *, ascii_only: bool, compact: bool) -> None:
     # With the prompt that follows, more rows would scroll the first ones off.
     while sum(len(wrap(line, columns)) for line in words) > rows - drawing.size.rows - 1:
         del words[0]
+    if not window.is_terminal:  # a pipe may take nothing: then nothing was shown
+        typer.echo(drawing.text)
     for line in words:
         say(line)
-    typer.echo(drawing.text, color=window.has_colors)
+    if window.is_terminal:
+        typer.echo(drawing.text, color=window.has_colors)

@@ -18,7 +18,7 @@ from plugchat_async import (
 from plugchat_async._extras import install_command
 from plugchat_async.cli._texts import text
 
-from .json_lines import print_json
+from .json_lines import print_failure
 from .stderr import say
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _EXIT_CODES = {
             *("no_token", "token_unusable", "token_quoted", "token_file_unreadable"),
             *("base_url_unusable", "base_url_quoted", "base_url_insecure"),
             *("output_wanted", "output_suffix", "output_unwritable", "output_exists"),
-            *("compact_impossible", "two_forms", "not_confirmed"),
+            *("compact_impossible", "two_forms"),
         ),
         2,  # a mistake in the call
     ),
@@ -72,6 +72,10 @@ def reported(*, debug: bool = False, as_json: bool = False) -> Generator[None]:
         if debug:
             traceback.print_exception(error)
         raise typer.Exit(report(error, as_json=as_json)) from None
+    except KeyboardInterrupt as interrupt:
+        if as_json:
+            print_failure("interrupted", str(interrupt) or text("interrupted"))
+        raise
 
 
 def report(
@@ -84,7 +88,7 @@ def report(
     failure = _explain(error)
     code = error.code if isinstance(error, PlugChatError) else failure.code
     if as_json:
-        print_json(event="failed", code=code, message=failure.happened)
+        print_failure(code, failure.happened)
     # A session ends with an outcome instead of this error, and with the same words.
     is_of_the_sdk |= isinstance(error, PlugChatError) or code == AlreadyConnected.code
     sentences = f"{failure.happened} {failure.to_do}" + (f" [{code}]" if is_of_the_sdk else "")

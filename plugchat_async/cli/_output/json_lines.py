@@ -3,13 +3,33 @@
 A program that reads them ignores the keys that it does not know: new ones keep the version.
 """
 
-import json
+from __future__ import annotations
 
-import typer
+import sys
+from contextlib import suppress
 
 _VERSION = 1
 
 
+def wants_json() -> bool:
+    """Return whether this process was asked for JSON, be it by a mistaken `--json=1`."""
+    return any(argument.partition("=")[0] == "--json" for argument in sys.argv[1:])
+
+
 def print_json(**values: object) -> None:
     """Print one object immediately, however standard output is buffered."""
-    typer.echo(json.dumps({"version": _VERSION, **values}, ensure_ascii=False))
+    sys.stdout.write(as_line(**values))
+    sys.stdout.flush()
+
+
+def print_failure(code: str, message: str) -> None:
+    """Print a failure if that is possible: people read it on standard error in any case."""
+    with suppress(OSError):
+        print_json(event="failed", code=code, message=message)
+
+
+def as_line(**values: object) -> str:
+    """Return one object as a line."""
+    import json  # not for `--help`, which needs none
+
+    return json.dumps({"version": _VERSION, **values}, ensure_ascii=False) + "\n"

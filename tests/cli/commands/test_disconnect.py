@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -80,10 +82,10 @@ def test_ctrl_c_at_the_question(
 def test_without_a_terminal_nobody_can_be_asked(
     run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
 ) -> None:
-    """Exit code 2, and what to add."""
+    """Exit code 1, as for a no, and what to add."""
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False)
     ran = run("disconnect", *options)
-    assert ran.exit_code == 2
+    assert ran.exit_code == 1
     assert "--yes" in ran.err
     assert not options or json.loads(ran.out)["code"] == "not_confirmed"
     assert endpoints(sandbox) == []
@@ -104,9 +106,33 @@ def test_ctrl_c_during_the_request(
 
     monkeypatch.setenv("LC_ALL", f"{language}.UTF-8")
     monkeypatch.setattr(AsyncPlugChat, "disconnect", interrupted)
-    ran = run("disconnect", "--yes")
+    ran = run("disconnect", "--yes", "--json")
     assert ran.exit_code == 130
     assert said in ran.err
+    printed = json.loads(ran.out)
+    assert (printed["code"], printed["message"]) == ("interrupted", ran.err.removesuffix("\n"))
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+@pytest.mark.parametrize("kind", [OSError, BrokenPipeError])
+def test_it_is_said_even_if_standard_output_takes_nothing(
+    run: Run,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    kind: type[OSError],
+) -> None:
+    """It has happened, and is told on standard error: a full disk must not hide that."""
+
+    def write(_: str) -> int:
+        raise kind(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(sys.stdout, "write", write)
+    ran = run("disconnect", "--yes", *options)
+    assert ran.exit_code == 1
+    assert ran.err.startswith("Error: The phone is unlinked, but ")
+    assert os.strerror(errno.ENOSPC) in ran.err
+    assert endpoints(sandbox) == ["/disconnect"]
 
 
 def test_yes_is_not_asked_for(run: Run, sandbox: Sandbox) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import re
 import stat
 import sys
@@ -176,6 +178,22 @@ def test_through_a_pipe(
     assert sandbox.scan(payload)
     assert set(ran.out) <= set(" ▀▄█\n")
     assert "On a light theme, use --output code.png" in ran.err
+
+
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize("kind", [OSError, BrokenPipeError])
+def test_a_code_that_cannot_be_written_is_not_announced(
+    run: Run, monkeypatch: pytest.MonkeyPatch, kind: type[OSError]
+) -> None:
+    """As on a full disk, or for a program that reads nothing."""
+
+    def write(_: str) -> int:
+        raise kind(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(sys.stdout, "write", write)
+    ran = run("qr")
+    assert ran.exit_code == 1
+    assert "can be scanned" not in ran.err
 
 
 @pytest.mark.parametrize(("variable", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
