@@ -56,7 +56,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert caught.value.exit_code == 2
 
 
-def test_what_names_no_file_is_not_repeated(token: str) -> None:
+def test_the_name_of_a_missing_file_is_not_repeated(token: str) -> None:
     """It may be the token itself."""
     with pytest.raises(Failure, match="read from --token-file: No such file") as caught:
         find_token(Path(token))

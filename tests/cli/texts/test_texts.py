@@ -152,7 +152,7 @@ def test_typers_own_words_are_translated(
         ("Got unexpected extra argument(s) (a\ntoken)", "If it is your token", "Se for o token"),
     ],
 )
-def test_what_may_be_a_token_is_not_repeated(
+def test_an_argument_is_not_repeated(
     monkeypatch: pytest.MonkeyPatch, typers: str, english: str, portuguese: str
 ) -> None:
     """Typed as an argument, it would be shown, and be in the logs of a script."""
