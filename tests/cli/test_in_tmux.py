@@ -324,6 +324,26 @@ def test_pairing_in_a_small_window(
     assert sandbox.scan(payload)
 
 
+def test_a_window_that_is_made_smaller_while_pairing(
+    sandbox: Sandbox, token: str, open_terminal: OpenTerminal
+) -> None:
+    """The next code is requested once it is enlarged, and no earlier."""
+    terminal = open_terminal(80, 50)
+    pair(terminal, "--interval", "2", token=token)
+    terminal.frames(until="Code 1 of 3")
+    terminal.resize(80, 24)
+    terminal.wait_for("No code is requested before that.")
+    requested = codes_requested(sandbox)
+    time.sleep(2.5)
+    assert codes_requested(sandbox) == requested < 3
+    terminal.resize(80, 50)
+    place = f"Code {requested + 1} of 3"
+    frame = next(frame for frame in terminal.frames(until=place) if place in frame)
+    assert read_codes(paint_terminal(frame, columns=80))
+    terminal.type("C-c")
+    assert exit_code(terminal) == "130"
+
+
 @pytest.mark.parametrize("command", ["pair", "qr"])
 def test_sextants_in_the_usual_window(
     sandbox: Sandbox, token: str, open_terminal: OpenTerminal, read_screen: ReadScreen, command: str

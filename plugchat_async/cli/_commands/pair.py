@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+import anyio
 import typer
 
 from plugchat_async import PairingOutcome
 from plugchat_async._extras import install_command
+from plugchat_async._schedule import DEFAULT_STATUS_INTERVAL, Fetched, Schedule
 from plugchat_async.cli import _event_loop
 from plugchat_async.cli._output.failures import Failure
 from plugchat_async.cli._output.files import check_current_code, current_code
@@ -20,7 +24,7 @@ from plugchat_async.cli._output.stderr import say
 from plugchat_async.cli._terminal.canvas import Canvas
 from plugchat_async.cli._terminal.desktop import open_on_desktop
 from plugchat_async.cli._terminal.keyboard import ask_for_letter
-from plugchat_async.cli._terminal.screen import Events, open_screen
+from plugchat_async.cli._terminal.screen import SECONDS_BETWEEN_LOOKS, Events, open_screen
 from plugchat_async.cli._terminal.window import standard_output
 from plugchat_async.cli._texts import text
 
@@ -29,10 +33,12 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
-    from plugchat_async import AsyncPlugChat, QRCode
+    from plugchat_async import AsyncPlugChat, Pairing, QRCode
     from plugchat_async.cli._access.client import Access
     from plugchat_async.cli._output.files import CurrentCode
     from plugchat_async.cli._terminal.screen import Screen
+
+_OTHER_WAYS = ("--open", "--web", "--output code.png")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,29 +101,59 @@ async def _link(
     note = text("pair.on_light") if is_on_light else ""
     opening: AbstractAsyncContextManager[Screen] = nullcontext(Events())
     if not options.as_json:
-        ways = "" if file else canvas.other_ways("--open", "--web", "--output code.png")
+        ways = () if file else _OTHER_WAYS
         opening = open_screen(canvas, heading=text("pair.heading"), ways=ways)
-    async with client, opening as screen:
+
+    async def show(code: QRCode) -> None:
+        is_first = code.round == 1
+        if is_first and not (options.as_json or window.is_redrawn):
+            # The words that a full screen shows around the code.
+            say(text("screen.scan_this"))
+            if file is None and not window.has_colors:
+                say(text("screen.inverted"), dim=True)
         if file is None:
-            await screen.wait_for_room()
+            return screen.show(code, seconds=options.interval, note=note)
+        file.show(code)
+        screen.show(code, seconds=options.interval, note=file.note)
+        if is_first and options.on_desktop and not await open_on_desktop(str(file.path)):
+            file.note = text("pair.no_viewer", path=file.path)
+            screen.note(file.note)
+        return None
 
-        async def show(code: QRCode) -> None:
-            is_first = code.round == 1
-            if is_first and not (options.as_json or window.is_redrawn):
-                # The words that a full screen shows around the code.
-                say(text("screen.scan_this"))
-                if file is None and not window.has_colors:
-                    say(text("screen.inverted"), dim=True)
-            if file is None:
-                return screen.show(code, seconds=options.interval, note=note)
-            file.show(code)
-            screen.show(code, seconds=options.interval, note=file.note)
-            if is_first and options.on_desktop and not await open_on_desktop(str(file.path)):
-                file.note = text("pair.no_viewer", path=file.path)
-                screen.note(file.note)
-            return None
+    async with client, opening as screen, client.pairing(interval=options.interval) as pairing:
+        await _wait_for_room(screen, pairing)
+        until = math.inf
+        while (outcome := pairing.outcome) is None:
+            with anyio.CancelScope(deadline=until) as step:
+                if code := await anext(pairing, None):
+                    until = _before_next(code, options.interval)
+                    await show(code)
+            if step.cancelled_caught:
+                await _wait_for_room(screen, pairing)
+                until = math.inf
+    return outcome
 
-        return await client.pairing(interval=options.interval).wait(show)
+
+def _before_next(code: QRCode, interval: float) -> float:
+    """Return a time shortly before the next code is requested, by the event loop's clock."""
+    now = anyio.current_time()
+    age = (datetime.now(UTC) - code.fetched_at).total_seconds()
+    due = Schedule(interval).shown_until(Fetched(code, now - age, now))
+    return math.inf if code.round == code.rounds else due - SECONDS_BETWEEN_LOOKS
+
+
+async def _wait_for_room(screen: Screen, pairing: Pairing) -> None:
+    """Return once a code can be shown, or the last one was scanned before the window shrank."""
+    if not screen.has_room():
+        screen.ask_for_room()
+    code, check_at = pairing.qr, -math.inf
+    while not screen.has_room() and pairing.outcome is None:
+        await anyio.sleep(SECONDS_BETWEEN_LOOKS)
+        if code and anyio.current_time() >= check_at:
+            code = None if code.is_expired else code
+            check_at = anyio.current_time() + DEFAULT_STATUS_INTERVAL
+            with anyio.move_on_after(DEFAULT_STATUS_INTERVAL):
+                await pairing.check()
 
 
 def _end(outcome: PairingOutcome) -> None:

@@ -51,7 +51,7 @@ def _fetch(access: Access) -> QRCode:
 def _show(access: Access, *, ascii_only: bool, compact: bool) -> None:
     window = standard_output()
     canvas = Canvas.of(window, ascii_only=ascii_only, compact=compact)
-    canvas.check_room(canvas.other_ways(*_OTHER_WAYS))
+    canvas.check_room(*_OTHER_WAYS)
     code = _fetch(access)
     drawing = canvas.fitting(canvas.draw(code))
     if drawing is None:

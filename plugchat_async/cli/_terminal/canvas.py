@@ -73,11 +73,6 @@ class Canvas:
         is_known = window.is_terminal and window.encodes(SEXTANTS.inks) and draws_sextants()
         return cls(window, (HALF_BLOCKS, SEXTANTS) if is_known else (HALF_BLOCKS,))
 
-    @property
-    def foreseen_sizes(self) -> tuple[Size, ...]:
-        """The sizes of a code's drawings, before there is one."""
-        return drawn_sizes(_FORESEEN_PAYLOAD_SIZE, self.forms)
-
     def draw(self, code: QRCode) -> tuple[Drawing, ...]:
         """Draw a code in each form with each quiet zone, the best one first.
 
@@ -93,28 +88,39 @@ class Canvas:
         fits = (each for each in drawings if size.has_room_for(with_few_words(each.size, rows)))
         return next(fits, None)
 
-    def has_room(self) -> bool:
-        """Return whether a code will have room on a screen."""
-        sizes = self.foreseen_sizes
-        beside = map(beside_words, sizes) if self.window.is_redrawn else ()
-        return any(map(self.window.size.has_room_for, [*map(with_few_words, sizes), *beside]))
+    def sizes(self, drawings: Iterable[Drawing] = ()) -> tuple[Size, ...]:
+        """Return the sizes of the last code's drawings, before the first one the foreseen ones."""
+        sizes = tuple(each.size for each in drawings)
+        return sizes or drawn_sizes(_FORESEEN_PAYLOAD_SIZE, self.forms)
 
-    def check_room(self, ways: str) -> None:
+    def has_room(self, drawings: Iterable[Drawing] = ()) -> bool:
+        """Return whether a code like the last one, or a usual one, will have room on a screen."""
+        sizes = self.sizes(drawings)
+        beside = map(beside_words, sizes) if self.window.is_redrawn else ()
+        return self._has_room_below(sizes) or any(map(self.window.size.has_room_for, beside))
+
+    def check_room(self, *ways: str) -> None:
         """Check that a code will have room, below words, before it is requested.
 
         Raises:
             Failure: It has none. The size that it takes and the other ways are named.
         """
         size = self.window.size
-        if size == UNLIMITED:
-            return
-        needed = [*map(with_few_words, self.foreseen_sizes)]
-        if not any(map(size.has_room_for, needed)):
-            raise Failure("window_too_small", needed=needed[-1], window=size, ways=ways)
+        if size != UNLIMITED and not self._has_room_below(sizes := self.sizes()):
+            needed, others = with_few_words(sizes[-1]), self.other_ways(*ways)
+            raise Failure("window_too_small", needed=needed, window=size, ways=others)
 
-    def other_ways(self, *ways: str) -> str:
-        """Return other ways to get a code than in these forms, as options."""
-        return ", ".join(["--compact", *ways] if self._may_be_compact else ways)
+    def other_ways(self, *ways: str, code: QRCode | None = None) -> str:
+        """Return other ways to get a code than in these forms, as options.
+
+        With them go sextants, if a code as long as this one, or a usual one, has room in them.
+        """
+        length = len(code.payload) if code else _FORESEEN_PAYLOAD_SIZE
+        has_room = self._may_be_compact and self._has_room_below(drawn_sizes(length, (SEXTANTS,)))
+        return ", ".join(["--compact", *ways] if ways and has_room else ways)
+
+    def _has_room_below(self, sizes: tuple[Size, ...]) -> bool:
+        return any(map(self.window.size.has_room_for, map(with_few_words, sizes)))
 
     @property
     def _may_be_compact(self) -> bool:

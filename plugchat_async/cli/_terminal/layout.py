@@ -83,7 +83,7 @@ class Layout:
         needed: The size of the smallest drawing; None if the window's size does not matter yet.
         countdown: The current code's; None before it.
         note: A remark of one or more lines.
-        ways: Other ways to get the code.
+        ways: Other ways to get a code, if none is requested without room in the window.
     """
 
     heading: str
@@ -114,7 +114,7 @@ class Layout:
             Text(text("screen.enlarge", needed=needed, window=self.size), justify="center"),
             Text(elsewhere, justify="center"),
             "",
-            *self._below(),
+            *([text("screen.waiting")] if self.ways else self._below()),
             *_how_to_stop(),
         )
 

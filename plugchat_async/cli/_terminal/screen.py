@@ -23,20 +23,19 @@ if TYPE_CHECKING:
 
     from .canvas import Canvas
     from .drawing import Drawing
-    from .window import Size
 
-_SECONDS_BETWEEN_LOOKS = 0.1
+SECONDS_BETWEEN_LOOKS = 0.1
 
 
 class Events:
     """Codes and notes as events, for a program that has no window."""
 
-    async def wait_for_room(self) -> None:
-        """Return once a code can be shown.
+    def has_room(self) -> bool:
+        """Return whether the next code can be shown."""
+        return True
 
-        Raises:
-            Failure: The window has no room, and nobody could see it wait.
-        """
+    def ask_for_room(self) -> None:
+        """Show the size that is needed, and other ways to get a code."""
 
     def show(self, code: QRCode, *, seconds: float, note: str) -> None:
         """Show a code with its payload that will be replaced, or expire, in `seconds`."""
@@ -49,40 +48,51 @@ class Events:
             say(note)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Lines:
     """Codes and notes one after the other, without escape sequences that move the cursor."""
 
     canvas: Canvas
-    ways: str
+    ways: tuple[str, ...]
+    code: QRCode | None = None
+    drawings: tuple[Drawing, ...] = ()
 
-    async def wait_for_room(self) -> None:
-        self.canvas.check_room(self.ways)
+    def has_room(self) -> bool:
+        return not self.ways or self.canvas.has_room(self.drawings)
+
+    def ask_for_room(self) -> None:
+        if self.code is None:  # nobody could see it wait
+            return self.canvas.check_room(*self.ways)
+        self._ask_for_room(ROWS_AROUND)
+        return typer.echo(text("screen.waiting"))
 
     def show(self, code: QRCode, *, seconds: float, note: str) -> None:
+        self.code, self.drawings = code, self.canvas.draw(code)
         countdown = Countdown.of(code, total=seconds, left=seconds)
         typer.echo(f"\n{countdown.place}, {countdown.lifetime}.")
-        drawings = self.canvas.draw(code)
         rows = ROWS_AROUND + note.count("\n")
-        if drawing := self.canvas.fitting(drawings, rows):
+        if drawing := self.canvas.fitting(self.drawings, rows):
             typer.echo(drawing.text)
         else:
-            needed = with_few_words(drawings[-1].size, rows)
-            typer.echo(text("screen.too_small"))
-            typer.echo(text("screen.enlarge", needed=needed, window=self.canvas.window.size))
-            if self.ways:
-                typer.echo(text("screen.elsewhere", ways=self.ways))
+            self._ask_for_room(rows)
         self.note(note)
 
     def note(self, note: str) -> None:
         if note:
             typer.echo(note)
 
+    def _ask_for_room(self, rows: int) -> None:
+        needed = with_few_words(self.drawings[-1].size, rows)
+        typer.echo(text("screen.too_small"))
+        typer.echo(text("screen.enlarge", needed=needed, window=self.canvas.window.size))
+        if ways := self.canvas.other_ways(*self.ways, code=self.code):
+            typer.echo(text("screen.elsewhere", ways=ways))
+
 
 class _Pages(AbstractAsyncContextManager["_Pages"]):
     """Pages that fill the terminal, drawn again when they would look different."""
 
-    def __init__(self, canvas: Canvas, heading: str, ways: str) -> None:
+    def __init__(self, canvas: Canvas, heading: str, ways: tuple[str, ...]) -> None:
         self._canvas = canvas
         self._heading = heading
         self._ways = ways
@@ -94,7 +104,6 @@ class _Pages(AbstractAsyncContextManager["_Pages"]):
         self._code: QRCode | None = None
         self._drawings: tuple[Drawing, ...] = ()
         self._seconds = self._ends_at = 0.0
-        self._needed: Size | None = None
         self._drawn: Layout | None = None
 
     async def __aenter__(self) -> Self:
@@ -109,17 +118,14 @@ class _Pages(AbstractAsyncContextManager["_Pages"]):
         # The task group is not told of an exception from inside, which it would wrap in a group.
         await self._tasks.__aexit__(None, None, None)
 
-    async def wait_for_room(self) -> None:
-        while not self._canvas.has_room():
-            self._needed = self._canvas.foreseen_sizes[-1]
-            self.note(text("screen.waiting"))
-            await anyio.sleep(_SECONDS_BETWEEN_LOOKS)
-        self._needed = None
-        self.note(text("screen.asking"))
+    def has_room(self) -> bool:
+        return not self._ways or self._canvas.has_room(self._drawings)
+
+    def ask_for_room(self) -> None:
+        self._refresh()
 
     def show(self, code: QRCode, *, seconds: float, note: str) -> None:
         self._code, self._drawings = code, self._canvas.draw(code)
-        self._needed = self._drawings[-1].size
         self._seconds, self._ends_at = seconds, anyio.current_time() + seconds
         self.note(note)
 
@@ -131,22 +137,19 @@ class _Pages(AbstractAsyncContextManager["_Pages"]):
         """Follow the clock, and the size of the window."""
         while True:
             self._refresh()
-            await anyio.sleep(_SECONDS_BETWEEN_LOOKS)
+            await anyio.sleep(SECONDS_BETWEEN_LOOKS)
 
     def _refresh(self) -> None:
-        if self._code is not None and self._code.is_expired:
-            # The next one is late, and this one has expired.
-            self._code, self._drawings, self._needed = None, (), None
-            self._note = text("screen.asking")
         code, left = self._code, max(0.0, self._ends_at - anyio.current_time())
-        countdown = None if code is None else Countdown.of(code, left=left, total=self._seconds)
+        if code is not None and code.is_expired:
+            code = None  # the next one is late, or waits for the window
         layout = Layout(
             heading=self._heading,
-            drawings=self._drawings,
-            needed=self._needed,
-            countdown=countdown,
-            note=self._note,
-            ways=self._ways,
+            drawings=self._drawings if code else (),
+            needed=self._canvas.sizes(self._drawings)[-1] if code or not self.has_room() else None,
+            countdown=Countdown.of(code, left=left, total=self._seconds) if code else None,
+            note=self._note if code else text("screen.asking"),
+            ways=self._canvas.other_ways(*self._ways, code=self._code),
             size=self._canvas.window.size,
         )
         if layout != self._drawn:
@@ -160,7 +163,7 @@ Screen: TypeAlias = Events | _Lines | _Pages
 
 
 def open_screen(
-    canvas: Canvas, *, heading: str, ways: str = ""
+    canvas: Canvas, *, heading: str, ways: tuple[str, ...] = ()
 ) -> AbstractAsyncContextManager[Screen]:
     """Open the screen that suits the window; leaving it leaves the terminal unchanged.
 

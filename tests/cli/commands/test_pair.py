@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from plugchat_async import QRCode
+from plugchat_async.cli._commands import pair as _pair
 from plugchat_async.cli._texts import text
 from tests.camera import read_codes
 from tests.eventually import eventually
@@ -141,6 +142,88 @@ def test_a_small_window_is_waited_for(
     assert "It needs 60 x 33 characters and has 80 x 24." in ran.out
     assert "Or use one of: --compact, --open, --web, --output code.png" in ran.out
     assert calls_before[:40] == [0] * 40
+
+
+@pytest.fixture
+def shrinking(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Shrinking:
+    """Return the window of the commands."""
+    shrinking = Shrinking(sandbox)
+    monkeypatch.setattr(shutil, "get_terminal_size", shrinking.size)
+    return shrinking
+
+
+class Shrinking:
+    """A window of 80 x 50, which is made smaller when the first code arrives.
+
+    Attributes:
+        looks: How often its size is asked before it is made larger again.
+        codes: How many codes were requested at each of these times.
+    """
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self.looks = sys.maxsize
+        self.codes: list[int] = []
+
+    def size(self, _: tuple[int, int]) -> os.terminal_size:
+        """Return the current size."""
+        requested = codes_requested(self._sandbox)
+        is_small = requested > 0 and len(self.codes) < self.looks
+        if is_small:
+            self.codes.append(requested)
+        return os.terminal_size((80, 24 if is_small else 50))
+
+
+@pytest.mark.parametrize(("term", "looks"), [("xterm", 100), ("dumb", 20)])
+def test_a_window_that_was_made_smaller_is_waited_for(
+    run: Run,
+    sandbox: Sandbox,
+    shrinking: Shrinking,
+    monkeypatch: pytest.MonkeyPatch,
+    term: str,
+    looks: int,
+) -> None:
+    """No further code is requested until it is enlarged, and none of the three is lost."""
+    monkeypatch.setenv("TERM", term)
+    shrinking.looks = looks
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False)
+    ran = run(*QUICK, window=(80, 24))
+    assert ran.exit_code == 4
+    assert "It needs 60 x 33 characters and has 80 x 24." in ran.out
+    assert "No code is requested before that." in ran.out
+    assert shrinking.codes == [1] * looks
+    assert codes_requested(sandbox) == 3
+    assert "Code 3 of 3" in ran.out
+
+
+@pytest.mark.parametrize("is_expired", [False, True])
+def test_a_scan_is_noticed_while_the_window_is_too_small(
+    run: Run,
+    sandbox: Sandbox,
+    shrinking: Shrinking,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_expired: bool,
+) -> None:
+    """The phone may have seen the code before; after it has expired, that is asked once more."""
+    monkeypatch.setattr(QRCode, "is_expired", is_expired)
+    monkeypatch.setattr(_pair, "DEFAULT_STATUS_INTERVAL", 0.2)
+    sandbox.scan_after(0 if is_expired else 0.5)
+    assert run(*QUICK, window=(80, 24)).exit_code == 0
+    assert set(shrinking.codes) == {1}
+
+
+def test_an_expired_code_is_asked_about_only_once_more(
+    run: Run, sandbox: Sandbox, shrinking: Shrinking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody scans it any more, however long the window stays small."""
+    monkeypatch.setattr(QRCode, "is_expired", True)
+    monkeypatch.setattr(_pair, "DEFAULT_STATUS_INTERVAL", 0.1)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False)
+    shrinking.looks = 60
+    assert run(*QUICK, window=(80, 24)).exit_code == 4
+    endpoints = [call.endpoint for call in sandbox.calls]
+    assert endpoints == ["/qr-code", "/status", "/qr-code", "/qr-code", "/status"]
 
 
 @pytest.mark.usefixtures("scanning")

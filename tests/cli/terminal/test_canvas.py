@@ -82,9 +82,9 @@ def test_a_window_without_room_is_told_what_it_would_need() -> None:
     with pytest.raises(Failure) as caught:
         Canvas(TERMINAL, (HALF_BLOCKS,)).check_room("--open")
     assert "needs a window of 60 x 33 characters; this one has 80 x 24" in caught.value.happened
-    assert caught.value.to_do.endswith("use one of: --open")
-    Canvas(TERMINAL, (HALF_BLOCKS, SEXTANTS)).check_room("")
-    Canvas(PIPE, (HALF_BLOCKS,)).check_room("")
+    assert caught.value.to_do.endswith("use one of: --compact, --open")
+    Canvas(TERMINAL, (HALF_BLOCKS, SEXTANTS)).check_room("--open")
+    Canvas(PIPE, (HALF_BLOCKS,)).check_room("--open")
 
 
 @pytest.mark.parametrize(
@@ -102,3 +102,36 @@ def test_other_ways_are_those_that_are_possible(
     """Sextants are one if the terminal may have them."""
     monkeypatch.setenv("TERM", term)
     assert Canvas(window, (form,)).other_ways("--open") == expected
+    assert Canvas(window, (form,)).other_ways() == ""
+
+
+@pytest.mark.parametrize(
+    ("window", "payload_size", "helps"),
+    [
+        ((80, 24), 238, True),
+        ((60, 23), 238, True),
+        ((59, 60), 238, False),
+        ((80, 22), 238, False),
+        ((80, 24), 300, True),
+        ((80, 24), 400, False),
+        ((80, 32), 400, True),
+    ],
+)
+@pytest.mark.parametrize("form", [HALF_BLOCKS, ASCII])
+def test_sextants_are_another_way_only_if_the_code_has_room_in_them(
+    monkeypatch: pytest.MonkeyPatch,
+    form: Form,
+    window: tuple[int, int],
+    payload_size: int,
+    *,
+    helps: bool,
+) -> None:
+    """In this window, a code as long as the last one; before it, one of the usual length."""
+    monkeypatch.setenv("COLUMNS", str(window[0]))
+    monkeypatch.setenv("LINES", str(window[1]))
+    code = QRCode(payload="2@".ljust(payload_size, "x"))
+    canvas = Canvas(TERMINAL, (form,))
+    assert ("--compact" in canvas.other_ways("--open", code=code)) is helps
+    compact = Canvas(TERMINAL, (SEXTANTS,))
+    assert (compact.fitting(compact.draw(code)) is not None) is helps
+    assert ("--compact" in canvas.other_ways("--open")) is (window[0] >= 60 and window[1] >= 23)

@@ -40,6 +40,7 @@ def draw(
     *,
     form: Form = HALF_BLOCKS,
     note: str = NOTE,
+    ways: str = WAYS,
 ) -> str:
     """Draw a layout on a terminal of a size."""
     console = Console(
@@ -56,7 +57,7 @@ def draw(
         needed=drawings[-1].size if drawings else None,
         countdown=None if code is None else Countdown.of(code, left=7.2, total=15),
         note=note,
-        ways=WAYS,
+        ways=ways,
         size=Size(columns, rows),
     )
     with console.capture() as capture:
@@ -84,14 +85,22 @@ def test_a_code_is_whole_and_scans(
 
 @pytest.mark.parametrize(("columns", "rows"), TOO_SMALL)
 def test_a_code_is_never_torn(columns: int, rows: int) -> None:
-    """The page says what is needed and what there is, and the countdown goes on."""
+    """The page says what is needed, what there is, and what else there is."""
     text = draw(columns, rows)
     assert "█" not in text
     assert f"It needs 60 x 33 characters and has {columns} x {rows}." in text
     assert f"Or use one of: {WAYS}" in text
+    assert "No code is requested before that." in text
+    assert text.count("\n") <= rows
+
+
+def test_without_another_way_a_small_window_delays_nothing() -> None:
+    """The code is in a file, or a simulated phone scans it: the countdown goes on."""
+    text = draw(80, 24, ways="")
+    assert "It needs 60 x 33 characters and has 80 x 24." in text
     assert "Code 2 of 3" in text
     assert NOTE in text
-    assert text.count("\n") <= rows
+    assert "Or use one of" not in text
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ PAYLOAD = "https://wa.me/settings/linked_devices#" + "aB3/" * 50
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
 FIRST = QRCode(payload="2@first", round=1, rounds=2, expires_at=TOMORROW)
 LAST = QRCode(payload=PAYLOAD, round=2, rounds=2, expires_at=TOMORROW)
+STALE = QRCode(payload="2@stale", fetched_at=datetime.now(UTC) - timedelta(seconds=21))
 
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
@@ -92,11 +93,11 @@ def open_screen(
     terminal: Terminal | None = None,
     *,
     forms: tuple[Form, ...] = (HALF_BLOCKS,),
-    ways: str = "",
+    ways: tuple[str, ...] = (),
 ) -> AbstractAsyncContextManager[Screen]:
     """Open the screen that suits a terminal, or a pipe."""
-    window = terminal.window if terminal else PIPE
-    return screen_module.open_screen(Canvas(window, forms), heading="heading", ways=ways)
+    canvas = Canvas(terminal.window if terminal else PIPE, forms)
+    return screen_module.open_screen(canvas, heading="heading", ways=ways)
 
 
 async def test_codes_are_drawn_in_place(terminal: Terminal) -> None:
@@ -147,9 +148,9 @@ async def test_a_code_that_is_longer_than_foreseen_is_drawn_in_sextants_at_last(
     monkeypatch.setenv("TERM", term)
     terminal.resize(60, 33)
     code = QRCode(payload="2@".ljust(payload_size, "x"), expires_at=TOMORROW)
-    async with open_screen(terminal) as screen:
-        await screen.wait_for_room()
+    async with open_screen(terminal, ways=("--open",)) as screen:
         screen.show(code, seconds=15, note="note")
+        assert screen.has_room() is (payload_size == 271 or term == "xterm")
     painted = paint_terminal(terminal.frames[-1], columns=60)
     if payload_size == 271 or term == "xterm":
         assert read_codes(painted) == [code.payload]
@@ -208,7 +209,7 @@ async def test_elsewhere_codes_are_plain_lines(
     """In a log, through a pipe, or if a terminal can do nothing else."""
     monkeypatch.setenv("TERM", "dumb")
     async with open_screen(terminal if is_dumb else None) as screen:
-        await screen.wait_for_room()
+        assert screen.has_room()
         screen.show(FIRST, seconds=15, note="note")
         screen.note("scanned")
     assert terminal.written == (
@@ -237,7 +238,7 @@ async def test_a_dumb_terminal_tears_no_code(
     """It has a window, too."""
     monkeypatch.setenv("TERM", "dumb")
     terminal.resize(*size)
-    async with open_screen(terminal, ways="--open") as screen:
+    async with open_screen(terminal, ways=("--open",)) as screen:
         screen.show(LAST, seconds=15, note="note")
     if needed is None:
         assert LAST.terminal(color=False, border=1) in terminal.written
@@ -253,28 +254,65 @@ async def test_a_dumb_terminal_without_room_is_told_before_a_code_is_requested(
     """Nobody could see whether it was resized."""
     monkeypatch.setenv("TERM", "dumb")
     terminal.resize(80, 32)
-    async with open_screen(terminal, ways="--open") as screen:
+    async with open_screen(terminal, ways=("--open",)) as screen:
+        assert not screen.has_room()
         with pytest.raises(Failure, match="needs a window of 60 x 33"):
-            await screen.wait_for_room()
+            screen.ask_for_room()
 
 
-async def test_a_window_without_room_is_waited_for(terminal: Terminal) -> None:
-    """It says the size and the other ways, and goes on once it is enlarged."""
+async def test_a_dumb_terminal_that_was_made_smaller_is_told_what_is_needed(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Below the code that was drawn before; no other is requested until then."""
+    monkeypatch.setenv("TERM", "dumb")
+    async with open_screen(terminal, ways=("--open",)) as screen:
+        screen.show(LAST, seconds=15, note="")
+        terminal.resize(80, 24)
+        assert not screen.has_room()
+        screen.ask_for_room()
+        terminal.resize(60, 33)
+        assert screen.has_room()
+    assert terminal.written.endswith(
+        "█\nThis window is too small for the code\n"
+        "It needs 60 x 33 characters and has 80 x 24.\nEnlarge it, and the code appears.\n"
+        "Or use one of: --open\nNo code is requested before that.\n"
+    )
+
+
+async def test_a_window_without_room_is_asked_to_grow(terminal: Terminal) -> None:
+    """It says the size and the other ways, before the first code and after it has expired."""
     terminal.resize(80, 24)
-    async with open_screen(terminal, ways="--open") as screen:
-        with anyio.move_on_after(1):
-            await screen.wait_for_room()
-        assert "It needs 60 x 33 characters and has 80 x 24." in terminal.frames[-1]
-        assert "Or use one of: --open" in terminal.frames[-1]
+    async with open_screen(terminal, ways=("--open",)) as screen:
+        assert not screen.has_room()
+        screen.ask_for_room()
+        asked = terminal.frames[-1]
+        assert "It needs 60 x 33 characters and has 80 x 24." in asked
+        assert "Or use one of: --compact, --open" in asked
         terminal.resize(80, 50)
-        await screen.wait_for_room()
+        assert screen.has_room()
+        await anyio.sleep(0.15)
         assert "Requesting a QR code..." in terminal.frames[-1]
+        screen.show(STALE.model_copy(update={"payload": PAYLOAD}), seconds=15, note="note")
+        terminal.resize(80, 24)
+        assert not screen.has_room()
+        await anyio.sleep(0.15)
+        assert terminal.frames[-1] == asked
+
+
+async def test_the_room_is_that_of_a_code_like_the_last_one(terminal: Terminal) -> None:
+    """Also after it has expired."""
+    terminal.resize(60, 20)
+    async with open_screen(terminal, ways=("--open",)) as screen:
+        assert not screen.has_room()
+        screen.show(STALE, seconds=15, note="note")
+        assert screen.has_room()
 
 
 async def test_a_program_is_never_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
     """Its events need no window."""
     events = Events()
-    await events.wait_for_room()
+    events.ask_for_room()
+    assert events.has_room()
     events.show(FIRST, seconds=15, note="")
     assert '"event": "code"' in capsys.readouterr().out
 
@@ -323,10 +361,8 @@ def test_the_room_for_a_payload_is_that_of_the_screen_which_suits_the_window(
 
 async def test_a_code_that_expired_is_taken_away(terminal: Terminal) -> None:
     """Its successor is late; nobody scans in vain."""
-    now = datetime.now(UTC)
-    stale = QRCode(payload="2@stale", fetched_at=now - timedelta(seconds=21))
     async with open_screen(terminal) as screen:
-        screen.show(stale, seconds=15, note="note")
+        screen.show(STALE, seconds=15, note="note")
         assert "█" not in terminal.frames[-1]
         assert "Requesting a QR code..." in terminal.frames[-1]
 
