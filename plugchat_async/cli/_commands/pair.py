@@ -20,8 +20,7 @@ from plugchat_async.cli import _event_loop
 from plugchat_async.cli._output.failures import Failure
 from plugchat_async.cli._output.files import check_current_code, current_code
 from plugchat_async.cli._output.json_lines import print_json
-from plugchat_async.cli._output.stderr import say
-from plugchat_async.cli._terminal.canvas import Canvas
+from plugchat_async.cli._terminal.canvas import Canvas, inverted, scan_this
 from plugchat_async.cli._terminal.desktop import open_on_desktop
 from plugchat_async.cli._terminal.keyboard import ask_for_letter
 from plugchat_async.cli._terminal.screen import SECONDS_BETWEEN_LOOKS, Events, open_screen
@@ -97,25 +96,20 @@ async def _link(
     client: AsyncPlugChat, options: PairOptions, canvas: Canvas, file: CurrentCode | None
 ) -> PairingOutcome:
     window = canvas.window
-    is_on_light = window.is_redrawn and not window.has_colors
-    note = text("pair.on_light") if is_on_light else ""
+    is_inverted = file is None and not window.has_colors
+    note = text("screen.on_light") if is_inverted and window.is_redrawn else ""
     opening: AbstractAsyncContextManager[Screen] = nullcontext(Events())
     if not options.as_json:
-        ways = () if file else _OTHER_WAYS
-        opening = open_screen(canvas, heading=text("pair.heading"), ways=ways)
+        ways, columns = () if file else _OTHER_WAYS, window.size.columns
+        words = (scan_this(columns), *([inverted(columns)] if is_inverted else []))
+        opening = open_screen(canvas, heading=text("pair.heading"), ways=ways, words=words)
 
     async def show(code: QRCode) -> None:
-        is_first = code.round == 1
-        if is_first and not (options.as_json or window.is_redrawn):
-            # The words that a full screen shows around the code.
-            say(text("screen.scan_this"))
-            if file is None and not window.has_colors:
-                say(text("screen.inverted"), dim=True)
         if file is None:
             return screen.show(code, seconds=options.interval, note=note)
         file.show(code)
         screen.show(code, seconds=options.interval, note=file.note)
-        if is_first and options.on_desktop and not await open_on_desktop(str(file.path)):
+        if code.round == 1 and options.on_desktop and not await open_on_desktop(str(file.path)):
             file.note = text("pair.no_viewer", path=file.path)
             screen.note(file.note)
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import typer
@@ -13,7 +12,7 @@ from plugchat_async.cli._output.failures import Failure
 from plugchat_async.cli._output.files import check_suffix, image_of, replacing, say_saved
 from plugchat_async.cli._output.json_lines import print_json
 from plugchat_async.cli._output.stderr import say
-from plugchat_async.cli._terminal.canvas import Canvas, scan_this
+from plugchat_async.cli._terminal.canvas import Canvas, inverted, scan_this, with_few_words
 from plugchat_async.cli._terminal.window import standard_output
 from plugchat_async.cli._texts import text
 
@@ -53,19 +52,20 @@ def _show(access: Access, *, ascii_only: bool, compact: bool) -> None:
     canvas = Canvas.of(window, ascii_only=ascii_only, compact=compact)
     canvas.check_room(*_OTHER_WAYS)
     code = _fetch(access)
-    drawing = canvas.fitting(canvas.draw(code))
+    drawings = canvas.draw(code)
+    drawing = canvas.fitting(drawings)
     if drawing is None:
-        raise Failure("code_too_large", ways=", ".join(_OTHER_WAYS))
+        needed, ways = with_few_words(drawings[-1].size), canvas.other_ways(*_OTHER_WAYS, code=code)
+        raise Failure("code_too_large", needed=needed, window=window.size, ways=ways)
     until = f"{code.expires_at.astimezone():%H:%M:%S}"
     columns, rows = window.size
     words = [
         scan_this(columns),
         text("screen.valid_for", seconds=round(code.expires_in), until=until),
-        *([] if window.has_colors else [text("screen.inverted")]),
+        *([] if window.has_colors else [inverted(columns)]),
     ]
     # With the prompt that follows, more rows would scroll the first ones off.
-    while sum(len(wrap(line, columns)) for line in words) > rows - drawing.size.rows - 1:
-        del words[0]
+    words = words[max(0, len(words) + drawing.size.rows + 1 - rows) :]
     if not window.is_terminal:  # a pipe may take nothing: then nothing was shown
         typer.echo(drawing.text)
     for line in words:

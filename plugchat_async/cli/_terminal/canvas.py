@@ -25,27 +25,34 @@ _FORESEEN_PAYLOAD_SIZE = 271
 
 # A line above the code, and two below it: a countdown or the cursor, and a note.
 ROWS_AROUND = 3
-# What a countdown and most notes take in either language: a second line would push the code out.
-_COLUMNS_AROUND = 60
+# What each line of words with a code takes at most, in either language, unless a path is in it: a
+# second row would push the code out.
+COLUMNS_AROUND = 60
 # What a countdown takes; beside the code, a note may break. Both have room in 120 columns.
-_COLUMNS_BESIDE = 55
+COLUMNS_BESIDE = 55
 GAP = 4
 
 
 def with_few_words(drawing: Size, rows: int = ROWS_AROUND) -> Size:
     """Return the least size of a window for a drawing of a size, with rows of words around it."""
-    return Size(max(drawing.columns, _COLUMNS_AROUND), drawing.rows + rows)
+    return Size(max(drawing.columns, COLUMNS_AROUND), drawing.rows + rows)
 
 
-def beside_words(drawing: Size) -> Size:
-    """Return the least size of a window for a drawing of a size, with words beside it."""
-    return Size(drawing.columns + GAP + _COLUMNS_BESIDE, drawing.rows)
+def beside_words(drawing: Size, rows: int = 0) -> Size:
+    """Return the least size of a window for a drawing of a size, with rows of words beside it."""
+    return Size(drawing.columns + GAP + COLUMNS_BESIDE, max(drawing.rows, rows))
 
 
 def scan_this(columns: int) -> str:
     """Return what to open on the phone, on a line of some columns."""
     words = text("screen.scan_this")
     return words if len(words) <= columns else text("screen.scan_this_briefly")
+
+
+def inverted(columns: int) -> str:
+    """Return what a code without colours needs on a light theme, on a line of some columns."""
+    words = text("screen.inverted")
+    return words if len(words) <= columns else text("screen.on_light")
 
 
 @dataclass(frozen=True, slots=True)

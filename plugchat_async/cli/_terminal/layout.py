@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from rich.align import Align
@@ -17,7 +18,7 @@ from rich.text import Text
 
 from plugchat_async.cli._texts import text
 
-from .canvas import GAP, ROWS_AROUND, beside_words, scan_this, with_few_words
+from .canvas import COLUMNS_BESIDE, GAP, ROWS_AROUND, beside_words, scan_this, with_few_words
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -128,8 +129,9 @@ class Layout:
         around = len(steps.plain.split("\n")) + 5  # heading, gaps and how to stop
         if self.size.has_room_for(with_few_words(drawing.size, rows + around)):
             return _centered(heading, "", steps, "", drawn, "", *below, *_how_to_stop())
-        if self.size.has_room_for(beside_words(drawing.size)):
-            words = Group(steps, "", *below[:1], Text(self.note), *_how_to_stop())
+        note = "\n".join(fill(line, COLUMNS_BESIDE) for line in self.note.split("\n"))
+        if self.size.has_room_for(beside_words(drawing.size, around + note.count("\n"))):
+            words = Group(steps, "", *below[:1], Text(note), *_how_to_stop())
             side_by_side = Table.grid(padding=(0, GAP))
             side_by_side.add_row(drawn, Align.left(words, vertical="middle"))
             return _centered(side_by_side)

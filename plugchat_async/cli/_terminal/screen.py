@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 
 import anyio
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.live import Live
 
@@ -15,7 +16,7 @@ from plugchat_async.cli._output.json_lines import print_json
 from plugchat_async.cli._output.stderr import say
 from plugchat_async.cli._texts import text
 
-from .canvas import ROWS_AROUND, with_few_words
+from .canvas import COLUMNS_AROUND, ROWS_AROUND, with_few_words
 from .layout import Countdown, Layout
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class _Lines:
 
     canvas: Canvas
     ways: tuple[str, ...]
+    words: tuple[str, ...]
     code: QRCode | None = None
     drawings: tuple[Drawing, ...] = ()
 
@@ -68,10 +70,20 @@ class _Lines:
 
     def show(self, code: QRCode, *, seconds: float, note: str) -> None:
         self.code, self.drawings = code, self.canvas.draw(code)
+        lines = note.split("\n")
+        rows = ROWS_AROUND - 1 + sum(1 + max(0, cell_len(x) - 1) // COLUMNS_AROUND for x in lines)
+        drawing = self.canvas.fitting(self.drawings, rows)
+        typer.echo()
+        if code.round == 1:
+            taken = drawing.size.rows + rows - (not note) if drawing else 0
+            # The first ones give way: more rows would scroll them off.
+            for line in self.words[
+                max(0, len(self.words) + taken - self.canvas.window.size.rows) :
+            ]:
+                say(line)
         countdown = Countdown.of(code, total=seconds, left=seconds)
-        typer.echo(f"\n{countdown.place}, {countdown.lifetime}.")
-        rows = ROWS_AROUND + note.count("\n")
-        if drawing := self.canvas.fitting(self.drawings, rows):
+        typer.echo(f"{countdown.place}, {countdown.lifetime}.")
+        if drawing:
             typer.echo(drawing.text)
         else:
             self._ask_for_room(rows)
@@ -163,13 +175,14 @@ Screen: TypeAlias = Events | _Lines | _Pages
 
 
 def open_screen(
-    canvas: Canvas, *, heading: str, ways: tuple[str, ...] = ()
+    canvas: Canvas, *, heading: str, ways: tuple[str, ...] = (), words: tuple[str, ...] = ()
 ) -> AbstractAsyncContextManager[Screen]:
     """Open the screen that suits the window; leaving it leaves the terminal unchanged.
 
-    It names other ways to get a code if the window is too small for it.
+    It names other ways to get a code if the window is too small for it. Where a full screen has
+    the steps on the phone, lines have words before the first code, each on one row.
     """
     if canvas.window.is_redrawn:
         return _Pages(canvas, heading, ways)
     typer.echo(heading)
-    return nullcontext(_Lines(canvas, ways))
+    return nullcontext(_Lines(canvas, ways, words))

@@ -6,9 +6,16 @@ import pytest
 
 from plugchat_async import QRCode
 from plugchat_async.cli._output.failures import Failure
-from plugchat_async.cli._terminal.canvas import Canvas
+from plugchat_async.cli._terminal.canvas import (
+    COLUMNS_AROUND,
+    Canvas,
+    inverted,
+    scan_this,
+    with_few_words,
+)
 from plugchat_async.cli._terminal.drawing import ASCII, HALF_BLOCKS, SEXTANTS, Form
-from plugchat_async.cli._terminal.window import Window
+from plugchat_async.cli._terminal.window import Size, Window
+from plugchat_async.cli._texts import text
 
 CODE = QRCode(payload="https://wa.me/settings/linked_devices#" + "aB3/" * 50)
 
@@ -135,3 +142,23 @@ def test_sextants_are_another_way_only_if_the_code_has_room_in_them(
     compact = Canvas(TERMINAL, (SEXTANTS,))
     assert (compact.fitting(compact.draw(code)) is not None) is helps
     assert ("--compact" in canvas.other_ways("--open")) is (window[0] >= 60 and window[1] >= 23)
+
+
+@pytest.mark.parametrize("language", ["en_US", "pt_BR"])
+def test_each_line_with_a_code_fits_on_a_row(
+    monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    """Of the smallest window that has room for the code; larger ones may have longer lines."""
+    monkeypatch.setenv("LC_ALL", language)
+    assert with_few_words(Size(0, 0)).columns == COLUMNS_AROUND
+    lines = [
+        *(text(f"demo.{name}") for name in ("waits", "scans", "short_code")),
+        text("screen.valid_for", seconds=20, until="00:00:00"),
+        text("screen.place", round=3, rounds=3) + ", " + text("screen.expires_in", seconds=20),
+        text("screen.on_light"),
+    ]
+    assert max(map(len, lines)) <= COLUMNS_AROUND
+    for columns in range(COLUMNS_AROUND, 131):
+        assert max(len(scan_this(columns)), len(inverted(columns))) <= columns
+    assert scan_this(130) == text("screen.scan_this")
+    assert inverted(130) == text("screen.inverted")

@@ -151,6 +151,23 @@ def test_a_note_of_two_lines_leaves_a_short_code_whole(size: tuple[int, int]) ->
     assert "It needs 60 x 22" in draw(60, 21, short, note=f"{NOTE}\nremark")
 
 
+@pytest.mark.parametrize("language", ["en_US", "pt_BR"])
+def test_words_beside_a_code_may_take_more_rows_than_it(
+    monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    """Then they need these rows; none of them is cut off, nor is a row of the code."""
+    monkeypatch.setenv("LC_ALL", language)
+    short = QRCode(payload=CODE.payload[:62], round=2, rounds=3)
+    path = "/".join(["folder"] * 30)
+    for rows in range(11, 17):
+        text = draw(90, rows, short, form=SEXTANTS, note=path)
+        assert text.count("\n") <= rows
+        if is_drawn := "needs" not in text and "precisa" not in text:
+            assert "Ctrl" in text
+            assert read_codes(paint_terminal(text, columns=90)) == [short.payload]
+    assert is_drawn
+
+
 def test_a_small_code_still_leaves_the_words_their_room() -> None:
     """A line that broke would push the code out of the window."""
     tiny = QRCode(payload="2@", round=1, rounds=3)

@@ -94,10 +94,11 @@ def open_screen(
     *,
     forms: tuple[Form, ...] = (HALF_BLOCKS,),
     ways: tuple[str, ...] = (),
+    words: tuple[str, ...] = (),
 ) -> AbstractAsyncContextManager[Screen]:
     """Open the screen that suits a terminal, or a pipe."""
     canvas = Canvas(terminal.window if terminal else PIPE, forms)
-    return screen_module.open_screen(canvas, heading="heading", ways=ways)
+    return screen_module.open_screen(canvas, heading="heading", ways=ways, words=words)
 
 
 async def test_codes_are_drawn_in_place(terminal: Terminal) -> None:
@@ -277,6 +278,38 @@ async def test_a_dumb_terminal_that_was_made_smaller_is_told_what_is_needed(
         "It needs 60 x 33 characters and has 80 x 24.\nEnlarge it, and the code appears.\n"
         "Or use one of: --open\nNo code is requested before that.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("rows", "note", "expected"),
+    [
+        (33, "", ["more"]),
+        (34, "", ["words", "more"]),
+        (33, "note", []),
+        (35, "note", ["words", "more"]),
+        (34, "note" * 16, []),
+        (36, "note\n" + "note" * 15, ["words", "more"]),
+    ],
+)
+async def test_words_before_the_first_code_give_way(
+    terminal: Terminal,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    rows: int,
+    note: str,
+    expected: list[str],
+) -> None:
+    """The first of them first; with the cursor's row, nothing below them is scrolled off."""
+    monkeypatch.setenv("TERM", "dumb")
+    terminal.resize(60, rows)
+    async with open_screen(terminal, words=("words", "more")) as screen:
+        capsys.readouterr()
+        screen.show(FIRST.model_copy(update={"payload": PAYLOAD}), seconds=15, note=note)
+    out, err = capsys.readouterr()
+    assert err.split() == expected
+    assert "█" in out
+    taken = [-(-len(line) // 60) for line in (out.lstrip("\n") + err).splitlines()]
+    assert sum(taken) + 1 <= rows
 
 
 async def test_a_window_without_room_is_asked_to_grow(terminal: Terminal) -> None:
