@@ -179,8 +179,8 @@ def open_screen(
 ) -> AbstractAsyncContextManager[Screen]:
     """Open the screen that suits the window; leaving it leaves the terminal unchanged.
 
-    It names other ways to get a code if the window is too small for it. Where a full screen has
-    the steps on the phone, lines have words before the first code, each on one row.
+    It names other ways to get a code if the window is too small for it. Lines have words before the
+    first code, each on one row; a full screen has the steps on the phone instead.
     """
     if canvas.window.is_redrawn:
         return _Pages(canvas, heading, ways)
