@@ -159,6 +159,7 @@ def pair(
         raise typer.BadParameter(text("usage.web_only"))
     if port and not web:
         raise typer.BadParameter(text("usage.port_without_web"))
+    _check_form(ascii_only=ascii_only, compact=compact)
     if web:
         return on_web(access, interval=interval, port=port, on_desktop=on_desktop)
     chosen = PairOptions(interval, output, on_desktop, ascii_only, compact, as_json)
@@ -176,7 +177,13 @@ def qr(
 ) -> "Start":
     from ._commands.qr import run
 
+    _check_form(ascii_only=ascii_only, compact=compact)
     return partial(run, access, output, as_json=as_json, ascii_only=ascii_only, compact=compact)
+
+
+def _check_form(*, ascii_only: bool, compact: bool) -> None:
+    if ascii_only and compact:
+        raise typer.BadParameter(text("usage.one_form"))
 
 
 @_command

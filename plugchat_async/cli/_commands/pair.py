@@ -97,7 +97,7 @@ async def _link(
 ) -> PairingOutcome:
     window = canvas.window
     is_inverted = file is None and not window.has_colors
-    note = text("screen.on_light") if is_inverted and window.is_redrawn else ""
+    note = text("screen.inverted_briefly") if is_inverted and window.is_redrawn else ""
     opening: AbstractAsyncContextManager[Screen] = nullcontext(Events())
     if not options.as_json:
         ways, columns = () if file else _OTHER_WAYS, window.size.columns

@@ -35,7 +35,7 @@ _EXIT_CODES = {
             *("no_token", "token_unusable", "token_quoted", "token_file_unreadable"),
             *("base_url_unusable", "base_url_quoted", "base_url_insecure"),
             *("output_wanted", "output_suffix", "output_unwritable", "output_exists"),
-            *("compact_impossible", "two_forms"),
+            "compact_impossible",
         ),
         2,  # a mistake in the call
     ),

@@ -52,7 +52,7 @@ def scan_this(columns: int) -> str:
 def inverted(columns: int) -> str:
     """Return what a code without colours needs on a light theme, on a line of some columns."""
     words = text("screen.inverted")
-    return words if len(words) <= columns else text("screen.on_light")
+    return words if len(words) <= columns else text("screen.inverted_briefly")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +64,11 @@ class Canvas:
 
     @classmethod
     def of(cls, window: Window, *, ascii_only: bool = False, compact: bool = False) -> Self:
-        """Choose the forms: ASCII or sextants if the user wants them, else what suits the window.
+        """Choose the form: ASCII or sextants if the user wants one, else what suits the window.
 
         Raises:
-            Failure: The user wants both, or sextants that can't be shown.
+            Failure: The user wants sextants, which can't be shown.
         """
-        if ascii_only and compact:
-            raise Failure("two_forms")
         if compact:
             if reason := _why_no_sextants(window):
                 raise Failure("compact_impossible", reason=reason)

@@ -77,9 +77,8 @@ class _Lines:
         if code.round == 1:
             taken = drawing.size.rows + rows - (not note) if drawing else 0
             # The first ones give way: more rows would scroll them off.
-            for line in self.words[
-                max(0, len(self.words) + taken - self.canvas.window.size.rows) :
-            ]:
+            given_way = len(self.words) + taken - self.canvas.window.size.rows
+            for line in self.words[max(0, given_way) :]:
                 say(line)
         countdown = Countdown.of(code, total=seconds, left=seconds)
         typer.echo(f"{countdown.place}, {countdown.lifetime}.")

@@ -155,7 +155,7 @@ def test_each_line_with_a_code_fits_on_a_row(
         *(text(f"demo.{name}") for name in ("waits", "scans", "short_code")),
         text("screen.valid_for", seconds=20, until="00:00:00"),
         text("screen.place", round=3, rounds=3) + ", " + text("screen.expires_in", seconds=20),
-        text("screen.on_light"),
+        text("screen.inverted_briefly"),
     ]
     assert max(map(len, lines)) <= COLUMNS_AROUND
     for columns in range(COLUMNS_AROUND, 131):
