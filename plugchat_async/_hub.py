@@ -116,6 +116,11 @@ class PairingHub:
         """Seconds from one code to the next."""
         return self._schedule.interval
 
+    @property
+    def linger(self) -> float:
+        """Seconds from the last watcher's leaving until no more code is requested."""
+        return self._linger
+
     def __repr__(self) -> str:
         watched = self._watched()
         watchers = sum(len(each.clients) for each in watched)

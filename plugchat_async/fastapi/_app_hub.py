@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from contextlib import asynccontextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from plugchat_async import PairingHub
@@ -54,16 +55,28 @@ class AppHub:
             )
         return self._hub
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether all requests reach this hub, as far as can be told: there is no other process."""
+        return not self._is_shared and not self._has_several_workers
+
     def warn_of_several_workers(self) -> None:
         """Log once that other workers do not share the sessions of a hub in memory."""
         if self._is_checked:
             return
         self._is_checked = True
+        if not self._is_shared and self._has_several_workers:
+            logger.warning(_SEVERAL_WORKERS)
+
+    @property
+    def _is_shared(self) -> bool:
         # Whoever has a hub over Redis has imported it, and nobody else should have to.
         redis = sys.modules.get("plugchat_async.redis")
-        is_shared = redis is not None and isinstance(self._hub, redis.RedisPairingHub)
-        if not is_shared and has_several_workers():
-            logger.warning(_SEVERAL_WORKERS)
+        return redis is not None and isinstance(self._hub, redis.RedisPairingHub)
+
+    @cached_property
+    def _has_several_workers(self) -> bool:
+        return has_several_workers()
 
     @asynccontextmanager
     async def lifespan(self, app: FastAPI) -> AsyncGenerator[None]:

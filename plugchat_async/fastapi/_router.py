@@ -13,8 +13,19 @@ from contextlib import asynccontextmanager, contextmanager
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
-from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request, Response, params
+from fastapi import (
+    APIRouter,
+    BackgroundTasks,
+    Depends,
+    FastAPI,
+    Header,
+    HTTPException,
+    Request,
+    Response,
+    params,
+)
 from fastapi.routing import APIRoute
+from starlette.background import BackgroundTask
 
 from plugchat_async import (
     AsyncPlugChat,
@@ -27,6 +38,7 @@ from plugchat_async import (
 )
 
 from ._app_hub import AppHub
+from ._early_session import EarlySession
 from ._encoded_events import EncodedEvents
 from ._event_stream import EventStream, EventStreamResponse
 from ._events import Drawings, PairingEvent
@@ -137,6 +149,7 @@ def pairing_router(
     if links is not None and not isinstance(links, PairingLinks):
         raise TypeError(f"links must be a PairingLinks or None, not {type(links).__name__}")
     app_hub = AppHub(hub, on_end)
+    early_session = EarlySession(get_client, app_hub)
     stopping = Stopping()
     drawings = Drawings()
     encoded_events = EncodedEvents(drawings)
@@ -159,8 +172,13 @@ def pairing_router(
 
     async def page(
         request: Request,
+        client: Annotated[AsyncPlugChat, Depends(get_client)],
         ticket: Annotated[PairingTicket | None, Depends(links or _no_ticket)],
+        background: BackgroundTasks,
     ) -> Response:
+        if links is None and early_session.may_begin(request):
+            # Before the tasks of other dependencies, which may take long.
+            background.tasks.insert(0, BackgroundTask(early_session.begin, client))
         return pairing_page.response(
             request.headers.get("accept-language", ""),
             SECURITY_HEADERS,
@@ -173,7 +191,6 @@ def pairing_router(
             page,
             name=None if links is None else _PAGE_OF_LINK,
             include_in_schema=False,
-            dependencies=[Depends(get_client)],
             route_class_override=page_route(pairing_page),
         )
 
@@ -273,7 +290,8 @@ def _refusing_too_many() -> Generator[None]:
         raise HTTPException(503, str(error), SECURITY_HEADERS | come_back) from error
 
 
-def _no_ticket() -> None:
+# Async, so that FastAPI runs it in no thread.
+async def _no_ticket() -> None:
     """Return no ticket, if there are no links."""
 
 

@@ -86,6 +86,23 @@ async def test_a_hub_that_was_given_is_used_and_left_open(sandbox: Sandbox) -> N
 
 
 @pytest.mark.parametrize(
+    ("make_hub", "workers", "is_alone"),
+    [(nullcontext, "1", True), (PairingHub, "1", True), (PairingHub, "2", False)]
+    + [(MemoryHub, workers, False) for workers in ("1", "2")],
+)
+async def test_a_hub_in_memory_is_alone_in_one_process(
+    make_hub: Callable[[], PairingHub | nullcontext[None]],
+    workers: str,
+    is_alone: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Requests may reach any of several workers, and Redis is there for several processes."""
+    monkeypatch.setenv("WEB_CONCURRENCY", workers)
+    async with make_hub() as hub:
+        assert AppHub(hub).is_alone is is_alone
+
+
+@pytest.mark.parametrize(
     ("make_hub", "warnings"),
     [(nullcontext, 1), (PairingHub, 1), (MemoryHub, 0)],
     ids=["its own", "in memory", "over Redis"],
