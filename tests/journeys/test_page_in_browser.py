@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from plugchat_async import PairingEnd, PairingOutcome
 from plugchat_async.fastapi import PairingTheme
 from tests.keyword_arguments import HubArguments
 from tests.sandbox_calls import codes_requested
@@ -35,12 +36,20 @@ from .page_site import Site, link_beside
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from plugchat_async.sandbox import Sandbox
 
     from .browsing import OpenWindow, ServePage, Theme
 
 pytestmark = pytest.mark.browser
+
+PREFETCH = """(url) => {
+    const rules = document.createElement("script");
+    rules.type = "speculationrules";
+    rules.textContent = JSON.stringify({prefetch: [{urls: [url], eagerness: "immediate"}]});
+    document.head.append(rules);
+}"""
 
 # The whole way.
 
@@ -59,6 +68,56 @@ def test_a_phone_scans_the_screen_and_the_page_tells(
     assert page.locator(".check").is_visible()
     assert page.locator("#headline").inner_text() == "WhatsApp is linked"
     assert page.evaluate("window.wasNotReloaded")
+
+
+def test_the_session_begins_with_the_request_of_the_page(
+    sandbox: Sandbox, site: ServePage, window: OpenWindow
+) -> None:
+    """It is the only one, and so is its code: the page's stream joins it."""
+    endings: list[PairingEnd] = []
+    page = window("about:blank")
+    page.route("**/events", lambda _: None)
+    page.goto(site(status_interval=0.1, on_end=lambda _, end: endings.append(end)))
+    deadline = time.monotonic() + 60
+    while not codes_requested(sandbox):
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(20)
+    page.unroute("**/events")
+    page.reload()
+    wait_for(page, "code")
+    assert sandbox.scan(read(page))
+    wait_for(page, "connected")
+    assert [(end.outcome, end.codes) for end in endings] == [(PairingOutcome.CONNECTED, 1)]
+    assert codes_requested(sandbox) == 1
+
+
+def test_a_page_that_is_prefetched_requests_no_code(
+    sandbox: Sandbox, site: ServePage, window: OpenWindow
+) -> None:
+    """Its session begins when somebody opens it."""
+    purposes: list[bytes | None] = []
+
+    def noting(app: ASGIApp) -> ASGIApp:
+        async def noted(scope: Scope, receive: Receive, send: Send) -> None:
+            await app(scope, receive, send)
+            if scope["type"] == "http" and scope["path"] == "/whatsapp":
+                purposes.append(dict(scope["headers"]).get(b"sec-purpose"))
+
+        return noted
+
+    url = site(interval=20, wrapped_by=noting)
+    page = window(url.removesuffix("whatsapp") + "next")
+    page.evaluate(PREFETCH, url)
+    deadline = time.monotonic() + 60
+    while not purposes:
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(20)
+    assert purposes == [b"prefetch"]
+    page.wait_for_timeout(500)
+    assert codes_requested(sandbox) == 0
+    page.goto(url)
+    wait_for(page, "code")
+    assert codes_requested(sandbox) == 1
 
 
 def test_three_rounds_then_the_button_then_a_new_code(
