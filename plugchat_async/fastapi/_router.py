@@ -105,6 +105,9 @@ def pairing_router(
     | `GET {prefix}/qr.svg` | the current code: 404 if there is none; it starts no session |
     | `POST {prefix}/start` | with `links` only, the button before the first code: 204, or 403 |
 
+    When a browser opens the page, its session begins with that request; prefetches, HTTP clients
+    and pages of links begin none.
+
     An event stream ends with the session, after five minutes at the latest, and when the server is
     told to stop (SIGTERM, Ctrl-C), so that open pages do not hold it up. For the signal, the router
     installs a handler that calls the server's own, and restores that at the end. Which servers need

@@ -1,11 +1,12 @@
 """A page's first code in Chromium: from the request of the page to the event `code`.
 
-What is told is the time beyond the 100 ms that the API takes. In it are the page and its script,
-the request of the events, the request to the API, the drawing of the code, and the event's way
-back. Beside it is a bare page, whose script does nothing but open an `EventSource`, and whose event
-comes after 100 ms: what Chromium and uvicorn take by themselves. Both are opened in turns, by a
-browser that was started before, and each page of ours has another tenant, so that it begins a
-session.
+What is told is the time beyond the 100 ms that the API takes. The session begins with the request
+of the page, so that Chromium loads the page, runs its script and asks for the events while the API
+takes its time. What remains is the page's response, the request to the API, the drawing of the
+code, and the event's way back. Beside it is a bare page, whose script does nothing but open an
+`EventSource`, and whose event comes 100 ms after that: what Chromium and uvicorn take by themselves
+without that overlap. Both are opened in turns, by a browser that was started before, and each page
+of ours has another tenant, so that it begins a session.
 """
 
 from __future__ import annotations
