@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Take the options that `nox -s soak` hands on."""
     group = parser.getgroup("soak")
-    chance = secrets.randbelow(1_000_000)
-    group.addoption("--seed", type=int, default=chance, help="what the soak is drawn from")
+    group.addoption("--seed", type=int, help="what the soak is drawn from, else by chance")
     group.addoption("--ledger", type=Path, help="a file to add a line of JSON to, for each session")
 
 
@@ -36,8 +35,10 @@ class Audit(Protocol):
 @pytest.fixture
 def seed(pytestconfig: pytest.Config) -> int:
     """Give what all is drawn from: always the same if the whole suite is run."""
-    chosen: int = pytestconfig.getoption("--seed", default=1)
-    return chosen
+    chosen: int | None = pytestconfig.getoption("--seed", default=None)
+    if chosen is not None:
+        return chosen
+    return secrets.randbelow(1_000_000) if pytestconfig.getoption("-m") == "soak" else 1
 
 
 @pytest.fixture

@@ -164,9 +164,9 @@ def _agrees_with_its_responses(session: Session) -> Iterator[str]:
             yield "made an attempt after a rate limit without a time"
 
 
-# Seconds that the attempts of a call take at most, and those from a code's request to the last
-# status of a session that nobody watches.
-_RETRIES = 15
+# Seconds from a call's begin to its last attempt at most, with two time-outs and two pauses before
+# it, and those from a code's request to the last status of a session that nobody watches.
+_RETRIES = 25
 _GRACE = 20 + 10 + _RETRIES
 
 

@@ -181,7 +181,7 @@ def test_no_other_outcome_agrees_with_the_story(name: str, told: str | None) -> 
         ("failed for long", put(0, call(0, "/qr-code", "rate_limited")), "after a rate limit"),
         ("expired", after_the_end([(41, "asked", "/status")]), "asked /status at 41, after its"),
         ("connected", put(-1, [(5, "asked", "/status")]), "asked /status at 5, after its end"),
-        ("left", put(-1, call(22.6, "/qr-code", "code")), "asked /qr-code at 22.6, after its end"),
+        ("left", put(-1, call(32.6, "/qr-code", "code")), "asked /qr-code at 32.6, after its end"),
         ("seen by two", put(-1, [(30, "saw", "one", "starting")]), "showed starting to one, after"),
         ("seen by two", put(-2, [(16, "saw", "one", "code 1")]), "showed code 1 to one, after cod"),
         ("seen by two", put(-1, [(30, "saw", "two", "connected")]), "and ended as expired"),
@@ -202,7 +202,7 @@ def test_whoever_comes_back_within_the_linger_keeps_a_session_alive() -> None:
     lively = session("left")
     put(-1, story)(lively)
     assert list(violations(lively)) == []
-    put(-1, look(57.1))(lively)
+    put(-1, look(67.1))(lively)
     assert any("after its end" in violation for violation in violations(lively))
 
 
