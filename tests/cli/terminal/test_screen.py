@@ -29,13 +29,21 @@ pytestmark = pytest.mark.anyio
 PAYLOAD = "https://wa.me/settings/linked_devices#" + "aB3/" * 50
 # Codes expire by the clock on the wall, which stands still for these tests.
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
-FIRST = QRCode(payload="2@first", round=1, rounds=2, expires_at=TOMORROW)
-LAST = QRCode(payload=PAYLOAD, round=2, rounds=2, expires_at=TOMORROW)
 STALE = QRCode(payload="2@stale", fetched_at=datetime.now(UTC) - timedelta(seconds=21))
 
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 HOME = "\x1b[H"
+
+
+def first_code() -> QRCode:
+    """Make a code for one test: 20 s after it was first shown, it is expired by any clock."""
+    return QRCode(payload="2@first", round=1, rounds=2, expires_at=TOMORROW)
+
+
+def last_code() -> QRCode:
+    """Make another one, which is larger."""
+    return QRCode(payload=PAYLOAD, round=2, rounds=2, expires_at=TOMORROW)
 
 
 @pytest.fixture
@@ -106,9 +114,9 @@ async def test_codes_are_drawn_in_place(terminal: Terminal) -> None:
     async with open_screen(terminal) as screen:
         await anyio.sleep(0.05)
         assert "Requesting a QR code..." in terminal.frames[-1]
-        screen.show(FIRST, seconds=15, note="note")
+        screen.show(first_code(), seconds=15, note="note")
         assert read_codes(paint_terminal(terminal.frames[-1], columns=80)) == ["2@first"]
-        screen.show(LAST, seconds=15, note="another note")
+        screen.show(last_code(), seconds=15, note="another note")
         assert read_codes(paint_terminal(terminal.frames[-1], columns=80)) == [PAYLOAD]
         assert "another note" in terminal.frames[-1]
         screen.note("scanned")
@@ -119,7 +127,7 @@ async def test_codes_are_drawn_in_place(terminal: Terminal) -> None:
 async def test_the_countdown_goes_on_by_itself(terminal: Terminal) -> None:
     """A page is drawn when a person could see a difference, and only then."""
     async with open_screen(terminal) as screen:
-        screen.show(LAST, seconds=10, note="note")
+        screen.show(last_code(), seconds=10, note="note")
         await anyio.sleep(3.05)
         assert "expires in 7 s" in terminal.frames[-1]
         await anyio.sleep(100)
@@ -131,7 +139,7 @@ async def test_the_countdown_goes_on_by_itself(terminal: Terminal) -> None:
 async def test_a_window_that_changes_its_size_is_filled_anew(terminal: Terminal) -> None:
     """Too small, the code gives way to words, and comes back."""
     async with open_screen(terminal) as screen:
-        screen.show(LAST, seconds=15, note="note")
+        screen.show(last_code(), seconds=15, note="note")
         terminal.resize(80, 24)
         await anyio.sleep(0.15)
         assert "This window is too small for the code" in terminal.frames[-1]
@@ -197,8 +205,8 @@ async def test_no_color_keeps_the_place_and_drops_the_colours(
     """The cursor still moves, nothing is coloured."""
     monkeypatch.setenv("NO_COLOR", "1")
     async with open_screen(terminal) as screen:
-        screen.show(LAST, seconds=15, note="note")
-        assert LAST.terminal(color=False).split("\n")[5] in terminal.frames[-1]
+        screen.show(last_code(), seconds=15, note="note")
+        assert last_code().terminal(color=False).split("\n")[5] in terminal.frames[-1]
     assert "\x1b[3" not in terminal.written
     assert "107m" not in terminal.written
 
@@ -211,18 +219,18 @@ async def test_elsewhere_codes_are_plain_lines(
     monkeypatch.setenv("TERM", "dumb")
     async with open_screen(terminal if is_dumb else None) as screen:
         assert screen.has_room()
-        screen.show(FIRST, seconds=15, note="note")
+        screen.show(first_code(), seconds=15, note="note")
         screen.note("scanned")
     assert terminal.written == (
         "heading\n\nCode 1 of 2, a new one in 15 s.\n"
-        f"{FIRST.terminal(color=False)}\nnote\nscanned\n"
+        f"{first_code().terminal(color=False)}\nnote\nscanned\n"
     )
 
 
 async def test_a_code_in_ascii(terminal: Terminal) -> None:
     """In place, as line by line."""
     async with open_screen(terminal, forms=(ASCII,)) as screen:
-        screen.show(FIRST, seconds=15, note="note")
+        screen.show(first_code(), seconds=15, note="note")
     assert "##" in terminal.frames[-1]
     assert "█" not in terminal.frames[-1]
 
@@ -240,9 +248,9 @@ async def test_a_dumb_terminal_tears_no_code(
     monkeypatch.setenv("TERM", "dumb")
     terminal.resize(*size)
     async with open_screen(terminal, ways=("--open",)) as screen:
-        screen.show(LAST, seconds=15, note="note")
+        screen.show(last_code(), seconds=15, note="note")
     if needed is None:
-        assert LAST.terminal(color=False, border=1) in terminal.written
+        assert last_code().terminal(color=False, border=1) in terminal.written
     else:
         assert "█" not in terminal.written
         assert f"It needs {needed} characters" in terminal.written
@@ -267,7 +275,7 @@ async def test_a_dumb_terminal_that_was_made_smaller_is_told_what_is_needed(
     """Below the code that was drawn before; no other is requested until then."""
     monkeypatch.setenv("TERM", "dumb")
     async with open_screen(terminal, ways=("--open",)) as screen:
-        screen.show(LAST, seconds=15, note="")
+        screen.show(last_code(), seconds=15, note="")
         terminal.resize(80, 24)
         assert not screen.has_room()
         screen.ask_for_room()
@@ -304,7 +312,7 @@ async def test_words_before_the_first_code_give_way(
     terminal.resize(60, rows)
     async with open_screen(terminal, words=("words", "more")) as screen:
         capsys.readouterr()
-        screen.show(FIRST.model_copy(update={"payload": PAYLOAD}), seconds=15, note=note)
+        screen.show(first_code().model_copy(update={"payload": PAYLOAD}), seconds=15, note=note)
     out, err = capsys.readouterr()
     assert err.split() == expected
     assert "█" in out
@@ -346,7 +354,7 @@ async def test_a_program_is_never_waited_for(capsys: pytest.CaptureFixture[str])
     events = Events()
     events.ask_for_room()
     assert events.has_room()
-    events.show(FIRST, seconds=15, note="")
+    events.show(first_code(), seconds=15, note="")
     assert '"event": "code"' in capsys.readouterr().out
 
 
@@ -357,7 +365,7 @@ async def test_a_note_of_two_lines_takes_two_rows(
     monkeypatch.setenv("TERM", "dumb")
     terminal.resize(80, 33)
     async with open_screen(terminal) as screen:
-        screen.show(LAST, seconds=15, note="note\nremark")
+        screen.show(last_code(), seconds=15, note="note\nremark")
     assert "It needs 60 x 34 characters and has 80 x 33." in terminal.written
     assert "\nnote\nremark\n" in terminal.written
 
@@ -403,5 +411,5 @@ async def test_a_code_that_expired_is_taken_away(terminal: Terminal) -> None:
 async def test_an_empty_note_has_no_line(capsys: pytest.CaptureFixture[str]) -> None:
     """If codes follow each other."""
     async with open_screen(forms=(ASCII,)) as screen:
-        screen.show(FIRST, seconds=15, note="")
+        screen.show(first_code(), seconds=15, note="")
     assert capsys.readouterr().out.endswith("#\n")
