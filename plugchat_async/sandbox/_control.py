@@ -142,13 +142,13 @@ class Control:
         return {}
 
     def _answer_next(
-        self, name: str | None = None, times: str = "", endpoint: str = "", token: str = ""
+        self, name: str = "", times: str = "", endpoint: str = "", token: str = ""
     ) -> Result:
-        if name is None and (times or endpoint or token):
+        if not name and (times or endpoint or token):
             raise ValueError("missing query parameter: name")
         place = cast("Endpoint | None", endpoint or None)  # any other is refused
         count = _number("times", times or "1", int, "a whole number")
-        self._sandbox.answer_next(name, times=count, endpoint=place, token=token or None)
+        self._sandbox.answer_next(name or None, times=count, endpoint=place, token=token or None)
         return {}
 
     def _calls(self) -> Result:
@@ -195,6 +195,8 @@ def _check(query: Sequence[tuple[str, str]], known: Mapping[str, object]) -> Non
     if unknown := {*names} - known.keys():
         offered = f"there are {', '.join(known)}" if known else "there is none"
         raise ValueError(f"unknown query parameter: {', '.join(sorted(unknown))}; {offered}")
+    if empty := sorted(name for name, value in query if not value):
+        raise ValueError(f"empty query parameter: {', '.join(empty)}")
     if repeated := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"repeated query parameter: {', '.join(sorted(repeated))}")
 

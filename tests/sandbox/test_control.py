@@ -128,12 +128,15 @@ async def test_actions_are_recorded_without_token_and_payload(sandbox: Sandbox, 
     )
 
 
-@pytest.mark.parametrize(("seconds", "is_warned"), [("14.9", False), ("15", True), ("", False)])
+@pytest.mark.parametrize(
+    ("parameters", "is_warned"),
+    [({"seconds": "14.9"}, False), ({"seconds": "15"}, True), ({}, False)],
+)
 async def test_a_phone_that_would_never_scan_is_warned_of(
-    sandbox: Sandbox, seconds: str, *, is_warned: bool
+    sandbox: Sandbox, parameters: dict[str, str], *, is_warned: bool
 ) -> None:
     """Each code is usually replaced before."""
-    result = await done(sandbox, "scan-after", seconds=seconds)
+    result = await done(sandbox, "scan-after", **parameters)
     assert ("every 15 s" in result.get("warning", "")) is is_warned
 
 
@@ -197,7 +200,9 @@ async def test_a_wrong_request_is_refused_in_json(
     ("action", "parameters", "reason"),
     [
         ("answer-next", {"name": "nonsense"}, "no response is called 'nonsense'"),
-        ("answer-next", {"name": ""}, "no response is called ''"),
+        ("answer-next", {"name": ""}, "empty query parameter: name"),
+        ("scan-after", {"seconds": ""}, "empty query parameter: seconds"),
+        ("disconnect", {"token": ""}, "empty query parameter: token"),
         ("answer-next", {"times": "2"}, "missing query parameter: name"),
         ("answer-next", {"name": ["code", "passkey"]}, "repeated query parameter: name"),
         ("answer-next", {"name": "code", "times": "many"}, "times has to be a whole number"),

@@ -54,7 +54,7 @@ def check_suffix(path: Path) -> None:
         Failure: It does not.
     """
     if path.suffix.lower() not in {".png", ".svg"}:
-        raise Failure("output_suffix", path=path)
+        raise Failure("output_suffix")
 
 
 def image_of(code: QRCode, path: Path) -> bytes:
@@ -85,8 +85,10 @@ class CurrentCode:
         """Replace the file, as a whole.
 
         Raises:
-            Failure: It can't be written any more.
+            Failure: It can't be written any more, or another file is in its place.
         """
+        if os.path.lexists(self.path) and not self._is_written():
+            raise Failure("output_taken", path=self.path)
         with replacing(self.path, obstacle="output_failed") as file:
             file.write(image_of(code, self.path))
             file.flush()
@@ -94,9 +96,16 @@ class CurrentCode:
 
     def remove(self) -> None:
         """Remove the file if it is still the one that was written."""
-        written = self._written
-        if written and os.path.lexists(self.path) and _are_same(self.path.lstat(), written):
+        if os.path.lexists(self.path) and self._is_written():
             self.path.unlink(missing_ok=True)
+
+    def _is_written(self) -> bool:
+        """Return whether what is at the path was written here."""
+        found, written = self.path.lstat(), self._written
+        # The number of a file that was removed may be given to the next one.
+        return bool(
+            written and samestat(found, written) and found.st_mtime_ns == written.st_mtime_ns
+        )
 
 
 def check_current_code(path: Path) -> None:
@@ -132,11 +141,6 @@ def current_code(path: Path | None, *, on_desktop: bool) -> Generator[CurrentCod
         if file:
             stack.callback(file.remove)
         yield file
-
-
-def _are_same(found: os.stat_result, written: os.stat_result) -> bool:
-    # The number of a file that was removed may be given to the next one.
-    return samestat(found, written) and found.st_mtime_ns == written.st_mtime_ns
 
 
 def _open_beside(path: Path, obstacle: str) -> tuple[int, str]:

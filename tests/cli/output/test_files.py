@@ -231,6 +231,27 @@ def test_a_file_is_told_by_more_than_its_number(
     assert contents(tmp_path) == {"code.png": b"theirs"}
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_file_that_somebody_has_put_there_is_not_overwritten(
+    tmp_path: Path, *, is_first: bool
+) -> None:
+    """Neither before the first code nor between two; also in a folder that was exchanged."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with current_code(folder / "code.png", on_desktop=False) as current:
+        assert current is not None
+        if not is_first:
+            current.show(FIRST)
+        folder.rename(tmp_path / "before")
+        (tmp_path / "theirs").mkdir()
+        (tmp_path / "theirs" / "code.png").write_bytes(b"theirs")
+        folder.symlink_to("theirs")
+        with pytest.raises(Failure, match="left alone") as caught:
+            current.show(SECOND)
+    assert (caught.value.code, caught.value.exit_code) == ("output_taken", 1)
+    assert contents(tmp_path / "theirs") == {"code.png": b"theirs"}
+
+
 def test_a_folder_that_is_removed_meanwhile(tmp_path: Path) -> None:
     """A failure, and no mistake in the call: the folder was there before."""
     folder = tmp_path / "folder"
