@@ -354,6 +354,42 @@ def test_a_wrong_call_is_a_usage_error(run: Run, arguments: list[str]) -> None:
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("pair", "--interval", "{}"),
+        ("pair", "--web", "--port", "{}"),
+        ("status", "--timeout", "{}"),
+        ("sandbox", "--scan-after", "{}"),
+        ("sandbox", "--port", "{}"),
+        ("qr", "--output", "{}"),
+        ("status", "--{}"),
+        ("status", "--{}=1"),
+        ("status", "--token-file", "{}"),
+        ("status", "--base-url", "{}"),
+        ("status", "{}"),
+        ("{}",),
+    ],
+)
+@pytest.mark.parametrize("language", ["en_US", "pt_BR"])
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_token_at_a_wrong_place_is_not_repeated(
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    token: str,
+    arguments: tuple[str, ...],
+    language: str,
+    *,
+    as_json: bool,
+) -> None:
+    """Neither to whoever looks on, nor in the log of a script."""
+    monkeypatch.setenv("LC_ALL", f"{language}.UTF-8")
+    filled = [argument.format(token) for argument in arguments]
+    ran = run(*filled, *(["--json"] if as_json else []))
+    assert ran.exit_code == 2
+    assert token not in ran.out + ran.err
+
+
 @pytest.mark.parametrize("ctrl_c", [signal.default_int_handler, signal.SIG_IGN])
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGQUIT"])
 @pytest.mark.usefixtures("keyboard")
@@ -407,8 +443,8 @@ def test_shells_complete_commands(monkeypatch: pytest.MonkeyPatch, shell: str) -
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["qr", "--frob"], "Erro: A opção --frob não existe"),
-        (["qr", "--timeout", "0"], "Valor inválido para '--timeout': 0 não é um número"),
+        (["qr", "--frob"], "Erro: Esta opção não existe"),
+        (["qr", "--timeout", "0"], "Valor inválido para '--timeout': não é um número"),
         (["qr", "--help"], "Mostra um QR Code, para ser escaneado em até 20 segundos."),
         (["--help"], "Opções:"),
     ],

@@ -24,7 +24,7 @@ def _seconds(name: str) -> Callable[[str], float]:
                 return _arguments.check_interval(seconds)
             return _arguments.check_seconds(name, seconds, may_be_zero=name == "scan_after")
         except ValueError:
-            raise typer.BadParameter(text(f"usage.{name}", value=value)) from None
+            raise typer.BadParameter(text(f"usage.{name}")) from None
 
     return parse
 
@@ -32,7 +32,7 @@ def _seconds(name: str) -> Callable[[str], float]:
 def _port(value: str) -> int:
     if str(value).isdecimal() and int(value) <= _MAX_PORT:
         return int(value)
-    raise typer.BadParameter(text("usage.port", value=value))
+    raise typer.BadParameter(text("usage.port"))
 
 
 def _host(value: str) -> str:

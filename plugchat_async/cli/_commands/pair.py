@@ -78,6 +78,7 @@ def run(access: Access, options: PairOptions) -> None:
     if options.output is not None:
         check_current_code(options.output)
     can_ask = window.is_terminal and sys.stdin.isatty() and not options.as_json
+    is_first = True
     while True:
         client = access.client()
         with current_code(options.output, on_desktop=options.on_desktop) as file:
@@ -86,6 +87,9 @@ def run(access: Access, options: PairOptions) -> None:
             break
         if ask_for_letter(text("pair.question")) in {None, "n", "q"}:
             break
+        is_first = False
+    if outcome is PairingOutcome.ALREADY_CONNECTED and not is_first:
+        outcome = PairingOutcome.CONNECTED  # the last code is valid while the question is open
     if options.as_json and outcome is PairingOutcome.CONNECTED:
         print_json(event=outcome.value)
     else:

@@ -345,6 +345,20 @@ def test_enter_leads_to_a_separate_session(
     assert codes_requested(sandbox) == 5
 
 
+def test_a_scan_while_the_question_is_open(run: Run, sandbox: Sandbox, keyboard: Keyboard) -> None:
+    """The last code is valid for a while: the next session finds the phone linked by it."""
+
+    def scan_before_enter() -> Iterator[bytes]:
+        sandbox.scan_after(0)
+        yield b"\n"
+
+    keyboard.keys = scan_before_enter()
+    ran = run("pair", "--interval", "0.05", window=(80, 50))
+    assert ran.exit_code == 0
+    assert ran.out.endswith("Linked: the phone is connected.\x1b[0m\n")
+    assert codes_requested(sandbox) == 4
+
+
 @pytest.mark.parametrize("stream", ["stdin", "stdout"])
 def test_without_a_terminal_nobody_is_asked(
     run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, stream: str

@@ -33,12 +33,12 @@ def test_a_failure_of_the_command_says_what_happened_and_what_to_do(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Both sentences are filled in, on one line."""
-    assert exit_code(Failure("output_suffix", path="[it]")) == 2
+    assert exit_code(Failure("output_exists", path="[it]")) == 2
     assert capsys.readouterr() == (
         "",
         (
-            "Error: [it] ends in neither .png nor .svg."
-            " Name the file code.png or code.svg, for example.\n"
+            "Error: [it] already exists. It would be overwritten now and deleted at the end."
+            " Choose another name, or remove that file first.\n"
         ),
     )
 

@@ -117,7 +117,6 @@ def test_names_in_braces_are_filled_in() -> None:
 @pytest.mark.parametrize(
     ("typers", "ours"),
     [
-        ("No such option: --hlp (Possible options: --help)", "A opção --hlp não existe"),
         ("Option '--output' requires an argument.", "A opção '--output' precisa de um valor."),
         ("Option '--json' does not take a value.", "A opção '--json' não recebe valor."),
         ("Invalid value for '--port': x", "Valor inválido para '--port': x"),
@@ -147,6 +146,12 @@ def test_typers_own_words_are_translated(
             "There is no such command.",
             "Este comando não existe.",
         ),
+        (
+            "No such option: --a.token (Possible options: --help)",
+            "There is no such option (Possible options: --help)",
+            "Esta opção não existe (parecidas: --help)",
+        ),
+        ("No such option: --a.token\n2", "There is no such option", "Esta opção não existe"),
         ("Got unexpected extra argument (a.token)", "If it is your token", "Se for o token"),
         ("Got unexpected extra arguments (a token)", "If it is your token", "Se for o token"),
         ("Got unexpected extra argument(s) (a\ntoken)", "If it is your token", "Se for o token"),
