@@ -23,7 +23,8 @@ def run() -> int:
     is_closed = sys.stdout is None
     _prepare_streams()
     word = f"{text('pair.stopped')}\n" if sys.argv[1:2] == ["pair"] else ""
-    leave_on_signals(word, _interrupted() if wants_json() else "")
+    failure = {"event": "failed", "code": "interrupted", "message": text("interrupted")}
+    leave_on_signals(word, as_line(**failure) if wants_json() else "")
     _collect_less_garbage()
     _follow_the_window()
     _spare_imports()
@@ -46,10 +47,6 @@ def run() -> int:
     finally:
         _drop_what_cannot_be_written()
     return code
-
-
-def _interrupted() -> str:
-    return as_line(event="failed", code="interrupted", message=text("interrupted"))
 
 
 def _explain_missing_packages() -> bool:

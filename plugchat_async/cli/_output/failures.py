@@ -33,9 +33,8 @@ _EXIT_CODES = {
     **dict.fromkeys(
         (
             *("no_token", "token_unusable", "token_quoted", "token_file_unreadable"),
-            *("base_url_unusable", "base_url_quoted", "base_url_insecure"),
+            *("base_url_unusable", "base_url_quoted", "base_url_insecure", "compact_impossible"),
             *("output_wanted", "output_suffix", "output_unwritable", "output_exists"),
-            "compact_impossible",
         ),
         2,  # a mistake in the call
     ),

@@ -6,7 +6,6 @@ import os
 import stat
 import tempfile
 from contextlib import ExitStack, contextmanager
-from os.path import samestat
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -79,7 +78,7 @@ class CurrentCode:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.note = text("pair.file", path=path)
-        self._written: os.stat_result | None = None
+        self._written: tuple[int, ...] = ()
 
     def show(self, code: QRCode) -> None:
         """Replace the file, as a whole.
@@ -87,25 +86,17 @@ class CurrentCode:
         Raises:
             Failure: It can't be written any more, or another file is in its place.
         """
-        if os.path.lexists(self.path) and not self._is_written():
+        if os.path.lexists(self.path) and _identity(self.path.lstat()) != self._written:
             raise Failure("output_taken", path=self.path)
         with replacing(self.path, obstacle="output_failed") as file:
             file.write(image_of(code, self.path))
             file.flush()
-            self._written = os.fstat(file.fileno())
+            self._written = _identity(os.fstat(file.fileno()))
 
     def remove(self) -> None:
         """Remove the file if it is still the one that was written."""
-        if os.path.lexists(self.path) and self._is_written():
+        if os.path.lexists(self.path) and _identity(self.path.lstat()) == self._written:
             self.path.unlink(missing_ok=True)
-
-    def _is_written(self) -> bool:
-        """Return whether what is at the path was written here."""
-        found, written = self.path.lstat(), self._written
-        # The number of a file that was removed may be given to the next one.
-        return bool(
-            written and samestat(found, written) and found.st_mtime_ns == written.st_mtime_ns
-        )
 
 
 def check_current_code(path: Path) -> None:
@@ -141,6 +132,11 @@ def current_code(path: Path | None, *, on_desktop: bool) -> Generator[CurrentCod
         if file:
             stack.callback(file.remove)
         yield file
+
+
+def _identity(status: os.stat_result) -> tuple[int, ...]:
+    # The number of a file that was removed may be given to the next one.
+    return status.st_dev, status.st_ino, status.st_mtime_ns
 
 
 def _open_beside(path: Path, obstacle: str) -> tuple[int, str]:
