@@ -8,7 +8,7 @@ import os
 import sys
 from contextlib import suppress
 
-from ._output.json_lines import as_line, wants_json
+from ._output.json_lines import as_line, failure, wants_json
 from ._signals import INTERRUPTED, leave_on_signals
 from ._texts import text
 
@@ -23,8 +23,8 @@ def run() -> int:
     is_closed = sys.stdout is None
     _prepare_streams()
     word = f"{text('pair.stopped')}\n" if sys.argv[1:2] == ["pair"] else ""
-    failure = {"event": "failed", "code": "interrupted", "message": text("interrupted")}
-    leave_on_signals(word, as_line(**failure) if wants_json() else "")
+    interrupted = failure("interrupted", text("interrupted"))
+    leave_on_signals(word, as_line(**interrupted) if wants_json() else "")
     _collect_less_garbage()
     _follow_the_window()
     _spare_imports()

@@ -25,7 +25,12 @@ def print_json(**values: object) -> None:
 def print_failure(code: str, message: str) -> None:
     """Print a failure if that is possible: people read it on standard error in any case."""
     with suppress(OSError):
-        print_json(event="failed", code=code, message=message)
+        print_json(**failure(code, message))
+
+
+def failure(code: str, message: str) -> dict[str, str]:
+    """Return a failure, whose shape is the same in all commands."""
+    return {"event": "failed", "code": code, "message": message}
 
 
 def as_line(**values: object) -> str:
