@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import sys
 from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 import typer
@@ -40,8 +39,7 @@ if TYPE_CHECKING:
 _OTHER_WAYS = ("--open", "--web", "--output code.png")
 
 
-@dataclass(frozen=True, slots=True)
-class PairOptions:
+class PairOptions(NamedTuple):
     """Options of the command."""
 
     interval: float

@@ -58,17 +58,15 @@ def _show(access: Access, *, ascii_only: bool, compact: bool) -> None:
         needed, ways = with_few_words(drawings[-1].size), canvas.other_ways(*_OTHER_WAYS, code=code)
         raise Failure("code_too_large", needed=needed, window=window.size, ways=ways)
     until = f"{code.expires_at.astimezone():%H:%M:%S}"
-    columns, rows = window.size
+    columns = window.size.columns
     words = [
         scan_this(columns),
         text("screen.valid_for", seconds=round(code.expires_in), until=until),
         *([] if window.has_colors else [inverted(columns)]),
     ]
-    # With the prompt that follows, more rows would scroll the first ones off.
-    words = words[max(0, len(words) + drawing.size.rows + 1 - rows) :]
     if not window.is_terminal:  # a pipe may take nothing: then nothing was shown
         typer.echo(drawing.text)
-    for line in words:
+    for line in canvas.words_above(words, drawing.size.rows + 1):  # the prompt follows
         say(line)
     if window.is_terminal:
         typer.echo(drawing.text, color=window.has_colors)

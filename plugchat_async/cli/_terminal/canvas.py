@@ -12,7 +12,7 @@ from .drawing import ASCII, HALF_BLOCKS, SEXTANTS, draw, drawn_sizes
 from .window import UNLIMITED, Size, draws_sextants, lacks_sextants
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from plugchat_async import QRCode
 
@@ -92,6 +92,13 @@ class Canvas:
         size = self.window.size
         fits = (each for each in drawings if size.has_room_for(with_few_words(each.size, rows)))
         return next(fits, None)
+
+    def words_above(self, words: Sequence[str], rows: int) -> Sequence[str]:
+        """Return the words that have room above some rows: the first ones give way.
+
+        More rows than the window has would scroll them off.
+        """
+        return words[max(0, len(words) + rows - self.window.size.rows) :]
 
     def sizes(self, drawings: Iterable[Drawing] = ()) -> tuple[Size, ...]:
         """Return the sizes of the last code's drawings, before the first one the foreseen ones."""

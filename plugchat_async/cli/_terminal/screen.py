@@ -76,9 +76,7 @@ class _Lines:
         typer.echo()
         if code.round == 1:
             taken = drawing.size.rows + rows - (not note) if drawing else 0
-            # The first ones give way: more rows would scroll them off.
-            given_way = len(self.words) + taken - self.canvas.window.size.rows
-            for line in self.words[max(0, given_way) :]:
+            for line in self.canvas.words_above(self.words, taken):
                 say(line)
         countdown = Countdown.of(code, total=seconds, left=seconds)
         typer.echo(f"{countdown.place}, {countdown.lifetime}.")
